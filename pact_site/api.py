@@ -1,0 +1,14 @@
+"""The staff API: every app's viewsets under one router, one schema."""
+
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.routers import SimpleRouter
+
+from analysis.api import router_entries as analysis_entries
+from survey.api import router_entries as survey_entries
+from survey.llm.api import router_entries as llm_entries
+
+router = SimpleRouter()
+for prefix, viewset in [*survey_entries, *llm_entries, *analysis_entries]:
+    router.register(prefix, viewset, basename=prefix)
+
+schema_view = SpectacularJSONAPIView.as_view()

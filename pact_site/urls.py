@@ -1,0 +1,22 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+from analysis.views import study_list
+from pact_site.api import router, schema_view
+from pact_site.health import healthz
+
+urlpatterns = [
+    path("", study_list, name="home"),
+    path("", include("survey.urls")),
+    path("", include("analysis.urls")),
+    path("runs/", include("survey.llm.urls")),
+    path("api/", include((router.urls, "api"))),
+    path("api/schema/", schema_view, name="schema"),
+    path("login/", auth.LoginView.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+]

@@ -1,0 +1,85 @@
+"""Raw records for staff. What belongs to a version or was answered can be read here, never changed."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from survey import models
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Show, never touch: these rows are written by the flow or by the instrument loader alone."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class ArmInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = models.Arm
+    extra = 0
+
+
+@admin.register(models.Study)
+class StudyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["code", "title", "version", "state", "launched_at"]
+    readonly_fields = ["launched_at"]
+    inlines = [ArmInline]
+
+
+@admin.register(models.QuotaCell)
+class QuotaCellAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["arm", "age_bucket", "gender", "target"]
+    list_filter = ["arm"]
+
+
+@admin.register(models.InstrumentVersion)
+class InstrumentVersionAdmin(ReadOnly):
+    list_display = ["__str__", "content_hash", "loaded_at"]
+
+
+@admin.register(models.Item)
+class ItemAdmin(ReadOnly):
+    list_display = ["code", "version", "scenario_country", "theme", "receiver_age", "receiver_gender", "is_core"]
+    list_filter = ["version", "scenario_country", "theme", "is_core"]
+    search_fields = ["code"]
+
+
+@admin.register(models.Text)
+class TextAdmin(ReadOnly):
+    list_display = ["key", "locale", "status", "version"]
+    list_filter = ["version", "locale", "status"]
+    search_fields = ["key", "body"]
+
+
+class StatusChangeInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = models.StatusChange
+    extra = 0
+    can_delete = False
+
+
+@admin.register(models.SurveySession)
+class SurveySessionAdmin(ReadOnly):
+    list_display = ["__str__", "arm", "status", "locale", "position", "landed_at", "last_activity_at"]
+    list_filter = ["arm", "status", "locale", "participant__is_simulated"]
+    exclude = ["token"]  # the key to somebody's survey
+    inlines = [StatusChangeInline]
+
+
+@admin.register(models.Response)
+class ResponseAdmin(ReadOnly):
+    list_display = ["session", "item", "question", "choice", "option_order", "locale", "submitted_at"]
+    list_filter = ["question", "choice", "locale", "session__arm"]
+    list_select_related = ["session", "item"]
+
+
+@admin.register(models.Consent, models.Demographics, models.Participant)
+class RecordAdmin(ReadOnly):
+    list_display = ["__str__"]
+
+
+# PanelIdentity is left out on purpose: nobody needs to browse personal identifiers.

@@ -1,0 +1,66 @@
+"""Studies by code; items and responses of one study at a time or of all."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework import pagination, viewsets
+
+from survey.api.serializers import ItemSerializer, ResponseSerializer, StudySerializer, texts_by_item
+from survey.enums import Country, Question, Status
+from survey.models import Item, Response, Study, Text
+
+
+class ByKey(pagination.CursorPagination):
+    """Pages that stay right while rows are added: each says where the next begins."""
+
+    ordering = "pk"
+    page_size = 500
+
+
+class StudyViewSet(viewsets.ReadOnlyModelViewSet[Study]):
+    queryset = Study.objects.select_related("version__instrument").prefetch_related("arms")
+    serializer_class = StudySerializer
+    lookup_field = "code"
+
+
+class ItemFilter(django_filters.FilterSet):  # type: ignore[misc]
+    study = django_filters.CharFilter(field_name="version__studies__code", label="code of a study")
+    scenario_country = django_filters.ChoiceFilter(choices=Country.choices)
+
+    class Meta:
+        model = Item
+        fields = ["study", "scenario_country", "theme", "is_core"]
+
+
+class ItemViewSet(viewsets.ReadOnlyModelViewSet[Item]):
+    queryset = Item.objects.select_related("version")
+    serializer_class = ItemSerializer
+    pagination_class = ByKey
+    filterset_class = ItemFilter
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        versions = Item.objects.filter(pk=self.kwargs["pk"]) if "pk" in self.kwargs else self.get_queryset()
+        texts = Text.objects.filter(version__in=versions.values("version"), key__startswith="items.")
+        rows = texts.values_list("key", "locale", "body")
+        return {**super().get_serializer_context(), "texts": texts_by_item(rows)}
+
+
+class ResponseFilter(django_filters.FilterSet):  # type: ignore[misc]
+    study = django_filters.CharFilter(field_name="session__arm__study__code", label="code of a study")
+    country = django_filters.ChoiceFilter(field_name="session__arm__country", choices=Country.choices)
+    item = django_filters.CharFilter(field_name="item__code")
+    question = django_filters.ChoiceFilter(choices=Question.choices)
+    status = django_filters.ChoiceFilter(field_name="session__status", choices=Status.choices)
+    is_simulated = django_filters.BooleanFilter(field_name="session__participant__is_simulated")
+
+    class Meta:
+        model = Response
+        fields = ["study", "country", "item", "question", "status", "is_simulated"]
+
+
+class ResponseViewSet(viewsets.ReadOnlyModelViewSet[Response]):
+    queryset: QuerySet[Response] = Response.objects.select_related("item", "session__arm", "session__participant")
+    serializer_class = ResponseSerializer
+    pagination_class = ByKey
+    filterset_class = ResponseFilter

@@ -1,0 +1,150 @@
+"""The fixed vocabularies of a study. A leaf: everything may import it, it imports nothing of the project."""
+
+from django.db.models import TextChoices
+
+
+class Country(TextChoices):
+    """ISO 3166-1 alpha-2 codes; the labels are the names that the paper's files use."""
+
+    AF = "AF", "Afghanistan"
+    AR = "AR", "Argentina"
+    BD = "BD", "Bangladesh"
+    BR = "BR", "Brazil"
+    CA = "CA", "Canada"
+    ET = "ET", "Ethiopia"
+    GB = "GB", "United Kingdom"
+    IE = "IE", "Ireland"
+    IN = "IN", "India"
+    IR = "IR", "Iran"
+    MM = "MM", "Myanmar"
+    MX = "MX", "Mexico"
+    NP = "NP", "Nepal"
+    PK = "PK", "Pakistan"
+    SG = "SG", "Singapore"
+    US = "US", "United States of America"
+    ZA = "ZA", "South Africa"
+    ZW = "ZW", "Zimbabwe"
+
+
+class Locale(TextChoices):
+    """The languages a study can be taken in, as BCP 47 tags; the labels are what their readers call them."""
+
+    EN_US = "en-US", "English (United States)"
+    EN_GB = "en-GB", "English (United Kingdom)"
+    EN_ZA = "en-ZA", "English (South Africa)"
+    EN_IN = "en-IN", "English (India)"
+    PT_BR = "pt-BR", "Português (Brasil)"
+    HI_IN = "hi-IN", "हिन्दी (भारत)"
+
+
+class Theme(TextChoices):
+    FOOD_HOSPITALITY = "food_hospitality", "Food and hospitality"
+    GREETINGS_RESPECT = "greetings_respect", "Greetings and respect"
+    WORKPLACE_EDUCATION = "workplace_education", "Workplace and education"
+    PUBLIC_ETIQUETTE = "public_etiquette", "Public etiquette"
+    PRIVACY_HELPING = "privacy_helping", "Privacy and helping"
+    GIFT_GIVING = "gift_giving", "Gift giving"
+    OTHER = "other", "Other"
+
+
+class AgeBucket(TextChoices):
+    YOUNGER = "younger", "Younger"
+    OLDER = "older", "Older"
+
+
+class ActorGender(TextChoices):
+    """Gender of the people in a scenario and of personas, as the paper writes it."""
+
+    FEMALE = "female", "Female"
+    MALE = "male", "Male"
+
+
+class Gender(TextChoices):
+    """A participant's answer; the same four codes in every locale."""
+
+    WOMAN = "woman", "Woman"
+    MAN = "man", "Man"
+    ANOTHER = "another", "Another gender"
+    UNDISCLOSED = "undisclosed", "Prefer not to say"
+
+
+class AgeBand(TextChoices):
+    A18_24 = "18-24", "18–24"
+    A25_34 = "25-34", "25–34"
+    A35_44 = "35-44", "35–44"
+    A45_54 = "45-54", "45–54"
+    A55_64 = "55-64", "55–64"
+    A65 = "65+", "65 or older"
+    UNDISCLOSED = "undisclosed", "Prefer not to say"
+
+
+class Relation(TextChoices):
+    """How near a scenario's country is to the respondent's, as the instrument lists it."""
+
+    SAME = "same", "Own country"
+    CLOSE = "close", "Close"
+    FAR = "far", "Far"
+
+
+class Question(TextChoices):
+    PERSONAL = "personal", "Personal choice"
+    NORM = "norm", "Norm judgment"
+
+
+class Choice(TextChoices):
+    """CULTURE follows the local expectation (the paper's A), PREFERENCE allows the preference (B)."""
+
+    CULTURE = "culture", "Follow the culture"
+    PREFERENCE = "preference", "Allow the preference"
+
+
+class OptionOrder(TextChoices):
+    """Which choice is shown first (AB or BA)."""
+
+    CULTURE_FIRST = "culture_first", "Culture first"
+    PREFERENCE_FIRST = "preference_first", "Preference first"
+
+
+class Status(TextChoices):
+    """The life of a survey session; `survey.flow.status` says which may follow which."""
+
+    LANDED = "landed", "Landed"
+    ACTIVE = "active", "Active"
+    COMPLETE = "complete", "Complete"
+    NO_CONSENT = "no_consent", "No consent"
+
+
+class StudyState(TextChoices):
+    DRAFT = "draft", "Draft"
+    LIVE = "live", "Live"
+    PAUSED = "paused", "Paused"
+    CLOSED = "closed", "Closed"
+
+
+class TextStatus(TextChoices):
+    """How far a text has come from a machine's draft to one that a person answers for."""
+
+    MACHINE_DRAFT = "machine draft", "Machine draft"
+    REVIEWED = "reviewed", "Reviewed"
+    ADJUDICATED = "adjudicated", "Adjudicated"
+    PRETESTED = "pretested", "Pretested"
+    FROZEN = "frozen", "Frozen"
+
+
+class Page(TextChoices):
+    """The kinds of page that a plan is made of."""
+
+    LANGUAGE = "language", "Language"
+    CONSENT = "consent", "Consent"
+    INSTRUCTIONS = "instructions", "Instructions"
+    SCENARIO = "scenario", "Scenario"
+    DEMOGRAPHICS = "demographics", "Demographics"
+    DEBRIEF = "debrief", "Debrief"
+
+
+class PanelName(TextChoices):
+    """Where a participant came from."""
+
+    DIRECT = "direct", "Direct link"
+    PROLIFIC = "prolific", "Prolific"
+    SIMULATED = "simulated", "Simulated"

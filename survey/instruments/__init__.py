@@ -1,0 +1,1 @@
+"""Instruments as files: read, validated and hashed here without a database."""

@@ -1,0 +1,89 @@
+"""Whom we ask: a study, its arms (one respondent country each), quota cells, participants."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from survey.enums import AgeBucket, Country, Gender, Locale, PanelName, StudyState
+from survey.models.instrument import InstrumentVersion
+
+
+class Study(models.Model):
+    code = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="studies")
+    state = models.CharField(max_length=10, choices=StudyState, default=StudyState.DRAFT)
+    contact_email = models.EmailField(blank=True, help_text="shown to participants; blank: the site's address")
+    created_at = models.DateTimeField(auto_now_add=True)
+    launched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["code"]
+        verbose_name_plural = "studies"
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Arm(models.Model):
+    """One respondent country of a study."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="arms")
+    country = models.CharField(max_length=2, choices=Country)
+    locales = ArrayField(models.CharField(max_length=10, choices=Locale))
+    panel = models.CharField(max_length=20, choices=PanelName, default=PanelName.DIRECT)
+    completion_code = models.CharField(max_length=40, blank=True, help_text="the panel's code for a complete")
+    no_consent_code = models.CharField(max_length=40, blank=True, help_text="the panel's code for no consent")
+
+    class Meta:
+        ordering = ["study", "country"]
+        constraints = [models.UniqueConstraint(fields=["study", "country"], name="arm_country_once")]
+
+    def __str__(self) -> str:
+        return f"{self.study.code} {self.country}"
+
+
+class QuotaCell(models.Model):
+    """How many completes an arm wants of one age bucket and gender."""
+
+    arm = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="quota_cells")
+    age_bucket = models.CharField(max_length=10, choices=AgeBucket)
+    gender = models.CharField(max_length=12, choices=Gender)
+    target = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["arm", "age_bucket", "gender"]
+        constraints = [models.UniqueConstraint(fields=["arm", "age_bucket", "gender"], name="quota_cell_once")]
+
+    def __str__(self) -> str:
+        return f"{self.arm} {self.age_bucket} {self.gender}"
+
+
+class Participant(models.Model):
+    """A person, or a simulated one. What a panel knows of the person stands in PanelIdentity only."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="participants")
+    is_simulated = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"P{self.pk}"
+
+
+class PanelIdentity(models.Model):
+    """The panel's identifiers of a participant: personal data, apart from the answers, never exported."""
+
+    participant = models.OneToOneField(Participant, on_delete=models.CASCADE, related_name="panel_identity")
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="+")
+    panel = models.CharField(max_length=20, choices=PanelName)
+    panel_person = models.CharField(max_length=64)
+    panel_study = models.CharField(max_length=64, blank=True)
+    panel_submission = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "panel identities"
+        constraints = [
+            models.UniqueConstraint(fields=["study", "panel", "panel_person"], name="panel_person_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.panel} identity of {self.participant}"

@@ -1,0 +1,35 @@
+"""Tell what the study is and ask for consent."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from survey.domain.answering import record_consent
+from survey.pages.base import Option, RadioGroup, Turn
+
+PARAGRAPHS = ("consent.purpose", "consent.task", "consent.data", "consent.rights")
+YES, NO = "yes", "no"
+
+
+class ConsentPage:
+    template = "survey/page.html"
+
+    def groups(self, turn: Turn) -> list[RadioGroup]:
+        options = (Option(YES, turn.texts["consent.agree"]), Option(NO, turn.texts["consent.decline"]))
+        return [
+            RadioGroup("consent", _("Do you want to take part?"), options, _("Select whether you want to take part"))
+        ]
+
+    def context(self, turn: Turn) -> dict[str, Any]:
+        return {"heading": turn.texts["consent.heading"], "paragraphs": [turn.texts[key] for key in PARAGRAPHS]}
+
+    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
+        shown = ("consent.heading", *PARAGRAPHS, "consent.agree", "consent.decline")
+        record_consent(
+            turn.session,
+            is_given=answers["consent"] == YES,
+            shown=[turn.texts[key] for key in shown],
+            consent_version=turn.structure["consent_version"],
+        )

@@ -1,0 +1,22 @@
+"""Say what the study was about; passing this page completes the session."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from survey.domain.answering import finish
+from survey.pages.base import RadioGroup, Turn
+
+
+class DebriefPage:
+    template = "survey/page.html"
+
+    def groups(self, turn: Turn) -> list[RadioGroup]:
+        return []
+
+    def context(self, turn: Turn) -> dict[str, Any]:
+        paragraphs = [turn.texts["debrief.purpose"], turn.texts["debrief.thanks"]]
+        return {"heading": turn.texts["debrief.heading"], "paragraphs": paragraphs}
+
+    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
+        finish(turn.session)

@@ -1,0 +1,25 @@
+"""Choose the language, where the arm offers more than one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from survey.domain.answering import choose_language
+from survey.enums import Locale
+from survey.pages.base import Option, RadioGroup, Turn
+
+
+class LanguagePage:
+    template = "survey/page.html"
+
+    def groups(self, turn: Turn) -> list[RadioGroup]:
+        options = tuple(Option(tag, Locale(tag).label, lang=tag) for tag in turn.session.arm.locales)
+        return [RadioGroup("locale", _("Choose your language"), options, _("Select a language"))]
+
+    def context(self, turn: Turn) -> dict[str, Any]:
+        return {"heading": _("Choose your language")}
+
+    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
+        choose_language(turn.session, locale=answers["locale"])

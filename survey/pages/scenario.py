@@ -1,0 +1,45 @@
+"""One item: the scenario, then the personal and the norm question with the same two options."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from survey.domain.answering import record_answers
+from survey.enums import Choice, OptionOrder, Question
+from survey.flow.plan import n_scenarios, scenario_number
+from survey.flow.wording import Wording, word_item
+from survey.pages.base import Option, RadioGroup, Turn
+
+
+class ScenarioPage:
+    template = "survey/pages/scenario.html"
+
+    def wording(self, turn: Turn) -> Wording:
+        return word_item(turn.texts, turn.page["item"])
+
+    def groups(self, turn: Turn) -> list[RadioGroup]:
+        wording = self.wording(turn)
+        order = wording.ordered(OptionOrder(turn.session.option_order))
+        options = tuple(Option(choice.value, wording.options[choice]) for choice in order)
+        missing = {
+            Question.PERSONAL: _("Select what you would do"),
+            Question.NORM: _("Select what most people would consider appropriate"),
+        }
+        questions = [Question(name) for name in turn.structure["questions"]]
+        return [RadioGroup(q.value, wording.questions[q], options, missing[q]) for q in questions]
+
+    def context(self, turn: Turn) -> dict[str, Any]:
+        plan, position = turn.session.plan, turn.session.position
+        number = {"number": scenario_number(plan, position), "total": n_scenarios(plan)}
+        return {"heading": _("Situation %(number)d of %(total)d") % number, "wording": self.wording(turn)}
+
+    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
+        record_answers(
+            turn.session,
+            item=turn.page["item"],
+            answers={Question(question): Choice(choice) for question, choice in answers.items()},
+            wording=self.wording(turn),
+            served_at=served_at,
+        )

@@ -1,0 +1,15 @@
+"""The panels participants come from, each behind the same two questions: who is this, and where to afterwards."""
+
+from survey.enums import PanelName
+from survey.panels.base import Identity, Panel, UnknownParticipant
+from survey.panels.direct import Direct
+from survey.panels.prolific import Prolific
+from survey.panels.simulated import Simulated
+
+PANELS: dict[PanelName, Panel] = {
+    PanelName.DIRECT: Direct(),
+    PanelName.PROLIFIC: Prolific(),
+    PanelName.SIMULATED: Simulated(),
+}
+
+__all__ = ["PANELS", "Identity", "Panel", "UnknownParticipant"]

@@ -1,0 +1,24 @@
+"""Prolific: identifiers in the link's parameters, a completion address with the outcome's code."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from survey.enums import PanelName, Status
+from survey.models import Arm
+from survey.panels.base import Identity, take
+
+COMPLETE_URL = "https://app.prolific.com/submissions/complete"
+
+
+class Prolific:
+    def identify(self, params: Mapping[str, str]) -> Identity:
+        return Identity(
+            PanelName.PROLIFIC,
+            person=take(params, "PROLIFIC_PID"),
+            study=take(params, "STUDY_ID"),
+            submission=take(params, "SESSION_ID"),
+        )
+
+    def exit_url(self, arm: Arm, outcome: Status) -> str:
+        code = {Status.COMPLETE: arm.completion_code, Status.NO_CONSENT: arm.no_consent_code}.get(outcome, "")
+        return f"{COMPLETE_URL}?{urlencode({'cc': code})}" if code else ""

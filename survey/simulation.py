@@ -1,0 +1,189 @@
+"""Simulated participants: planted behaviour, and a walker that takes the survey over HTTP as a browser would.
+
+What they answer follows a crossed-effects logit with known parameters (`Planted`), so that an analysis of their
+answers has a truth to be compared with. They enter with signed tickets and are marked as simulated for good.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import NamedTuple
+
+import httpx2
+
+from survey.enums import AgeBand, Choice, Gender, Question, Relation
+
+MAX_PAGES = 200  # a walk that is longer goes in circles
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The truth behind the answers, in logits of following the culture; positive follows more."""
+
+    intercept: float = 0.8
+    country: Mapping[str, float] = field(
+        default_factory=lambda: {"BR": -0.5, "IN": 0.4, "ZA": -0.2, "GB": 0.1, "US": 0.2}
+    )
+    relation: Mapping[Relation, float] = field(
+        default_factory=lambda: {Relation.SAME: -0.5, Relation.CLOSE: 0.0, Relation.FAR: 0.2}
+    )
+    norm: float = 0.4  # norm judgments against personal choices
+    first_option: float = 0.15  # pull of whatever option stands first
+    sd_person: float = 0.8
+    sd_item: float = 1.0
+    p_no_consent: float = 0.03
+    p_drop_out: float = 0.06
+    p_hindi: float = 0.3
+
+
+class ItemFacts(NamedTuple):
+    """What a simulated participant may know of the item that they see."""
+
+    code: str
+    scenario_country: str
+
+
+class Person(NamedTuple):
+    """One simulated participant, wholly drawn from their name."""
+
+    name: str
+    country: str
+    tendency: float
+    age_band: str
+    gender: str
+    consents: bool
+    stops_after: int | None
+    reads_hindi: bool
+
+
+def draw_person(name: str, country: str, planted: Planted) -> Person:
+    rng = random.Random(f"person {name}")
+    bands = [band.value for band in AgeBand if band != AgeBand.UNDISCLOSED]
+    genders = [Gender.WOMAN, Gender.MAN, Gender.ANOTHER, Gender.UNDISCLOSED]
+    return Person(
+        name=name,
+        country=country,
+        tendency=rng.gauss(0, planted.sd_person),
+        age_band=rng.choices(bands, [18, 26, 20, 15, 12, 9])[0],
+        gender=rng.choices(genders, [48, 48, 2, 2])[0].value,
+        consents=rng.random() >= planted.p_no_consent,
+        stops_after=rng.randrange(2, 18) if rng.random() < planted.p_drop_out else None,
+        reads_hindi=rng.random() < planted.p_hindi,
+    )
+
+
+def item_effect(code: str, planted: Planted) -> float:
+    return random.Random(f"item {code}").gauss(0, planted.sd_item)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the walkers know: the planted truth, the items by the scenario's text, each country's relations."""
+
+    planted: Planted
+    items: Mapping[str, ItemFacts]
+    close: Mapping[str, frozenset[str]]
+
+    def relation(self, country: str, scenario_country: str) -> Relation:
+        if scenario_country == country:
+            return Relation.SAME
+        return Relation.CLOSE if scenario_country in self.close.get(country, frozenset()) else Relation.FAR
+
+    def p_culture(self, person: Person, item: ItemFacts, question: Question, *, culture_is_first: bool) -> float:
+        """Give the planted probability that a person follows the culture on an item."""
+        truth = self.planted
+        logit = truth.intercept + truth.country.get(person.country, 0.0) + person.tendency
+        logit += truth.relation[self.relation(person.country, item.scenario_country)] + item_effect(item.code, truth)
+        logit += truth.norm if question == Question.NORM else 0.0
+        logit += truth.first_option if culture_is_first else -truth.first_option
+        return 1 / (1 + math.exp(-logit))
+
+
+class PageReader(HTMLParser):
+    """Read from a page what a participant needs: its form, its options, its scenario."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.has_form = False
+        self.hidden: dict[str, str] = {}
+        self.options: dict[str, list[str]] = {}
+        self.scenario = ""
+        self._in_scenario = False
+        self._in_paragraph = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.has_form = True
+        elif tag == "input" and values.get("type") == "hidden":
+            self.hidden[values["name"]] = values["value"]
+        elif tag == "input" and values.get("type") == "radio":
+            self.options.setdefault(values["name"], []).append(values["value"])
+        elif tag == "div":
+            self._in_scenario = values.get("class") == "scenario"
+        elif tag == "p":
+            self._in_paragraph = self._in_scenario and not self.scenario
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self._in_paragraph = False
+        elif tag == "div":
+            self._in_scenario = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_paragraph:
+            self.scenario += data
+
+
+class Walk(NamedTuple):
+    """How a walk ended: the pages passed, and whether the end page was reached."""
+
+    n_pages: int
+    is_finished: bool
+
+
+class UnexpectedPage(RuntimeError):
+    """The site answered with something that is no page of the survey."""
+
+
+def choose(person: Person, page: PageReader, world: World, rng: random.Random) -> dict[str, str]:
+    """Answer a page as the person would."""
+    answers = {}
+    for name, values in page.options.items():
+        if name in Question.values:
+            item = world.items[page.scenario]
+            first = values[0] == Choice.CULTURE
+            p = world.p_culture(person, item, Question(name), culture_is_first=first)
+            answers[name] = (Choice.CULTURE if rng.random() < p else Choice.PREFERENCE).value
+        else:
+            wishes = {
+                "consent": "yes" if person.consents else "no",
+                "locale": values[-1] if person.reads_hindi else values[0],
+                "age_band": person.age_band,
+                "gender": person.gender,
+                "country": person.country,
+            }
+            answers[name] = wishes[name]
+    return answers
+
+
+def take_survey(client: httpx2.Client, entry: str, person: Person, world: World) -> Walk:
+    """Walk the pages from the entry link to the end, or to where the person drops out."""
+    rng = random.Random(f"answers {person.name}")
+    reply = client.get(entry, follow_redirects=True)
+    for n_pages in range(MAX_PAGES):
+        if reply.status_code != 200:
+            raise UnexpectedPage(f"{reply.url.path} answered {reply.status_code}")
+        page = PageReader(reply.text)
+        if not page.has_form:
+            return Walk(n_pages, is_finished=True)
+        if person.stops_after is not None and n_pages >= person.stops_after:
+            return Walk(n_pages, is_finished=False)
+        data = {**page.hidden, **choose(person, page, world, rng)}
+        reply = client.post(reply.url, data=data, follow_redirects=True)
+    raise UnexpectedPage(f"{person.name} still walks after {MAX_PAGES} pages")

@@ -1,0 +1,13 @@
+"""What the page templates need beyond Django's own filters."""
+
+from collections.abc import Mapping
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def of(mapping: Mapping[str, str], key: str) -> str:
+    """Give the mapping's value for a key, empty when it has none."""
+    return mapping.get(key, "")

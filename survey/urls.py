@@ -1,0 +1,11 @@
+"""The addresses participants meet."""
+
+from django.urls import path
+
+from survey.views import participant
+
+app_name = "survey"
+urlpatterns = [
+    path("join/<slug:study>/<str:country>/", participant.join, name="join"),
+    path("s/<str:token>/", participant.page, name="page"),
+]
