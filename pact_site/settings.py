@@ -193,7 +193,16 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Studies, items, responses, model runs and results, for staff with a token.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {},
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAdminUser"],
+    "ENUM_NAME_OVERRIDES": {
+        "CountryEnum": "survey.enums.Country",
+        "LocaleEnum": "survey.enums.Locale",
+        "AgeBucketEnum": "survey.enums.AgeBucket",
+        "ActorGenderEnum": "survey.enums.ActorGender",
+        "StudyStateEnum": "survey.enums.StudyState",
+        "RunStateEnum": "survey.llm.enums.RunState",
+        "AnalysisStateEnum": "analysis.models.AnalysisRun.State",
+    },
 }
 
 # --- Logs: one line each, no personal data -----------------------------------------------------
@@ -201,7 +210,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"no_tokens": {"()": "pact_site.logs.WithoutTokens"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_tokens"]}},
     # The HTTP client would log whole addresses, with the tokens in them.
     "loggers": {"httpx2": {"level": "WARNING"}, "httpcore2": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -1,10 +1,11 @@
 """What the API says of each record. No token, no panel identifier, no time of day."""
 
-from typing import Any
-
 from rest_framework import serializers
 
+from survey.enums import Locale
+from survey.flow.wording import ITEM_FIELDS
 from survey.models import Arm, Item, Response, Study
+from survey.queries import text_catalogue
 
 
 class ArmSerializer(serializers.ModelSerializer[Arm]):
@@ -34,8 +35,12 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
         ]  # fmt: skip
 
     def get_texts(self, item: Item) -> dict[str, dict[str, str]]:
-        texts: dict[str, dict[str, dict[str, str]]] = self.context["texts"]
-        return texts.get(item.code, {})
+        catalogues = {locale.value: text_catalogue(item.version_id, locale) for locale in Locale}
+        return {
+            locale: {field: texts[f"items.{item.code}.{field}"] for field in ITEM_FIELDS}
+            for locale, texts in catalogues.items()
+            if texts
+        }
 
 
 class ResponseSerializer(serializers.ModelSerializer[Response]):
@@ -55,12 +60,3 @@ class ResponseSerializer(serializers.ModelSerializer[Response]):
 
     def get_duration_ms(self, response: Response) -> int:
         return round((response.submitted_at - response.served_at).total_seconds() * 1000)
-
-
-def texts_by_item(rows: Any) -> dict[str, dict[str, dict[str, str]]]:
-    """Arrange (key, locale, body) of item texts as code → locale → field → body."""
-    arranged: dict[str, dict[str, dict[str, str]]] = {}
-    for key, locale, body in rows:
-        _, code, field = key.split(".")
-        arranged.setdefault(code, {}).setdefault(locale, {})[field] = body
-    return arranged

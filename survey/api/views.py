@@ -1,14 +1,12 @@
 """Studies by code; items and responses of one study at a time or of all."""
 
-from typing import Any
-
 import django_filters
 from django.db.models import QuerySet
 from rest_framework import pagination, viewsets
 
-from survey.api.serializers import ItemSerializer, ResponseSerializer, StudySerializer, texts_by_item
+from survey.api.serializers import ItemSerializer, ResponseSerializer, StudySerializer
 from survey.enums import Country, Question, Status
-from survey.models import Item, Response, Study, Text
+from survey.models import Item, Response, Study
 
 
 class ByKey(pagination.CursorPagination):
@@ -38,12 +36,6 @@ class ItemViewSet(viewsets.ReadOnlyModelViewSet[Item]):
     serializer_class = ItemSerializer
     pagination_class = ByKey
     filterset_class = ItemFilter
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        versions = Item.objects.filter(pk=self.kwargs["pk"]) if "pk" in self.kwargs else self.get_queryset()
-        texts = Text.objects.filter(version__in=versions.values("version"), key__startswith="items.")
-        rows = texts.values_list("key", "locale", "body")
-        return {**super().get_serializer_context(), "texts": texts_by_item(rows)}
 
 
 class ResponseFilter(django_filters.FilterSet):  # type: ignore[misc]

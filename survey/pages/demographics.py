@@ -19,7 +19,8 @@ class DemographicsPage:
         texts = turn.texts
         ages = tuple(Option(band.value, texts[f"age.{band}"]) for band in AgeBand)
         genders = tuple(Option(gender.value, texts[f"gender.{gender}"]) for gender in Gender)
-        codes = [*turn.structure["arms"], OTHER_COUNTRY, UNDISCLOSED]
+        named = sorted(turn.structure["arms"], key=lambda country: texts[f"country.{country}"])
+        codes = [*named, OTHER_COUNTRY, UNDISCLOSED]
         countries = tuple(Option(code, texts[f"country.{code}"]) for code in codes)
         return [
             RadioGroup(

@@ -1,0 +1,1 @@
+"""Pure statistics: arrays and DataFrames in, dataclasses and tidy DataFrames out."""

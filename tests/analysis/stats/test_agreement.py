@@ -1,0 +1,222 @@
+"""Agreement within items: published examples, the reference values, and an independent package."""
+
+from typing import Any
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from analysis.stats.agreement import (
+    agreement,
+    agreement_by,
+    agreement_from_counts,
+    answers_for_reliability,
+    reliability_of_mean,
+)
+
+from .conftest import group_of
+
+# Published examples: rows are people, columns are items, 0 is no answer; codes from 1.
+FOUR_OBSERVERS = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
+    [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
+]
+MEG_AND_OWEN = [[1, 2, 1, 1, 1, 1, 1, 1, 2, 1], [2, 2, 2, 1, 1, 2, 1, 1, 1, 1]]
+BEN_AND_GERRY = [[1, 1, 2, 2, 4, 3, 3, 3, 5, 4, 4, 1], [2, 1, 2, 2, 2, 3, 3, 3, 5, 4, 4, 4]]
+MEASURES = ["pairwise_agreement", "alpha", "ac1", "brennan_prediger"]
+
+
+def counts_of(people: list[list[int]]) -> Any:
+    table = np.array(people)
+    return np.column_stack([(table == code).sum(axis=0) for code in range(1, table.max() + 1)])
+
+
+def long_of(people: list[list[int]]) -> pd.DataFrame:
+    frame = pd.DataFrame(people).rename_axis("person").reset_index().melt("person", var_name="item", value_name="code")
+    return frame[frame["code"] > 0]
+
+
+@pytest.mark.parametrize(
+    ("people", "printed"),
+    [(FOUR_OBSERVERS, 0.743), (MEG_AND_OWEN, 0.095), (BEN_AND_GERRY, 0.692)],
+    ids=["four observers", "two observers, binary", "two observers, nominal"],
+)
+def test_alpha_equals_krippendorffs_examples(people: list[list[int]], printed: float) -> None:
+    assert round(agreement_from_counts(counts_of(people)).alpha, 3) == printed
+
+
+def test_agreement_equals_gwets_example() -> None:
+    point = agreement_from_counts(counts_of(FOUR_OBSERVERS))
+    assert point.pairwise_agreement == pytest.approx(0.8181818181818182, rel=1e-12)
+    assert point.ac1 == pytest.approx(0.775444068126995, rel=1e-12)
+    assert point.brennan_prediger == pytest.approx(0.7727272727272727, rel=1e-12)
+    assert (point.n_items, point.n_paired_items, point.n_ratings) == (12, 11, 41)
+
+
+@pytest.mark.parametrize("question", ["personal", "norm"])
+def test_agreement_equals_the_reference(question: str, answers: pd.DataFrame, advanced: dict[str, Any]) -> None:
+    for key, expected in advanced[question]["agreement"].items():
+        unit: str | list[str] = "scenario_item_id"
+        if key.startswith("item_x_country"):
+            unit = ["scenario_item_id", "respondent_country"]
+        group = group_of(answers, key)
+        found = {e.measure: e for e in agreement(group, value=question, respondent="respondent_id", item=unit)}
+        assert found["pairwise_agreement"].estimate == pytest.approx(expected["pa_item_mean"], rel=1e-12)
+        assert found["alpha"].estimate == pytest.approx(expected["alpha"], rel=1e-12)
+        assert found["ac1"].estimate == pytest.approx(expected["ac1"], rel=1e-12)
+        assert found["brennan_prediger"].estimate == pytest.approx(expected["brennan_prediger"], rel=1e-12)
+        assert found["alpha"].se == pytest.approx(expected["alpha_se_twoway"], rel=1e-11)
+        assert found["alpha"].se_respondent == pytest.approx(expected["alpha_se_respondent"], rel=1e-11)
+        assert found["alpha"].se_item == pytest.approx(expected["alpha_se_item"], rel=1e-11)
+        assert found["alpha"].se_naive == pytest.approx(expected["alpha_se_naive"], rel=1e-11)
+        needed = answers_for_reliability(found["alpha"].estimate, 0.9)
+        assert needed == pytest.approx(expected["n_for_reliability_90"], rel=1e-12)
+
+
+def test_point_equals_the_reference_where_only_it_has_the_measure(
+    answers: pd.DataFrame, advanced: dict[str, Any]
+) -> None:
+    expected = advanced["norm"]["agreement"]["overall"]
+    items = answers.groupby("scenario_item_id")["norm"]
+    point = agreement_from_counts(np.column_stack([items.sum(), items.count() - items.sum()]))
+    assert point.pair_weighted_agreement == pytest.approx(expected["pa_pair_weighted"], rel=1e-12)
+    assert point.majority_agreement == pytest.approx(expected["paper_style_majority_agreement"], rel=1e-12)
+    assert (point.n_items, point.n_ratings) == (expected["n_items"], expected["n_ratings"])
+
+
+ratings = st.lists(
+    st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=2, max_size=9
+)  # items by people, 0 is no answer
+
+
+@given(ratings)
+def test_alpha_equals_the_krippendorff_package(items: list[list[int]]) -> None:
+    people = np.array(items).T
+    counts = np.column_stack([(people == code).sum(axis=0) for code in (1, 2, 3)])
+    paired = counts[counts.sum(axis=1) >= 2]
+    assume(len(paired) > 0 and (paired.sum(axis=0) > 0).sum() > 1)
+    expected = krippendorff.alpha(value_counts=counts, value_domain=[1, 2, 3], level_of_measurement="nominal")
+    assert agreement_from_counts(counts).alpha == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+@given(ratings)
+def test_agreement_never_leaves_a_number_missing_without_a_reason(items: list[list[int]]) -> None:
+    frame = long_of(np.array(items).T.tolist())
+    for found in agreement(frame, value="code", respondent="person", item="item", categories=(1, 2, 3)):
+        assert (found.reason != "") == bool(np.isnan([found.estimate, found.se, found.ci_low, found.ci_high]).any())
+
+
+def perturbed(people: list[list[int]], weights: Any) -> dict[str, float]:
+    """Recompute the measures when a person's answers weigh `weights`, by the definitions over weighted pairs."""
+    table = np.array(people)
+    sums = {"n": [], "disagree": [], "shares": []}  # type: dict[str, list[Any]]
+    for item in table.T:
+        w = np.where(item > 0, weights, 0.0)
+        pairs = np.outer(w, w) * (1 - np.eye(len(w)))
+        sums["n"].append(w.sum())
+        sums["disagree"].append((pairs * (item[:, None] != item[None, :])).sum() / pairs.sum())
+        sums["shares"].append([w[item == code].sum() for code in (1, 2)])
+    n, disagree, shares = (np.array(sums[name]) for name in ("n", "disagree", "shares"))
+    mean, overall = 1 - disagree.mean(), (shares / n[:, None]).mean(axis=0)
+    chance = (overall * (1 - overall)).sum()
+    expected = 1 - ((shares.sum(axis=0) / n.sum()) ** 2).sum()
+    return {
+        "pairwise_agreement": mean,
+        "ac1": (mean - chance) / (1 - chance),
+        "brennan_prediger": 2 * mean - 1,
+        "alpha": 1 - (n * disagree).sum() / n.sum() / expected,
+    }
+
+
+def test_respondent_standard_errors_are_numerical_derivatives_by_weight() -> None:
+    rng = np.random.default_rng(11)
+    people = rng.choice([0, 1, 1, 2], size=(6, 9)).tolist()
+    people[0], people[1] = [1] * 9, [2, 1, 1] * 3
+    found = {
+        e.measure: e
+        for e in agreement(long_of(people), value="code", respondent="person", item="item", categories=(1, 2))
+    }
+    squares = dict.fromkeys(MEASURES, 0.0)
+    for person in range(6):
+        step = np.eye(6)[person] * 1e-6
+        up, down = perturbed(people, 1 + step), perturbed(people, 1 - step)
+        for measure in MEASURES:
+            squares[measure] += ((up[measure] - down[measure]) / 2e-6) ** 2
+    # alpha's expected disagreement has W - 1 in its denominator, its derivative does not: as in the reference
+    scale = dict.fromkeys(MEASURES, 1.0)
+    total = sum(code > 0 for row in people for code in row)
+    point = found["alpha"].estimate
+    scale["alpha"] = (1 - perturbed(people, np.ones(6))["alpha"]) / ((1 - point) * total / (total - 1))
+    for measure in MEASURES:
+        assert found[measure].se_respondent * scale[measure] == pytest.approx(squares[measure] ** 0.5, rel=1e-6)
+
+
+def test_item_standard_error_of_pairwise_agreement_is_that_of_a_mean_over_items() -> None:
+    people = [[1, 1, 2, 2], [1, 2, 2, 1], [1, 1, 2, 1]]
+    by_item = np.array([1, 1 / 3, 1, 1 / 3])
+    found = agreement(long_of(people), value="code", respondent="person", item="item", categories=(1, 2))[0]
+    assert found.estimate == pytest.approx(by_item.mean())
+    assert found.se_item == pytest.approx(np.sqrt(((by_item - by_item.mean()) ** 2).sum()) / 4)
+    assert found.df == 2
+
+
+def test_perfect_agreement_has_no_interval_and_says_so() -> None:
+    found = agreement(long_of([[1, 2, 1]] * 3), value="code", respondent="person", item="item", categories=(1, 2))
+    assert found[1].estimate == 1.0
+    assert found[0].reason == "no variation between respondents or items"
+
+
+def test_alpha_is_missing_when_every_answer_is_the_same() -> None:
+    point = agreement_from_counts([[3, 0], [2, 0]])
+    assert np.isnan(point.alpha)
+    assert (point.pairwise_agreement, point.ac1, point.reason) == (1.0, 1.0, "every answer is the same")
+
+
+def test_single_answers_make_no_agreement() -> None:
+    found = agreement(long_of([[1, 0], [0, 2]]), value="code", respondent="person", item="item", categories=(1, 2))
+    assert [e.reason for e in found] == ["no item has two answers"] * 4
+    assert np.isnan([e.estimate for e in found]).all()
+
+
+def test_agreement_of_no_rows_gives_reasons() -> None:
+    empty = pd.DataFrame({"y": [], "r": [], "i": []})
+    assert {e.reason for e in agreement(empty, value="y", respondent="r", item="i")} == {"no item has two answers"}
+
+
+def test_agreement_by_gives_four_rows_per_group(answers: pd.DataFrame) -> None:
+    table = agreement_by(answers, value="norm", respondent="respondent_id", item="scenario_item_id", by=["rel"])
+    assert table["measure"].tolist() == MEASURES * 3
+    assert table["rel"].tolist() == ["close"] * 4 + ["far"] * 4 + ["same"] * 4
+    assert (table["reason"] == "").all()
+    assert ((table["ci_low"] < table["estimate"]) & (table["estimate"] < table["ci_high"])).all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame({"y": [1, 0], "r": [1, 1], "i": [1, 1]}), "at most one answer"),
+        (pd.DataFrame({"y": [1, 2], "r": [1, 2], "i": [1, 1]}), "outside the categories"),
+    ],
+)
+def test_agreement_refuses_bad_answers(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        agreement(frame, value="y", respondent="r", item="i")
+
+
+@pytest.mark.parametrize("counts", [[1, 2], [[1], [2]], [[-1, 2]], [[np.nan, 2]]])
+def test_counts_must_be_a_proper_matrix(counts: Any) -> None:
+    with pytest.raises(ValueError, match="counts must be"):
+        agreement_from_counts(counts)
+
+
+def test_reliability_and_needed_answers_are_inverse() -> None:
+    assert reliability_of_mean(0.5, 5) == pytest.approx(5 / 6)
+    assert answers_for_reliability(0.25, reliability_of_mean(0.25, 7)) == pytest.approx(7)
+    assert np.isnan(answers_for_reliability(-0.1, 0.8))
+    with pytest.raises(ValueError, match="reliability"):
+        answers_for_reliability(0.5, 1.0)

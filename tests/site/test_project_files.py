@@ -1,0 +1,59 @@
+"""What lies in the repository: locks without addresses, no path of anybody's machine."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt")
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_file_pins_by_hash_and_holds_no_address(name: str) -> None:
+    text = (ROOT / name).read_text()
+    pins = re.findall(r"^[a-z0-9][^\n]*==[^\n]*", text, flags=re.MULTILINE)
+    assert "://" not in text
+    assert len(pins) > 20
+    assert text.count("--hash=sha256:") >= len(pins)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_file_holds_every_dependency(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {"requirements.txt": [], "requirements-demo.txt": ["demo"], "requirements-dev.txt": ["demo", "dev"]}[name]
+    wanted = [*project["dependencies"], *(d for extra in extras for d in project["optional-dependencies"][extra])]
+    names = {re.split(r"[\[~>=<;]", line)[0].strip().lower() for line in wanted} - {"pact-site"}
+    locked = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", (ROOT / name).read_text(), flags=re.MULTILINE))
+    assert names - locked == set()
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    obvious = {"pytest", "pytest-django"}
+    for line in [
+        *project["dependencies"],
+        *project["optional-dependencies"]["demo"],
+        *project["optional-dependencies"]["dev"],
+    ]:
+        if line not in obvious and not line.startswith("pact-site"):
+            assert re.search(re.escape(f'"{line}",') + r"\s*# \S", text), line
+
+
+def test_tracked_files_name_no_machine_and_no_registry() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    pattern = re.compile(r"(?<![\w.-])/(?:work|root|home/\w+)/|pythonhosted|registry\.npmjs|deb\.debian")
+    found = []
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if name == "tests/site/test_project_files.py" or not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{name}: {match[0]}" for match in pattern.finditer(text)]
+    assert found == []

@@ -1,0 +1,58 @@
+"""The settings: listed, safe when nothing is set, clean for production; the logs keep tokens out."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pact_site.logs import WithoutTokens
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (ROOT / "pact_site" / "settings.py").read_text(encoding="utf-8")
+VARIABLES = sorted(set(re.findall(r'env\.\w+\(\s*"(\w+)"', SETTINGS)))
+PRODUCTION = {
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "ALLOWED_HOSTS": "study.example.org",
+    "DATABASE_URL": "postgres:///nowhere",
+    "PATH": os.environ["PATH"],
+}
+
+
+def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_variable_is_listed_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in readme] == []
+
+
+def test_deploy_check_is_clean_with_production_settings() -> None:
+    done = manage("check", "--deploy", "--fail-level", "WARNING", env=PRODUCTION)
+    assert done.returncode == 0, done.stderr
+
+
+def test_site_does_not_start_without_a_secret_key() -> None:
+    done = manage("check", env={"PATH": os.environ["PATH"]})
+    assert done.returncode != 0
+    assert "SECRET_KEY is not set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Not Found: /s/abc-DEF_123/", "Not Found: /s/…/"),
+        ("GET /join/x/BR/?PROLIFIC_PID=5f0c&STUDY_ID=60", "GET /join/x/BR/?PROLIFIC_PID=…&STUDY_ID=…"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_logs_keep_tokens_and_identifiers_out(line: str, expected: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", (line,), None)
+    assert WithoutTokens().filter(record)
+    assert record.getMessage() == expected

@@ -1,0 +1,84 @@
+"""The API over studies, items and responses: staff only, nothing personal, a schema that says what is there."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from survey.models import Response, Study
+from tests.factories import make_session, make_study
+from tests.survey.test_flow_pages import Walker
+
+pytestmark = pytest.mark.django_db
+PATHS = ["/api/studies/", "/api/items/", "/api/responses/", "/api/schema/"]
+
+
+@pytest.fixture
+def study() -> Study:
+    return make_study()
+
+
+@pytest.fixture
+def staff() -> Client:
+    user = User.objects.create_user("staff", is_staff=True)
+    token = Token.objects.create(user=user)
+    return Client(headers={"Authorization": f"Token {token.key}"})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_strangers_and_plain_users_are_refused(path: str) -> None:
+    user = User.objects.create_user("plain")
+    token = Token.objects.create(user=user)
+    assert Client().get(path).status_code == 401
+    assert Client(headers={"Authorization": f"Token {token.key}"}).get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_staff_with_a_token_can_read(study: Study, staff: Client, path: str) -> None:
+    assert staff.get(path).status_code == 200
+
+
+def test_nothing_can_be_written(study: Study, staff: Client) -> None:
+    for path in PATHS[:3]:
+        assert staff.post(path, {}, content_type="application/json").status_code == 405
+
+
+def test_study_tells_its_arms_and_content(study: Study, staff: Client) -> None:
+    data = staff.get("/api/studies/s1/").json()
+    assert data["version"] == "pact v1"
+    assert data["content_hash"] == study.version.content_hash
+    assert {arm["country"]: arm["locales"] for arm in data["arms"]}["IN"] == ["en-IN", "hi-IN"]
+
+
+def test_items_carry_their_texts_in_all_locales(study: Study, staff: Client) -> None:
+    data = staff.get("/api/items/", {"study": "s1", "scenario_country": "BR"}).json()
+    assert [item["code"] for item in data["results"]] == [f"BR0{n}" for n in range(1, 9)]
+    assert set(data["results"][0]["texts"]) == {"en-US", "en-GB", "en-ZA", "en-IN", "pt-BR", "hi-IN"}
+    assert data["results"][2]["texts"]["en-US"]["actor"] == "Sérgio"
+
+
+def test_responses_filter_and_tell_nothing_personal(study: Study, staff: Client) -> None:
+    for country in ("GB", "US"):
+        Walker(make_session(study, country)).finish()
+    data = staff.get("/api/responses/", {"study": "s1", "country": "GB", "question": "norm"}).json()
+    assert len(data["results"]) == 18
+    assert {row["choice"] for row in data["results"]} == {"preference"}
+    token = Response.objects.values_list("session__token", flat=True)[0]
+    assert token not in str(data)
+    assert not {"served_at", "submitted_at", "token"} & set(data["results"][0])
+
+
+def test_unknown_filter_value_is_a_clear_error(study: Study, staff: Client) -> None:
+    reply = staff.get("/api/responses/", {"question": "both"})
+    assert reply.status_code == 400
+    assert "question" in reply.json()
+
+
+@pytest.mark.parametrize("country", ["GB", "US"])
+def test_queries_do_not_grow_with_the_rows(
+    study: Study, staff: Client, country: str, django_assert_num_queries
+) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(1 if country == "GB" else 3):
+        Walker(make_session(study, country)).finish()
+    with django_assert_num_queries(2):
+        staff.get("/api/responses/")

@@ -1,0 +1,162 @@
+"""Entry links: who may come in, what they get, and that nobody comes in twice."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from survey.domain.enrolment import assign_items
+from survey.enums import PanelName, Relation, Status, StudyState
+from survey.models import Arm, Assignment, PanelIdentity, Participant, Study, SurveySession
+from survey.panels.prolific import Prolific
+from survey.panels.simulated import PARAMETER, issue_ticket
+from tests.factories import get_arm, make_session, make_study
+
+pytestmark = pytest.mark.django_db
+PROLIFIC = {"PROLIFIC_PID": "5f0c", "STUDY_ID": "60aa", "SESSION_ID": "61bb"}
+
+
+def test_direct_link_gives_every_visitor_a_session_of_their_own() -> None:
+    make_study()
+    first, second = (Client().get("/join/s1/GB/") for _ in range(2))
+    assert first.status_code == 303
+    assert first.headers["Location"] != second.headers["Location"]
+    assert not PanelIdentity.objects.exists()
+
+
+def test_panel_link_leads_back_to_the_same_session() -> None:
+    make_study(panel=PanelName.PROLIFIC)
+    first, second = (Client().get("/join/s1/GB/", PROLIFIC) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    identity = PanelIdentity.objects.get()
+    assert (identity.panel_person, identity.panel_study, identity.panel_submission) == ("5f0c", "60aa", "61bb")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("countries", [["GB", "GB"], ["GB", "BR"]])
+def test_same_person_at_the_same_moment_gets_one_session(countries: list[str]) -> None:
+    make_study(panel=PanelName.PROLIFIC)
+
+    def visit(country: str) -> str:
+        try:
+            return Client().get(f"/join/s1/{country}/", PROLIFIC).headers["Location"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        places = list(pool.map(visit, countries * 4))
+    assert len(set(places)) == 1
+    assert Participant.objects.count() == SurveySession.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"PROLIFIC_PID": "x"},
+        {**PROLIFIC, "PROLIFIC_PID": "x" * 65},
+        {**PROLIFIC, "STUDY_ID": "a\x00b"},
+        {**PROLIFIC, "SESSION_ID": " "},
+    ],
+)
+def test_incomplete_or_malformed_panel_link_is_refused_clearly(params: dict[str, str]) -> None:
+    make_study(panel=PanelName.PROLIFIC)
+    reply = Client().get("/join/s1/BR/", params)
+    assert reply.status_code == 400
+    assert "Este link está incompleto" in reply.content.decode()
+    assert not Participant.objects.exists()
+
+
+def test_forged_ticket_is_refused() -> None:
+    make_study()
+    reply = Client().get("/join/s1/US/", {PARAMETER: "crowd:forged"})
+    assert reply.status_code == 400
+    assert not Participant.objects.exists()
+
+
+def test_signed_ticket_marks_the_participant_as_simulated() -> None:
+    make_study()
+    Client().get("/join/s1/US/", {PARAMETER: issue_ticket("one")})
+    Client().get("/join/s1/US/")
+    assert list(Participant.objects.order_by("pk").values_list("is_simulated", flat=True)) == [True, False]
+
+
+@pytest.mark.parametrize("state", [StudyState.DRAFT, StudyState.PAUSED, StudyState.CLOSED])
+def test_study_that_is_not_live_takes_nobody_in(state: StudyState) -> None:
+    study = make_study(panel=PanelName.PROLIFIC)
+    Client().get("/join/s1/IN/", PROLIFIC)
+    Study.objects.filter(pk=study.pk).update(state=state)
+    assert Client().get("/join/s1/IN/", {**PROLIFIC, "PROLIFIC_PID": "new"}).status_code == 403
+    assert Client().get("/join/s1/IN/", PROLIFIC).status_code == 303  # who has begun may go on
+    assert Participant.objects.count() == 1
+
+
+def test_link_preview_begins_no_session() -> None:
+    make_study()
+    assert Client().head("/join/s1/US/").status_code == 200
+    assert not SurveySession.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/join/nowhere/US/", "/join/s1/FR/", "/join/s1/usa/"])
+def test_unknown_study_or_country_is_not_found(path: str) -> None:
+    make_study()
+    assert Client().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("country", ["BR", "IN", "ZA", "GB", "US"])
+def test_items_are_drawn_per_relation(country: str) -> None:
+    study = make_study()
+    session = make_session(study, country)
+    arm = study.version.structure["arms"][country]
+    drawn = Assignment.objects.filter(session=session).select_related("item")
+    assert Counter(one.relation for one in drawn) == Counter({r: n for r, n in arm["items"].items() if n})
+    places = {Relation.SAME: {country}, Relation.CLOSE: set(arm["close"]), Relation.FAR: set(arm["far"])}
+    assert all(one.item.scenario_country in places[Relation(one.relation)] for one in drawn)
+    shown = [page["item"] for page in session.plan if page["kind"] == "scenario"]
+    assert shown == [one.item.code for one in drawn]
+
+
+def test_least_filled_items_come_first_within_the_arm() -> None:
+    study = make_study()
+    for _ in range(8):
+        make_session(study, "US")
+    loads = Counter(
+        Assignment.objects.filter(session__arm__country="US", relation=Relation.SAME).values_list("item", flat=True)
+    )
+    assert sum(loads.values()) == 48
+    assert set(loads.values()) == {6}  # 8 items of which 6 are drawn, 8 times
+
+
+def test_idle_sessions_give_their_items_back() -> None:
+    study = make_study()
+    idle = make_session(study, "US")
+    held = set(idle.assignments.filter(relation=Relation.SAME).values_list("item__code", flat=True))
+    assert not held <= {one.code for one in assign_items(get_arm(study, "US"), seed=1)}
+    SurveySession.objects.update(last_activity_at=timezone.now() - timedelta(hours=2))
+    fresh = [assign_items(get_arm(study, "US"), seed=seed) for seed in range(20)]
+    counts = Counter(one.code for drawn in fresh for one in drawn if one.relation == Relation.SAME)
+    assert all(counts[code] > 0 for code in held)
+
+
+def test_draw_is_the_same_for_the_same_seed_and_loads() -> None:
+    study = make_study()
+    arm = get_arm(study, "ZA")
+    assert assign_items(arm, seed=7) == assign_items(arm, seed=7)
+    assert assign_items(arm, seed=7) != assign_items(arm, seed=8)
+
+
+def test_option_orders_are_balanced_over_participants() -> None:
+    study = make_study()
+    orders = Counter(make_session(study, "GB").option_order for _ in range(60))
+    assert min(orders["culture_first"], orders["preference_first"]) >= 15
+
+
+def test_prolific_exit_carries_the_code_of_the_outcome() -> None:
+    arm = Arm(completion_code="CDONE", no_consent_code="CNO")
+    assert Prolific().exit_url(arm, Status.COMPLETE) == "https://app.prolific.com/submissions/complete?cc=CDONE"
+    assert Prolific().exit_url(arm, Status.NO_CONSENT).endswith("cc=CNO")
+    assert Prolific().exit_url(Arm(), Status.COMPLETE) == ""
