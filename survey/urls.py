@@ -6,6 +6,6 @@ from survey.views import participant
 
 app_name = "survey"
 urlpatterns = [
-    path("join/<slug:study>/<str:country>/", participant.join, name="join"),
-    path("s/<str:token>/", participant.page, name="page"),
+    path("join/<slug:study>/<slug:country>/", participant.join, name="join"),
+    path("s/<slug:token>/", participant.page, name="page"),
 ]
