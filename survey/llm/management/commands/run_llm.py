@@ -1,0 +1,126 @@
+"""Start a model run from the command line and, if asked, watch it to its end."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from survey.llm.demo import DEMO_STUDY, demo_run
+from survey.llm.domain import create_alignment_run
+from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.models import ModelSpec, Run
+from survey.llm.queries import Progress, add_up, run_progress
+from survey.llm.tasks import launch
+from survey.models import Study
+
+PICK_UP_SECONDS = 60
+DEMO_STALL_SECONDS = 180  # a dead worker's cells come back long before
+WATCH_SECONDS = 0.5
+LINE_SECONDS = 5  # between lines where the output is no terminal
+
+
+class Command(BaseCommand):
+    help = "Put a study's items to language models, in the background."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options; without --persona or --no-persona both settings are asked."""
+        parser.add_argument("--study", default=DEMO_STUDY, help=f"code of the study (default: {DEMO_STUDY})")
+        parser.add_argument("--model", action="append", default=[], metavar="TAG", help="may be repeated")
+        parser.add_argument("--persona", action="store_true", help="ask as the study's personas")
+        parser.add_argument("--no-persona", action="store_true", help="ask without a persona")
+        parser.add_argument("--limit-items", type=int, metavar="N", help="ask the first N items only")
+        parser.add_argument("--wait", action="store_true", help="show the progress until the run ends")
+        parser.add_argument(
+            "--demo", action="store_true", help="ask two simulated models about the demo study, once, and wait"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(code=options["study"]).first()
+        if study is None:
+            raise CommandError(f"There is no study {options['study']}.")
+        run = demo_run(study) if options["demo"] else self._create(study, options)
+        if run.state == RunState.QUEUED:
+            launch(run.pk)
+        names = ", ".join(str(spec) for spec in run.specs.all())
+        self.stdout.write(f"Run {run.pk}: {run.n_cells:,} questions to {names}.")
+        if options["wait"] or options["demo"]:
+            self._watch(run, stall_seconds=DEMO_STALL_SECONDS if options["demo"] else None)
+
+    def _create(self, study: Study, options: dict[str, Any]) -> Run:
+        specs = list(ModelSpec.objects.filter(tag__in=options["model"]))
+        if missing := sorted(set(options["model"]) - {spec.tag for spec in specs}):
+            known = ", ".join(ModelSpec.objects.values_list("tag", flat=True)) or "none"
+            raise CommandError(f"There is no model {', '.join(missing)}. Known models: {known}.")
+        if options["limit_items"] is not None and options["limit_items"] < 1:
+            raise CommandError("--limit-items must be at least 1.")
+        chosen = {PersonaSetting.NO_PERSONA: options["no_persona"], PersonaSetting.PERSONA: options["persona"]}
+        settings = [setting for setting, is_chosen in chosen.items() if is_chosen] or list(chosen)
+        try:
+            return create_alignment_run(study, specs=specs, persona=settings, limit=options["limit_items"])
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+
+    def _watch(self, run: Run, *, stall_seconds: float | None) -> None:
+        """Show the progress until the run ends; fail where nobody works on it."""
+        line = ProgressLine(self, run.pk)
+        changed_at, seen = time.monotonic(), -1
+        while True:
+            run.refresh_from_db()
+            progress = add_up(run_progress(run))
+            is_over = run.state not in (RunState.QUEUED, RunState.RUNNING)
+            line.show(progress, is_last=is_over)
+            if is_over:
+                return self._conclude(run)
+            if progress.n_ended != seen:
+                changed_at, seen = time.monotonic(), progress.n_ended
+            limit = PICK_UP_SECONDS if run.state == RunState.QUEUED else stall_seconds
+            if limit is not None and time.monotonic() - changed_at > limit:
+                raise CommandError(
+                    f"Run {run.pk} is {run.get_state_display().lower()}, but no worker has done anything for it in "
+                    f"{limit:.0f} s. Start one with: celery -A pact_site worker -B. The run then goes on by itself."
+                )
+            time.sleep(WATCH_SECONDS)
+
+    def _conclude(self, run: Run) -> None:
+        if run.state == RunState.DONE:
+            self.stdout.write(self.style.SUCCESS(f"Run {run.pk} is done."))
+        elif run.error:
+            raise CommandError(f"Run {run.pk} was stopped: {run.error}")
+        else:
+            raise CommandError(f"Run {run.pk} was cancelled.")
+
+
+class ProgressLine:
+    """One line that is written over in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, command: BaseCommand, run_id: int) -> None:
+        self.out = command.stdout
+        self.run_id = run_id
+        self.is_terminal = self.out.isatty()
+        self.started_at = time.monotonic()
+        self.shown_at = 0.0
+        self.n_first: int | None = None
+
+    def show(self, progress: Progress, *, is_last: bool) -> None:
+        """Write how far the run is, unless that was just done."""
+        now = time.monotonic()
+        if self.n_first is None:
+            self.n_first = progress.n_ended
+        if not is_last and not self.is_terminal and now - self.shown_at < LINE_SECONDS:
+            return
+        self.shown_at = now
+        rate = (progress.n_ended - self.n_first) / max(now - self.started_at, 1e-9)
+        text = f"{progress.n_ended:,} of {progress.n_total:,} ({rate:,.0f}/s): {_outcomes(progress)}"
+        if self.is_terminal:
+            self.out.write(f"\r{text}\x1b[K", ending="\n" if is_last else "")
+            self.out.flush()
+        else:
+            self.out.write(text)
+
+
+def _outcomes(progress: Progress) -> str:
+    shown = (CellState.DONE, CellState.REFUSED, CellState.UNPARSED, CellState.ERROR)
+    return ", ".join(f"{progress.counts.get(state, 0):,} {state.label.lower()}" for state in shown)

@@ -1,0 +1,120 @@
+"""Reads that more than one caller uses: what is left to do, how far a run is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Exists, OuterRef
+from django.db.models.functions import Now
+
+from survey.llm.enums import CellState, RunState
+from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
+
+RATE_WINDOW = timedelta(seconds=30)
+N_ERRORS = 5
+N_SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many cells of one model, or of a whole run, are in each state."""
+
+    name: str
+    counts: Mapping[CellState, int]
+
+    @property
+    def n_total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def n_open(self) -> int:
+        return self.counts.get(CellState.TODO, 0) + self.counts.get(CellState.LEASED, 0)
+
+    @property
+    def n_ended(self) -> int:
+        return self.n_total - self.n_open
+
+    def __add__(self, other: Progress) -> Progress:
+        states = {*self.counts, *other.counts}
+        counts = {state: self.counts.get(state, 0) + other.counts.get(state, 0) for state in states}
+        return Progress(self.name, counts)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question as several models answered it."""
+
+    cell: Cell
+    answers: Sequence[Completion | None]  # in the order of the models
+
+
+def run_progress(run: Run) -> list[Progress]:
+    """Count the cells of each model of a run by state, the models by tag."""
+    counts: dict[str, dict[CellState, int]] = defaultdict(dict)
+    for tag, state, n in (
+        Cell.objects.filter(run=run).values_list("spec__tag", "state").annotate(n=Count("pk")).order_by("spec__tag")
+    ):
+        counts[tag][CellState(state)] = n
+    return [Progress(tag, by_state) for tag, by_state in counts.items()]
+
+
+def add_up(parts: Iterable[Progress]) -> Progress:
+    """Give the sum over models."""
+    return sum(parts, Progress("All models", {}))
+
+
+def answers_per_second(run: Run) -> float:
+    """Give the rate over the last half minute."""
+    recent = Completion.objects.filter(cell__run=run, created_at__gte=Now() - RATE_WINDOW)
+    return recent.count() / RATE_WINDOW.total_seconds()
+
+
+def last_errors(run: Run) -> list[Attempt]:
+    """Give the latest calls that brought no answer, newest first."""
+    found = Attempt.objects.filter(cell__run=run).select_related("cell__spec", "cell__item")
+    return list(found.order_by("-at", "-pk")[:N_ERRORS])
+
+
+def samples(run: Run, specs: Sequence[ModelSpec], parts: Sequence[Progress]) -> list[Sample]:
+    """Give some of the latest questions that the slowest model answered, each with every model's answer to it.
+
+    All models are asked in the same order, so what the slowest has answered the others mostly have too.
+    """
+    slowest = min((part for part in parts if part.n_ended), key=lambda part: part.n_ended, default=None)
+    if slowest is None:
+        return []
+    latest = Completion.objects.filter(cell__run=run, cell__spec__tag=slowest.name).order_by("-pk")[:N_SAMPLES]
+    shown = [completion.cell for completion in latest.select_related("cell__item")]
+    return [_sample(cell, specs) for cell in shown]
+
+
+def _sample(cell: Cell, specs: Sequence[ModelSpec]) -> Sample:
+    found = Completion.objects.filter(
+        cell__run=cell.run_id,
+        cell__item=cell.item_id,
+        cell__question=cell.question,
+        cell__persona_country=cell.persona_country,
+        cell__persona_age=cell.persona_age,
+        cell__persona_gender=cell.persona_gender,
+        cell__option_order=cell.option_order,
+    ).select_related("cell")
+    by_spec = {completion.cell.spec_id: completion for completion in found}
+    return Sample(cell, [by_spec.get(spec.pk) for spec in specs])
+
+
+def idle_specs(run: Run) -> list[int]:
+    """Give the models of a run that have cells to do and none in anybody's hands."""
+    todo = Cell.objects.filter(run=run, spec=OuterRef("pk"), state=CellState.TODO)
+    leased = Cell.objects.filter(run=run, spec=OuterRef("pk"), state=CellState.LEASED)
+    return list(run.specs.filter(Exists(todo), ~Exists(leased)).values_list("pk", flat=True))
+
+
+def next_run(spec_id: int, *, after: int) -> int | None:
+    """Give the running run whose turn it is to ask a model: the next one that has cells to do, round and round."""
+    todo = Cell.objects.filter(run=OuterRef("pk"), spec=spec_id, state=CellState.TODO)
+    waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).order_by("pk")
+    ids = list(waiting.values_list("pk", flat=True))
+    return next((pk for pk in ids if pk > after), ids[0] if ids else None)

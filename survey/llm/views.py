@@ -1,0 +1,200 @@
+"""Staff pages: start model runs, watch them, describe models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from survey.llm import domain
+from survey.llm.design import n_cells_per_model
+from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.forms import ModelSpecForm, RunForm
+from survey.llm.models import ModelSpec, Run
+from survey.llm.queries import Progress, add_up, answers_per_second, last_errors, run_progress, samples
+from survey.llm.tasks import launch
+from survey.models import Study
+
+BAR_WIDTH = 1000
+BAR_FILLS = {
+    CellState.DONE: "#2b7a4b",
+    CellState.REFUSED: "#c77700",
+    CellState.UNPARSED: "#8f6fc4",
+    CellState.ERROR: "#c0392b",
+    CellState.LEASED: "#5b8fd6",
+    CellState.TODO: "#c9d1d8",
+    CellState.CANCELLED: "#7d8790",
+}
+N_RUNS_LISTED = 200
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+class Segment(NamedTuple):
+    x: float
+    width: float
+    fill: str
+
+
+class Row(NamedTuple):
+    """One model's line of the progress table."""
+
+    progress: Progress
+    counts: Sequence[int]  # in the order of the states
+    segments: Sequence[Segment]
+
+
+class Estimate(NamedTuple):
+    setting: PersonaSetting
+    n_calls: int
+
+
+def staff_page(view: View) -> View:
+    """Send everyone who is not logged in as staff to the site's own login page."""
+    return staff_member_required(view, login_url="login")
+
+
+@staff_page
+@require_safe
+def run_list(request: HttpRequest) -> HttpResponse:
+    study = get_object_or_404(Study, code=request.GET["study"]) if request.GET.get("study") else None
+    runs = Run.objects.filter(study=study) if study else Run.objects.all()
+    runs = runs.select_related("study", "created_by").prefetch_related("specs")
+    context = {"study": study, "runs": runs[:N_RUNS_LISTED], "has_models": ModelSpec.objects.exists()}
+    return render(request, "llm/runs.html", context)
+
+
+@staff_page
+def run_new(request: HttpRequest) -> HttpResponse:
+    """Start a run of the chosen models on a study."""
+    form = RunForm(request.POST or None, initial={"study": request.GET.get("study")})
+    if form.is_valid() and (run := _create(request, form)):
+        return redirect("llm:run", run.pk)
+    study = Study.objects.filter(code=request.POST.get("study") or request.GET.get("study") or "").first()
+    return render(request, "llm/run_new.html", {"form": form, "study": study, "estimates": _estimates(study)})
+
+
+def _create(request: HttpRequest, form: RunForm) -> Run | None:
+    data = form.cleaned_data
+    try:
+        with transaction.atomic():
+            run = domain.create_alignment_run(
+                data["study"],
+                specs=list(data["specs"]),
+                persona=[PersonaSetting(setting) for setting in data["persona"]],
+                limit=data["limit"],
+                created_by=request.user,
+            )
+            transaction.on_commit(partial(launch, run.pk))
+    except ValueError as error:
+        form.add_error(None, str(error))
+        return None
+    return run
+
+
+def _estimates(study: Study | None) -> list[Estimate]:
+    """Say how many calls a model gets before anybody pays for them."""
+    if study is None:
+        return []
+    n_items, n_countries = study.version.items.count(), study.arms.count()
+    return [Estimate(setting, n_cells_per_model(n_items, n_countries, setting)) for setting in PersonaSetting]
+
+
+@staff_page
+@require_safe
+def run_page(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.select_related("study", "created_by"), pk=pk)
+    return render(request, "llm/run.html", _progress_context(run))
+
+
+@staff_page
+@require_safe
+def run_progress_part(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give the part of the run page that changes; tell the page when it will change no more."""
+    run = get_object_or_404(Run, pk=pk)
+    response = render(request, "llm/progress.html", _progress_context(run))
+    if not _is_open(run):
+        response.headers["X-Refresh"] = "stop"
+    return response
+
+
+def _progress_context(run: Run) -> dict[str, Any]:
+    parts = run_progress(run)
+    total = add_up(parts)
+    rate = answers_per_second(run) if _is_open(run) else 0.0
+    specs = list(run.specs.all())
+    return {
+        "run": run,
+        "is_open": _is_open(run),
+        "can_cancel": run.state in (RunState.QUEUED, RunState.RUNNING, RunState.FAILED),
+        "can_resume": run.state == RunState.FAILED,
+        "specs": specs,
+        "states": list(BAR_FILLS.items()),
+        "rows": [_row(part) for part in parts],
+        "total": _row(total),
+        "rate": rate,
+        "minutes_left": total.n_open / rate / 60 if rate else None,
+        "errors": last_errors(run),
+        "samples": samples(run, specs, parts),
+    }
+
+
+def _is_open(run: Run) -> bool:
+    return run.state in (RunState.QUEUED, RunState.RUNNING)
+
+
+def _row(progress: Progress) -> Row:
+    segments, x = [], 0.0
+    for state, fill in BAR_FILLS.items():
+        width = BAR_WIDTH * progress.counts.get(state, 0) / max(progress.n_total, 1)
+        segments.append(Segment(round(x, 2), round(width, 2), fill))
+        x += width
+    return Row(progress, [progress.counts.get(state, 0) for state in BAR_FILLS], segments)
+
+
+@staff_page
+@require_POST
+def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run, pk=pk)
+    if domain.cancel_run(run):
+        messages.success(request, "The run is cancelled. Answers already under way are kept.")
+    else:
+        messages.warning(request, "The run had ended already.")
+    return redirect("llm:run", pk)
+
+
+@staff_page
+@require_POST
+def run_resume(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run, pk=pk)
+    if domain.resume_run(run):
+        launch(run.pk)
+        messages.success(request, "The run goes on where it stopped.")
+    else:
+        messages.warning(request, "Only a run that was stopped by an error can go on.")
+    return redirect("llm:run", pk)
+
+
+@staff_page
+@require_safe
+def spec_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "llm/specs.html", {"specs": ModelSpec.objects.all()})
+
+
+@staff_page
+def spec_edit(request: HttpRequest, tag: str | None = None) -> HttpResponse:
+    """Describe a new model or mend a known one."""
+    spec = get_object_or_404(ModelSpec, tag=tag) if tag else None
+    form = ModelSpecForm(request.POST or None, instance=spec)
+    if form.is_valid():
+        saved = form.save()
+        messages.success(request, f"{saved.tag} is saved.")
+        return redirect("llm:specs")
+    return render(request, "llm/spec_edit.html", {"form": form, "spec": spec})

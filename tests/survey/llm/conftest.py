@@ -1,0 +1,147 @@
+"""A small study, models of both providers, and a server that stands in for an endpoint."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.contrib.auth.models import User
+from django.test import Client
+
+from survey.enums import ActorGender, AgeBucket, Choice, Country, Locale, OptionOrder, Question, TextStatus, Theme
+from survey.flow.wording import Wording
+from survey.llm import pump
+from survey.llm.enums import ProviderName
+from survey.llm.models import ModelSpec
+from survey.llm.prompts import Ask, Persona
+from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
+from tests.survey.llm.model_server import ModelServer
+
+ITEMS = {"T01": Country.BR, "T02": Country.MM, "T03": Country.ZA}
+OPTIONS = {Choice.CULTURE: "Accept the coffee", Choice.PREFERENCE: "Decline the coffee"}
+
+
+@pytest.fixture
+def wording() -> Wording:
+    return Wording(
+        scenario="Ana visits Rui in the evening.",
+        expectation="Guests accept what they are offered.",
+        preference="Ana avoids caffeine late in the day.",
+        questions={Question.PERSONAL: "What would you do as Ana?", Question.NORM: "What would most people expect?"},
+        options=OPTIONS,
+    )
+
+
+@pytest.fixture
+def make_ask(wording: Wording) -> Callable[..., Ask]:
+    def make(
+        order: OptionOrder = OptionOrder.CULTURE_FIRST,
+        question: Question = Question.PERSONAL,
+        persona: Persona | None = None,
+        item_code: str = "T01",
+        scenario_country: Country = Country.BR,
+    ) -> Ask:
+        return Ask(item_code, scenario_country, wording, question, order, persona)
+
+    return make
+
+
+@pytest.fixture
+def study(db: None) -> Study:
+    instrument = Instrument.objects.create(code="trial")
+    version = InstrumentVersion.objects.create(instrument=instrument, number=1, content_hash="0" * 64, structure={})
+    Text.objects.bulk_create(
+        Text(version=version, locale=Locale.EN_US, key=key, body=body, status=TextStatus.REVIEWED)
+        for key, body in _texts().items()
+    )
+    for code, country in ITEMS.items():
+        Item.objects.create(
+            version=version,
+            code=code,
+            scenario_country=country,
+            actor_country=country,
+            actor_age=AgeBucket.YOUNGER,
+            actor_gender=ActorGender.FEMALE,
+            receiver_country=country,
+            receiver_age=AgeBucket.OLDER,
+            receiver_gender=ActorGender.MALE,
+            theme=Theme.FOOD_HOSPITALITY,
+            is_core=True,
+            source_note="made up",
+        )
+    study = Study.objects.create(code="trial", title="Trial", version=version)
+    for country in (Country.BR, Country.ZA):
+        Arm.objects.create(study=study, country=country, locales=[Locale.EN_US])
+    return study
+
+
+def _texts() -> dict[str, str]:
+    texts = {"question.personal": "What would you do as {actor}?", "question.norm": "What would most people expect?"}
+    for code in ITEMS:
+        texts |= {
+            f"items.{code}.actor": "Ana",
+            f"items.{code}.scenario": f"{code}: Ana visits Rui in the evening.",
+            f"items.{code}.expectation": "Guests accept what they are offered.",
+            f"items.{code}.preference": "Ana avoids caffeine late in the day.",
+            f"items.{code}.choice_culture": OPTIONS[Choice.CULTURE],
+            f"items.{code}.choice_preference": OPTIONS[Choice.PREFERENCE],
+        }
+    return texts
+
+
+@pytest.fixture
+def make_spec(db: None) -> Callable[..., ModelSpec]:
+    def make(tag: str = "simulated", **fields: Any) -> ModelSpec:
+        defaults = {"provider": ProviderName.SIMULATED, "model": tag, "max_in_flight": 8}
+        return ModelSpec.objects.create(tag=tag, **{**defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def endpoint_spec(make_spec: Callable[..., ModelSpec], model_server: ModelServer) -> ModelSpec:
+    return make_spec("served", provider=ProviderName.OPENAI, base_url=model_server.base_url, timeout_s=20)
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    server = ModelServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry at once."""
+    monkeypatch.setattr(pump, "BACKOFF_FIRST_S", 0.0)
+
+
+@pytest.fixture
+def in_process() -> Iterator[None]:
+    """Run queued tasks where they are queued, to their end."""
+    current_app.conf.task_always_eager = current_app.conf.task_eager_propagates = True
+    yield
+    current_app.conf.task_always_eager = current_app.conf.task_eager_propagates = False
+
+
+@pytest.fixture
+def staff_client(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("rana", is_staff=True), "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def visitor_client(db: None) -> Client:
+    """Someone with an account who is not staff."""
+    client = Client()
+    client.force_login(User.objects.create_user("vito"), "django.contrib.auth.backends.ModelBackend")
+    return client

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from survey.llm import domain
+from survey.llm.demo import DEMO_MODELS, DEMO_STUDY
+from survey.llm.enums import RunState
+from survey.llm.management.commands import run_llm
+from survey.llm.models import Completion, ModelSpec, Run
+from survey.models import Study
+
+MakeSpec = Callable[..., ModelSpec]
+
+
+def run_command(*arguments: str) -> str:
+    out = StringIO()
+    call_command("run_llm", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def unattended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let nobody work on what is launched; give the runs that were."""
+    launched: list[int] = []
+    monkeypatch.setattr(run_llm, "launch", launched.append)
+    monkeypatch.setattr(run_llm, "WATCH_SECONDS", 0)
+    return launched
+
+
+@pytest.fixture
+def demo_study(study: Study) -> Study:
+    study.code = DEMO_STUDY
+    study.save()
+    return study
+
+
+@pytest.mark.usefixtures("in_process")
+def test_command_runs_to_the_end_and_shows_the_progress(study: Study, make_spec: MakeSpec) -> None:
+    make_spec("one")
+    out = run_command("--study", "trial", "--model", "one", "--wait")
+    run = Run.objects.get()
+    assert f"Run {run.pk}: 108 questions to one (simulated)." in out
+    assert "108 of 108" in out
+    assert "108 answered, 0 refused, 0 unparsed, 0 error" in out
+    assert f"Run {run.pk} is done." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "n_cells"),
+    [
+        ([], 108),
+        (["--no-persona"], 12),
+        (["--persona"], 96),
+        (["--persona", "--no-persona"], 108),
+        (["--no-persona", "--limit-items", "1"], 4),
+        (["--no-persona", "--model", "two"], 24),
+    ],
+)
+def test_command_launches_what_was_asked_for(
+    arguments: list[str], n_cells: int, study: Study, make_spec: MakeSpec, unattended: list[int]
+) -> None:
+    make_spec("one")
+    make_spec("two")
+    run_command("--study", "trial", "--model", "one", *arguments)
+    run = Run.objects.get()
+    assert (run.n_cells, unattended) == (n_cells, [run.pk])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "absent", "--model", "one"], "There is no study absent"),
+        (["--study", "trial", "--model", "absent"], "There is no model absent. Known models: one"),
+        (["--study", "trial"], "at least one model"),
+        (["--study", "trial", "--model", "one", "--limit-items", "0"], "at least 1"),
+    ],
+)
+def test_command_says_what_is_wrong(arguments: list[str], message: str, study: Study, make_spec: MakeSpec) -> None:
+    make_spec("one")
+    with pytest.raises(CommandError, match=message):
+        run_command(*arguments)
+    assert not Run.objects.exists()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_demo_makes_its_models_and_one_run_however_often_it_is_called(demo_study: Study) -> None:
+    first, second = run_command("--demo"), run_command("--demo")
+    run = Run.objects.get()
+    assert (run.state, run.n_cells) == (RunState.DONE, 2 * 108)
+    assert set(ModelSpec.objects.values_list("tag", "provider")) == {(tag, "simulated") for tag in DEMO_MODELS}
+    assert Completion.objects.filter(is_simulated=True).count() == run.n_cells
+    assert f"Run {run.pk} is done." in first
+    assert f"Run {run.pk} is done." in second
+
+
+@pytest.mark.usefixtures("in_process")
+def test_demo_starts_anew_after_a_cancelled_run(demo_study: Study) -> None:
+    run_command("--demo")
+    Run.objects.update(state=RunState.CANCELLED)
+    run_command("--demo")
+    assert sorted(Run.objects.values_list("state", flat=True)) == ["cancelled", "done"]
+
+
+def test_demo_without_a_worker_fails_and_says_so(
+    demo_study: Study, unattended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_llm, "PICK_UP_SECONDS", -1)
+    with pytest.raises(CommandError, match="no worker has done anything for it"):
+        run_command("--demo")
+
+
+def test_demo_whose_worker_went_away_fails_and_says_so(
+    demo_study: Study, unattended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_llm, "launch", lambda pk: domain.begin_run(Run.objects.get(pk=pk)))
+    monkeypatch.setattr(run_llm, "DEMO_STALL_SECONDS", -1)
+    with pytest.raises(CommandError, match="is running, but no worker"):
+        run_command("--demo")
+
+
+def begin_and_stop(run: Run) -> None:
+    domain.begin_run(run)
+    domain.stop_run(run, "mend the key")
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (begin_and_stop, "was stopped: mend the key"),
+        (domain.cancel_run, "was cancelled"),
+    ],
+)
+def test_command_fails_when_the_run_does(
+    end: Callable[[Run], Any], message: str, study: Study, make_spec: MakeSpec, unattended: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_spec("one")
+    monkeypatch.setattr(run_llm, "launch", lambda pk: end(Run.objects.get(pk=pk)))
+    with pytest.raises(CommandError, match=message):
+        run_command("--study", "trial", "--model", "one", "--wait")

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from survey.llm import domain, tasks
+from survey.llm.chunk import ask_chunk
+from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.models import Attempt, Completion, ModelSpec, Run
+from survey.models import Study
+
+MakeSpec = Callable[..., ModelSpec]
+SPEC_FORM = {
+    "tag": "llama",
+    "provider": "openai",
+    "base_url": "http://localhost:8000/v1",
+    "model": "llama-3.1-8b",
+    "api_key_env": "",
+    "family": "llama",
+    "stage": "instruct",
+    "max_in_flight": "20",
+    "timeout_s": "60",
+    "parameters": "{}",
+}
+PAGES = [
+    ("get", "llm:runs", False),
+    ("get", "llm:run_new", False),
+    ("post", "llm:run_new", False),
+    ("get", "llm:run", True),
+    ("get", "llm:run_progress", True),
+    ("post", "llm:run_cancel", True),
+    ("post", "llm:run_resume", True),
+    ("get", "llm:specs", False),
+    ("get", "llm:spec_new", False),
+    ("post", "llm:spec_new", False),
+]
+
+
+@pytest.fixture
+def run(study: Study, make_spec: MakeSpec) -> Run:
+    specs = [make_spec("one"), make_spec("two")]
+    return domain.create_alignment_run(study, specs=specs, persona=[PersonaSetting.NO_PERSONA])
+
+
+@pytest.mark.parametrize(("method", "name", "takes_run"), PAGES)
+def test_page_is_for_staff_only(
+    method: str, name: str, takes_run: bool, run: Run, client: Client, visitor_client: Client
+) -> None:
+    url = reverse(name, args=[run.pk] if takes_run else [])
+    for anyone in (client, visitor_client):
+        response = getattr(anyone, method)(url)
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("login"))
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+
+
+@pytest.mark.parametrize("name", ["llm:run_cancel", "llm:run_resume"])
+def test_changes_need_a_post_with_a_token(name: str, run: Run, staff_client: Client) -> None:
+    assert staff_client.get(reverse(name, args=[run.pk])).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = staff_client.cookies
+    assert strict.post(reverse(name, args=[run.pk])).status_code == 403
+
+
+def test_list_shows_the_runs_of_a_study(run: Run, staff_client: Client) -> None:
+    page = staff_client.get(reverse("llm:runs"), {"study": "trial"}).content.decode()
+    assert f"Run {run.pk}" in page
+    assert "one (simulated), two (simulated)" in page
+    assert staff_client.get(reverse("llm:runs"), {"study": "absent"}).status_code == 404
+
+
+def test_list_takes_the_same_queries_for_one_and_three_runs(
+    study: Study, make_spec: MakeSpec, staff_client: Client
+) -> None:
+    spec = make_spec()
+    counts = []
+    for n_more in (1, 2):
+        for _ in range(n_more):
+            domain.create_alignment_run(study, specs=[spec], persona=[PersonaSetting.NO_PERSONA], limit=1)
+        with CaptureQueriesContext(connection) as captured:
+            staff_client.get(reverse("llm:runs"))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_form_tells_the_number_of_calls_before_the_start(study: Study, staff_client: Client) -> None:
+    page = staff_client.get(reverse("llm:run_new"), {"study": "trial"}).content.decode()
+    assert "<td>12</td>" in page
+    assert "<td>96</td>" in page
+
+
+def test_form_starts_a_run(
+    study: Study, make_spec: MakeSpec, staff_client: Client, monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    launched: list[int] = []
+    monkeypatch.setattr("survey.llm.views.launch", launched.append)
+    spec = make_spec()
+    data = {"study": "trial", "specs": [spec.pk], "persona": ["no_persona"], "limit": "2"}
+    with django_capture_on_commit_callbacks(execute=True):
+        response = staff_client.post(reverse("llm:run_new"), data)
+    run = Run.objects.get()
+    assert response["Location"] == reverse("llm:run", args=[run.pk])
+    assert (run.n_cells, run.created_by and run.created_by.username, launched) == (8, "rana", [run.pk])
+
+
+def test_form_without_a_model_or_texts_says_so(study: Study, make_spec: MakeSpec, staff_client: Client) -> None:
+    response = staff_client.post(reverse("llm:run_new"), {"study": "trial", "persona": ["persona"]})
+    assert response.context["form"].errors == {"specs": ["This field is required."]}
+    spec = make_spec()
+    study.version.texts.filter(key="items.T01.scenario").delete()
+    data = {"study": "trial", "specs": [spec.pk], "persona": ["persona"]}
+    page = staff_client.post(reverse("llm:run_new"), data).content.decode()
+    assert "items.T01.scenario" in page
+    assert not Run.objects.exists()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_page_of_a_done_run_shows_answers_side_by_side(run: Run, staff_client: Client) -> None:
+    tasks.start_run.delay(run.pk)
+    page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
+    assert "<strong>Done</strong>" in page
+    assert "24 of 24 questions have ended" in page
+    assert "12 of 12 ended" in page
+    assert page.count("p(culture)") == 4 * 2
+    assert "data-refresh-url" not in page
+    part = staff_client.get(reverse("llm:run_progress", args=[run.pk]))
+    assert part.headers["X-Refresh"] == "stop"
+
+
+def test_samples_are_questions_that_the_slowest_model_has_answered(run: Run, staff_client: Client) -> None:
+    domain.begin_run(run)
+    fast, slow = run.specs.order_by("tag")
+    ask_chunk(run, fast)
+    slow.max_in_flight = 1
+    assert ask_chunk(run, slow) == 10
+    shown = staff_client.get(reverse("llm:run_progress", args=[run.pk])).context["samples"]
+    assert [[answer is None for answer in sample.answers] for sample in shown] == [[False, False]] * 4
+    answered_by_slow = set(Completion.objects.filter(cell__spec=slow).values_list("pk", flat=True))
+    assert {sample.answers[1].pk for sample in shown} <= answered_by_slow
+
+
+def test_page_of_an_open_run_refreshes_its_progress(run: Run, staff_client: Client) -> None:
+    url = reverse("llm:run_progress", args=[run.pk])
+    page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
+    assert f'data-refresh-url="{url}"' in page
+    part = staff_client.get(url)
+    assert "X-Refresh" not in part.headers
+    assert "<html" not in part.content.decode()
+    assert "0 of 24 questions have ended" in part.content.decode()
+
+
+def test_page_shows_what_failed_and_what_to_mend(run: Run, staff_client: Client) -> None:
+    domain.begin_run(run)
+    domain.stop_run(run, "Check the key <b>.")
+    cell = run.cells.first()
+    assert cell is not None
+    Attempt.objects.create(cell=cell, status_code=401, error_class="EndpointRefused", message="bad key")
+    page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
+    assert "Check the key &lt;b&gt;." in page
+    assert "<td>401</td><td>EndpointRefused</td><td>bad key</td>" in page
+    assert reverse("llm:run_resume", args=[run.pk]) in page
+
+
+def test_progress_takes_the_same_queries_for_one_and_three_models(
+    study: Study, make_spec: MakeSpec, staff_client: Client
+) -> None:
+    counts = []
+    for tags in (["a"], ["b", "c", "d"]):
+        specs = [make_spec(tag) for tag in tags]
+        run = domain.create_alignment_run(study, specs=specs, persona=[PersonaSetting.NO_PERSONA])
+        with CaptureQueriesContext(connection) as captured:
+            staff_client.get(reverse("llm:run_progress", args=[run.pk]))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_cancel_ends_the_run(run: Run, staff_client: Client) -> None:
+    response = staff_client.post(reverse("llm:run_cancel", args=[run.pk]), follow=True)
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+    assert set(run.cells.values_list("state", flat=True)) == {CellState.CANCELLED}
+    assert "The run is cancelled." in response.content.decode()
+    again = staff_client.post(reverse("llm:run_cancel", args=[run.pk]), follow=True)
+    assert "had ended already" in again.content.decode()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_resume_goes_on_where_the_run_stopped(run: Run, staff_client: Client) -> None:
+    domain.begin_run(run)
+    domain.stop_run(run, "mend the key")
+    staff_client.post(reverse("llm:run_resume", args=[run.pk]))
+    run.refresh_from_db()
+    assert (run.state, run.error, Completion.objects.count()) == (RunState.DONE, "", 24)
+    again = staff_client.post(reverse("llm:run_resume", args=[run.pk]), follow=True)
+    assert "Only a run that was stopped" in again.content.decode()
+
+
+# --- Models ------------------------------------------------------------------------------------
+
+
+def test_model_is_saved_and_listed(staff_client: Client) -> None:
+    response = staff_client.post(reverse("llm:spec_new"), SPEC_FORM, follow=True)
+    spec = ModelSpec.objects.get()
+    assert (spec.tag, spec.base_url, spec.parameters) == ("llama", "http://localhost:8000/v1", {})
+    assert "llama-3.1-8b" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("base_url", ""),
+        ("base_url", "localhost:8000/v1"),
+        ("base_url", "ftp://localhost/v1"),
+        ("base_url", "file:///etc/passwd"),
+        ("base_url", "https://"),
+        ("base_url", "https://user:key@example.org/v1"),
+        ("base_url", "https://example.org/v1?key=1"),
+        ("base_url", "http://localhost:99999/v1"),
+        ("api_key_env", "SECRET_KEY"),
+        ("api_key_env", "DATABASE_URL"),
+        ("api_key_env", "sk-12345"),
+        ("max_in_flight", "0"),
+        ("timeout_s", "0"),
+        ("parameters", "[1]"),
+        ("parameters", '{"messages": []}'),
+        ("parameters", "{"),
+    ],
+)
+def test_model_that_cannot_work_is_refused(field: str, value: str, staff_client: Client) -> None:
+    response = staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, field: value})
+    assert list(response.context["form"].errors) == [field]
+    assert not ModelSpec.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["http://vllm:8000/v1", "https://api.example.org/v1", "http://[::1]:8000/v1"])
+def test_addresses_of_containers_and_hosts_are_taken(address: str, staff_client: Client) -> None:
+    staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, "base_url": address, "api_key_env": "VLLM_API_KEY"})
+    assert ModelSpec.objects.get().base_url == address
+
+
+def test_simulated_model_has_its_behaviour_checked(staff_client: Client) -> None:
+    form = {**SPEC_FORM, "provider": "simulated", "parameters": '{"order_bias": 1, "colour": 2}'}
+    response = staff_client.post(reverse("llm:spec_new"), form)
+    assert "unknown: colour" in response.content.decode()
+    staff_client.post(reverse("llm:spec_new"), {**form, "parameters": '{"order_bias": 1}'})
+    spec = ModelSpec.objects.get()
+    assert (spec.base_url, spec.parameters, spec.is_simulated) == ("", {"order_bias": 1}, True)
+
+
+def test_asked_model_keeps_its_identity_but_can_move(study: Study, make_spec: MakeSpec, staff_client: Client) -> None:
+    spec = make_spec("llama", provider="openai", base_url="http://old/v1", model="llama-3.1-8b")
+    domain.create_alignment_run(study, specs=[spec], limit=1)
+    form = {**SPEC_FORM, "tag": "other", "model": "other", "base_url": "http://new/v1"}
+    staff_client.post(reverse("llm:spec_edit", args=["llama"]), form)
+    spec.refresh_from_db()
+    assert (spec.tag, spec.model, spec.base_url) == ("llama", "llama-3.1-8b", "http://new/v1")
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("name", ["modelspec", "run", "cell", "completion", "attempt"])
+def test_admin_shows_raw_records_and_changes_none(name: str, run: Run, admin_client: Client) -> None:
+    tasks.start_run.delay(run.pk)
+    cell = run.cells.get(pk=run.cells.values("pk")[:1])
+    attempt = Attempt.objects.create(cell=cell, error_class="Transient", message="busy")
+    pk = {"modelspec": cell.spec_id, "run": run.pk, "cell": cell.pk, "completion": cell.completion.pk}
+    assert admin_client.get(reverse(f"admin:llm_{name}_changelist")).status_code == 200
+    page = reverse(f"admin:llm_{name}_change", args=[pk.get(name, attempt.pk)])
+    assert admin_client.get(page).status_code == 200
+    assert admin_client.post(page, {}).status_code == 403
+    assert admin_client.get(reverse(f"admin:llm_{name}_add")).status_code == 403

@@ -1,0 +1,390 @@
+"""The way from a cell to its completion, with `work` called directly and a real HTTP server at the other end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from survey.enums import Choice, OptionOrder
+from survey.llm import chunk, domain, tasks
+from survey.llm.chunk import ask_chunk
+from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
+from survey.llm.providers.simulated import SimulatedProvider
+from survey.models import Study
+from tests.survey.llm.model_server import ModelServer, answer, fail, hang_up, raw
+
+MakeSpec = Callable[..., ModelSpec]
+pytestmark = pytest.mark.usefixtures("no_waiting", "in_process")
+
+
+def make_run(study: Study, *specs: ModelSpec) -> Run:
+    """Make a running run of 12 cells per model."""
+    run = domain.create_alignment_run(study, specs=specs, persona=[PersonaSetting.NO_PERSONA])
+    domain.begin_run(run)
+    return run
+
+
+def states(run: Run) -> dict[str, int]:
+    return dict(Counter(run.cells.values_list("state", flat=True)))
+
+
+def reload(run: Run) -> Run:
+    return Run.objects.select_related("study").get(pk=run.pk)
+
+
+def test_simulated_run_goes_from_queued_to_done(study: Study, make_spec: MakeSpec) -> None:
+    specs = [make_spec("one"), make_spec("two")]
+    run = domain.create_alignment_run(study, specs=specs)
+    tasks.start_run.delay(run.pk)
+    assert states(run) == {"done": run.n_cells}
+    assert Completion.objects.filter(is_simulated=True).count() == run.n_cells
+    assert reload(run).state == RunState.DONE
+
+
+def test_completion_holds_request_reply_and_reading(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"done": 12}
+    completion = Completion.objects.select_related("cell__item").filter(
+        cell__option_order=OptionOrder.PREFERENCE_FIRST
+    )[0]
+    assert completion.request in model_server.bodies
+    assert completion.cell.item.code in completion.request["messages"][0]["content"]
+    assert (completion.text, completion.choice, completion.parse_stage) == ("A", Choice.PREFERENCE, "label")
+    assert (completion.p_culture, completion.label_mass) == pytest.approx((0.25, 0.8))
+    assert (completion.model_returned, completion.finish_reason) == ("served-model-1", "stop")
+    assert (completion.prompt_tokens, completion.completion_tokens) == (120, 1)
+    assert completion.request["seed"] == completion.seed
+    assert completion.reply["id"] == "c1"
+    assert not completion.is_simulated
+
+
+def test_each_cell_is_asked_its_own_question(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
+    run = domain.create_alignment_run(study, specs=[endpoint_spec])
+    domain.begin_run(run)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert len({json.dumps(body["messages"]) for body in model_server.bodies}) == run.n_cells
+    assert len({body["seed"] for body in model_server.bodies}) == run.n_cells
+    assert Completion.objects.values("cell").distinct().count() == run.n_cells
+
+
+def test_seeds_are_the_same_in_the_next_run(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
+    for _ in range(2):
+        tasks.work(make_run(study, endpoint_spec).pk, endpoint_spec.pk)
+    first, second = model_server.bodies[:12], model_server.bodies[12:]
+    assert {body["seed"] for body in first} == {body["seed"] for body in second}
+
+
+def test_no_more_calls_in_flight_than_the_spec_allows(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    ModelSpec.objects.update(max_in_flight=3)
+    model_server.usual = answer(delay=0.02)
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert (states(run), model_server.most_in_flight) == ({"done": 12}, 3)
+
+
+def test_request_fields_of_the_spec_are_sent(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
+    ModelSpec.objects.update(parameters={"max_tokens": None, "max_completion_tokens": 9})
+    tasks.work(make_run(study, endpoint_spec).pk, endpoint_spec.pk)
+    assert all("max_tokens" not in body for body in model_server.bodies)
+    assert all(body["max_completion_tokens"] == 9 for body in model_server.bodies)
+
+
+def test_mixed_failures_cost_attempts_but_no_cell(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    model_server.script.extend(
+        [fail(429, Retry_After="0"), fail(500), fail(503), hang_up, raw(b'{"choices'), raw(b'{"choices": []}')]
+    )
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"done": 12}
+    assert Completion.objects.count() == 12
+    found = Counter(Attempt.objects.values_list("error_class", "status_code"))
+    assert found == {
+        ("RateLimited", 429): 1,
+        ("Transient", 500): 1,
+        ("Transient", 503): 1,
+        ("Transient", None): 1,
+        ("Transient", 200): 2,
+    }
+    assert Attempt.objects.get(status_code=429).retry_after_s == 0.0
+
+
+def test_server_that_only_fails_ends_cells_as_errors(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    model_server.usual = fail(500, "on fire")
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"error": 12}
+    assert Attempt.objects.filter(message="on fire").count() == 12 * 6
+    assert reload(run).state == RunState.DONE
+
+
+def test_bad_request_ends_its_cell_only(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
+    model_server.script.append(fail(400, "unsupported parameter"))
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"done": 11, "error": 1}
+    assert Attempt.objects.get().message == "unsupported parameter"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state", "stage"),
+    [
+        (answer("I'm sorry, I can't."), "refused", "refusal"),
+        (fail(400, code="content_filter"), "refused", "refusal"),
+        (answer("Perhaps."), "unparsed", "unparsed"),
+    ],
+)
+def test_what_is_no_choice_is_kept_as_an_outcome(
+    behaviour: Any, state: str, stage: str, study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    model_server.usual = behaviour
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {state: 12}
+    assert set(Completion.objects.values_list("choice", "parse_stage")) == {("", stage)}
+    assert len(model_server.bodies) == 12
+
+
+def test_missing_log_probabilities_leave_the_choice(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    model_server.usual = answer("B", logprobs=None)
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"done": 12}
+    assert set(Completion.objects.values_list("p_culture", "label_mass")) == {(None, None)}
+    assert set(Completion.objects.values_list("choice", flat=True)) == set(Choice.values)
+
+
+def test_refused_key_stops_the_run_and_says_what_to_mend(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAL_API_KEY", "sk-old")
+    ModelSpec.objects.update(api_key_env="TRIAL_API_KEY", max_in_flight=1)
+    model_server.script.extend([answer(), fail(401, "bad key")])
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert states(run) == {"done": 1, "todo": 11}
+    assert reload(run).state == RunState.FAILED
+    assert reload(run).error == (
+        "served: HTTP 401. The endpoint does not accept the key. It is read from TRIAL_API_KEY. "
+        "The endpoint said: bad key"
+    )
+    assert len(model_server.bodies) == 2
+
+    domain.resume_run(run)
+    tasks.start_run.delay(run.pk)
+    assert (states(run), reload(run).state, reload(run).error) == ({"done": 12}, RunState.DONE, "")
+    assert Completion.objects.count() == 12
+
+
+def test_absent_key_stops_the_run_without_a_call(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    ModelSpec.objects.update(api_key_env="ABSENT_API_KEY")
+    run = make_run(study, endpoint_spec)
+    tasks.work(run.pk, endpoint_spec.pk)
+    assert reload(run).state == RunState.FAILED
+    assert "ABSENT_API_KEY" in reload(run).error
+    assert (states(run), model_server.bodies) == ({"todo": 12}, [])
+
+
+def test_run_cancelled_meanwhile_keeps_answers_and_asks_no_more(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancel after the first recorded answer, while the second call is held back until the stop is known."""
+    ModelSpec.objects.update(max_in_flight=1)
+    monkeypatch.setattr(chunk, "FLUSH_SIZE", 1)
+    run = make_run(study, endpoint_spec)
+    record = domain.record_completions
+
+    def cancel_after(results: Any) -> set[int]:
+        ended = record(results)
+        if results and domain.cancel_run(run):
+            model_server.usual = answer()
+        return ended
+
+    def wait_for_cancel(handler: Any) -> None:
+        model_server.released.wait(20)
+        answer()(handler)
+
+    stop = chunk.Calls.stop
+
+    def stop_and_release(calls: chunk.Calls) -> None:
+        stop(calls)
+        model_server.released.set()
+
+    monkeypatch.setattr(domain, "record_completions", cancel_after)
+    monkeypatch.setattr(chunk.Calls, "stop", stop_and_release)
+    model_server.script.extend([answer(), wait_for_cancel])
+    tasks.work(run.pk, endpoint_spec.pk)
+    domain.close_cancelled_cells()
+    assert states(run) == {"done": 2, "cancelled": 10}
+    assert len(model_server.bodies) == 2
+    assert reload(run).state == RunState.CANCELLED
+
+
+def test_chunk_holds_at_most_two_hundred_cells(
+    study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    lease = domain.lease_cells
+
+    def note(run: Run, spec: ModelSpec, n: int) -> list[Cell]:
+        asked.append(n)
+        return lease(run, spec, n)
+
+    monkeypatch.setattr(domain, "lease_cells", note)
+    for tag, max_in_flight in (("slow", 1), ("usual", 20), ("wide", 500)):
+        ask_chunk(reload(make_run(study, spec := make_spec(tag, max_in_flight=max_in_flight))), spec)
+    assert asked == [10, 200, 200]
+
+
+def test_chunk_that_takes_long_renews_what_it_still_holds(
+    study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[int] = []
+    monkeypatch.setattr(chunk, "RENEW_SECONDS", -1)
+    monkeypatch.setattr(chunk, "FLUSH_SIZE", 5)
+    monkeypatch.setattr(chunk, "FLUSH_SECONDS", 60)
+    monkeypatch.setattr(domain, "renew_leases", lambda held: renewed.append(len(held)))
+    ask_chunk(reload(make_run(study, spec := make_spec())), spec)
+    assert renewed == [7, 2, 0]
+
+
+def test_crash_inside_a_chunk_gives_its_cells_back(
+    study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = make_spec()
+    run = make_run(study, spec)
+
+    async def crash(provider: SimulatedProvider, request: Any) -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(SimulatedProvider, "complete", crash)
+    with pytest.raises(ExceptionGroup):
+        tasks.work(run.pk, spec.pk)
+    assert states(run) == {"todo": 12}
+
+
+def test_chunk_takes_the_same_queries_for_few_and_many_cells(study: Study, make_spec: MakeSpec) -> None:
+    few, many = make_spec("few", max_in_flight=1), make_spec("many", max_in_flight=8)
+    run = make_run(study, few, many)
+    Cell.objects.filter(pk__in=list(run.cells.filter(spec=few).values_list("pk", flat=True)[:9])).delete()
+    counts = []
+    for spec in (few, many):
+        with CaptureQueriesContext(connection) as captured:
+            ask_chunk(reload(run), spec)
+        statements = (query["sql"].split()[0] for query in captured if "llm_completion" in query["sql"])
+        counts.append(Counter(statements))
+    assert counts[0] == counts[1] == {"INSERT": 1}
+
+
+# --- The sweep ---------------------------------------------------------------------------------
+
+
+def test_cells_of_a_killed_worker_are_swept_and_asked_once_more(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    run = make_run(study, endpoint_spec)
+    domain.lease_cells(run, endpoint_spec, 5)  # and the worker dies
+    run.cells.filter(state=CellState.LEASED).update(lease_until=timezone.now() - timedelta(seconds=1))
+    tasks.sweep()
+    assert states(run) == {"done": 12}
+    assert Completion.objects.count() == len(model_server.bodies) == 12
+    assert reload(run).state == RunState.DONE
+
+
+def test_sweep_starts_a_run_whose_start_was_lost(study: Study, make_spec: MakeSpec) -> None:
+    run = domain.create_alignment_run(study, specs=[make_spec()], persona=[PersonaSetting.NO_PERSONA])
+    tasks.sweep()
+    assert reload(run).state == RunState.DONE
+
+
+def test_sweep_leaves_a_run_alone_that_somebody_works_on(study: Study, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    run = make_run(study, spec)
+    domain.lease_cells(run, spec, 1)
+    tasks.sweep()
+    assert states(run) == {"leased": 1, "todo": 11}
+
+
+def test_sweep_cancels_what_was_given_back_to_a_cancelled_run(study: Study, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    run = make_run(study, spec)
+    domain.lease_cells(run, spec, 2)
+    domain.cancel_run(run)
+    run.cells.filter(state=CellState.LEASED).update(lease_until=timezone.now() - timedelta(seconds=1))
+    tasks.sweep()
+    assert states(run) == {"cancelled": 12}
+
+
+def test_sweep_closes_a_run_that_is_done(study: Study, make_spec: MakeSpec) -> None:
+    run = make_run(study, make_spec())
+    run.cells.update(state=CellState.DONE)
+    tasks.sweep()
+    assert reload(run).state == RunState.DONE
+
+
+def test_work_does_nothing_while_another_worker_asks_the_model(study: Study, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    run = make_run(study, spec)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [tasks.LOCK_CLASS, spec.pk])
+        tasks.work(run.pk, spec.pk)
+        assert states(run) == {"todo": 12}
+    finally:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+        other.close()
+    tasks.work(run.pk, spec.pk)
+    assert states(run) == {"done": 12}
+
+
+def test_runs_of_one_model_take_turns(study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = make_spec(max_in_flight=1)
+    first, second = make_run(study, spec), make_run(study, spec)
+    asked: list[int] = []
+
+    def note(run: Run, spec: ModelSpec) -> int:
+        asked.append(run.pk)
+        return ask_chunk(run, spec)
+
+    monkeypatch.setattr(tasks, "ask_chunk", note)
+    tasks.work(first.pk, spec.pk)
+    assert asked == [first.pk, second.pk, first.pk, second.pk]
+    assert {reload(first).state, reload(second).state} == {RunState.DONE}
+
+
+def test_launch_survives_an_absent_broker(
+    study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = domain.create_alignment_run(study, specs=[make_spec()])
+
+    def refuse(*args: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.start_run, "delay", refuse)
+    tasks.launch(run.pk)
+    assert "waits for the broker" in caplog.text
+    assert reload(run).state == RunState.QUEUED
