@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.authtoken.models import Token
 
 from survey.models import Response, Study
@@ -76,8 +77,8 @@ def test_unknown_filter_value_is_a_clear_error(study: Study, staff: Client) -> N
 
 @pytest.mark.parametrize("country", ["GB", "US"])
 def test_queries_do_not_grow_with_the_rows(
-    study: Study, staff: Client, country: str, django_assert_num_queries
-) -> None:  # type: ignore[no-untyped-def]
+    study: Study, staff: Client, country: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for _ in range(1 if country == "GB" else 3):
         Walker(make_session(study, country)).finish()
     with django_assert_num_queries(2):

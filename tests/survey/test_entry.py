@@ -101,7 +101,9 @@ def test_link_preview_begins_no_session() -> None:
     assert not SurveySession.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["/join/nowhere/US/", "/join/s1/FR/", "/join/s1/usa/", "/join/s1/%00/", "/s/%00/", "/s/a%2Fb/"])
+@pytest.mark.parametrize(
+    "path", ["/join/nowhere/US/", "/join/s1/FR/", "/join/s1/usa/", "/join/s1/%00/", "/s/%00/", "/s/a%2Fb/"]
+)
 def test_unknown_study_or_country_is_not_found(path: str) -> None:
     make_study()
     assert Client().get(path).status_code == 404

@@ -1,0 +1,42 @@
+"""The codebook, from the declarations of the columns."""
+
+from analysis.columns import Column, Table
+from analysis.export.table_csv import write_csv
+from analysis.extract import ALL_TABLES
+
+HEADER = ("table", "name", "type", "levels", "label", "missing_as", "missing_means", "source")
+
+
+def codebook_csv() -> str:
+    """Describe every column of every table, one a row."""
+    rows = [_row(table, column) for table in ALL_TABLES.values() for column in table.columns]
+    return write_csv(HEADER, rows)
+
+
+def _row(table: Table, column: Column) -> list[str]:
+    missing_as = table.missing_as if column.missing else ""
+    levels = " | ".join(column.levels)
+    return [table.name, column.name, column.type, levels, column.label, missing_as, column.missing, column.source]
+
+
+def codebook_markdown() -> str:
+    """Describe the tables for people."""
+    lines = ["# Codebook", ""]
+    for table in ALL_TABLES.values():
+        lines += [f"## {table.name}.csv", "", f"{table.title}. One row per {', '.join(table.key)}.", ""]
+        lines += [_missing_line(table), "", "| name | type | meaning | levels | empty when |", "|---|---|---|---|---|"]
+        lines += [_markdown_row(column) for column in table.columns]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _missing_line(table: Table) -> str:
+    return (
+        f"Missing values are written `{table.missing_as}`." if table.missing_as else "Missing values are empty cells."
+    )
+
+
+def _markdown_row(column: Column) -> str:
+    levels = ", ".join(f"`{level}`" for level in column.levels)
+    cells = (f"`{column.name}`", column.type, column.label, levels, column.missing or "never")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

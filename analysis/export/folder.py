@@ -1,0 +1,45 @@
+"""A study's data as a folder of files with checksums."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from analysis.columns import TABLES
+from analysis.export.codebook import codebook_csv, codebook_markdown
+from analysis.extract import ALL_TABLES, EVERYTHING, SNAPSHOT_TABLES, Selection, snapshot, stream_csv
+from analysis.paper_columns import PAPER_TABLES
+from survey.models import Study
+
+Format = Literal["long", "pact", "all"]
+FORMATS: dict[Format, tuple[str, ...]] = {
+    "long": tuple(table.name for table in SNAPSHOT_TABLES),
+    "pact": tuple(PAPER_TABLES),
+    "all": (*TABLES, *PAPER_TABLES),
+}
+CHECKSUMS = "SHA256SUMS"
+
+
+def write_folder(study: Study, path: Path, format: Format = "long", selection: Selection = EVERYTHING) -> list[Path]:
+    """Write the files of a format, all of one moment, with SHA256SUMS; give their paths."""
+    path.mkdir(parents=True, exist_ok=True)
+    codebooks: dict[str, Callable[[], str]] = {"codebook.csv": codebook_csv, "codebook.md": codebook_markdown}
+    digests = {}
+    with snapshot():
+        for name in FORMATS[format]:
+            digests[f"{name}.csv"] = _write(path / f"{name}.csv", stream_csv(ALL_TABLES[name], study, selection))
+    if format != "pact":
+        for name, write in codebooks.items():
+            digests[name] = _write(path / name, [write().encode()])
+    sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    (path / CHECKSUMS).write_text(sums, encoding="utf-8", newline="\n")
+    return [path / name for name in (*digests, CHECKSUMS)]
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for part in parts:
+            digest.update(part)
+            file.write(part)
+    return digest.hexdigest()

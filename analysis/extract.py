@@ -1,0 +1,119 @@
+"""The tables as PostgreSQL writes them: one COPY each, streamed as CSV, in memory a buffer at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.utils.crypto import salted_hmac
+from psycopg.sql import SQL, Composed, Literal
+
+from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, TABLES, Column, Table
+from analysis.joins import PARTS, SHAPES
+from analysis.paper_columns import PAPER_TABLES
+from survey.models import Study
+
+BUFFER = 64 * 1024
+BLOCK = 64  # bytes in a block of SHA-256
+
+ALL_TABLES = {**TABLES, **PAPER_TABLES}
+SNAPSHOT_TABLES = (LONG, PARTICIPANTS, ITEMS, COMPLETIONS)  # wide and the paper's files follow from these
+SIMULATED_SOURCES = {"participant": "participant.is_simulated", "completion": "completion.is_simulated"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows to take; model answers know no sessions, so `complete_only` leaves them alone."""
+
+    include_simulated: bool = True
+    complete_only: bool = False
+
+
+EVERYTHING = Selection()
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read several tables as of one moment; inside a transaction that is under way, its own rules hold."""
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) -> Iterator[bytes]:
+    """Yield a table as CSV with its header: RFC 4180 with ``\\n``, UTF-8, always the same rows in the same order."""
+    options = SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER true, NULL {missing}, ENCODING 'UTF8')")
+    statement = options.format(query=_query(table, study, selection), missing=Literal(table.missing_as))
+    parts: list[bytes] = []
+    size = 0
+    with connection.cursor() as cursor, cursor.copy(statement.as_string(None)) as copy:
+        for part in copy:
+            parts.append(bytes(part))
+            size += len(part)
+            if size >= BUFFER:
+                yield b"".join(parts)
+                parts, size = [], 0
+    yield b"".join(parts)
+
+
+def snapshot_hash(digests: dict[str, str]) -> str:
+    """Give the SHA-256 of the lines that ``sha256sum`` prints for the exported files, sorted by name."""
+    lines = (f"{digests[name]}  {name}.csv\n" for name in sorted(digests))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read_snapshot_hash(study: Study) -> str:
+    """Hash a study's data as they are now."""
+    digests = {}
+    with snapshot():
+        for table in SNAPSHOT_TABLES:
+            digest = hashlib.sha256()
+            for part in stream_csv(table, study):
+                digest.update(part)
+            digests[table.name] = digest.hexdigest()
+    return snapshot_hash(digests)
+
+
+def _query(table: Table, study: Study, selection: Selection) -> Composed:
+    shape = SHAPES[table.name]
+    conditions = ["study.id = {study}"]
+    if shape.source and not selection.include_simulated:
+        conditions.append(f"NOT {SIMULATED_SOURCES[shape.source]}")
+    if shape.source == "participant" and selection.complete_only:
+        conditions.append("session.status = 'complete'")
+    if shape.where:
+        conditions.append(shape.where)
+    lines = [
+        f"SELECT {', '.join(f'{_value(column)} AS {column.name}' for column in table.columns)}",
+        shape.rows,
+        f"WHERE {' AND '.join(conditions)}",
+        f"GROUP BY {', '.join([*_group_numbers(table), shape.group])}" if shape.group else "",
+        f"ORDER BY {shape.order}",
+    ]
+    return SQL("\n".join([PARTS, *lines])).format(study=Literal(study.pk), **_pads())
+
+
+def _value(column: Column) -> str:
+    return f"({column.source})::text" if column.type == "boolean" else column.source
+
+
+def _group_numbers(table: Table) -> list[str]:
+    plain = (number for number, column in enumerate(table.columns, 1) if "FILTER (" not in column.source)
+    return [str(number) for number in plain]
+
+
+def _pads() -> dict[str, Literal]:
+    """Give the two keys of HMAC-SHA-256, so that PostgreSQL can make the pseudonyms; they never show the secret."""
+    key = pseudonym_key().ljust(BLOCK, b"\0")
+    return {name: Literal(bytes(byte ^ pad for byte in key)) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
+
+
+def pseudonym_key() -> bytes:
+    """Derive the key of respondents' pseudonyms from the site's secret."""
+    return salted_hmac("analysis.extract.respondent", "", algorithm="sha256").digest()

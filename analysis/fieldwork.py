@@ -1,0 +1,294 @@
+"""How a study's fieldwork stands: counts for the dashboard, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+)
+from django.db.models.expressions import Func, Value
+from django.db.models.functions import Now
+from django.db.models.lookups import Exact
+
+from survey.domain.enrolment import LIVE_FOR
+from survey.enums import AgeBucket, Country, Gender, Page, Question, Status, TextStatus
+from survey.flow.plan import build_plan
+from survey.flow.status import FINAL
+from survey.models import Arm, Demographics, QuotaCell, Response, Study, SurveySession, Text
+
+N_LAST_ANSWERS = 6
+IS_LIVE = Q(status__in=[Status.LANDED, Status.ACTIVE], last_activity_at__gte=Now() - LIVE_FOR)
+QUARTERS = (25, 50, 75)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """How far one quota, or a country's quotas together, are filled."""
+
+    label: str
+    n_complete: int
+    n_live: int
+    target: int
+
+
+@dataclass(frozen=True)
+class CountryFill:
+    """One country of the study: its cells, and all its sessions together."""
+
+    country: Country
+    total: Fill
+    cells: Sequence[Fill]
+    n_outside: int
+    n_simulated: int
+
+    @property
+    def fills(self) -> list[Fill]:
+        return [self.total, *self.cells]
+
+
+class Step(NamedTuple):
+    """One step of the funnel."""
+
+    name: str
+    n: int
+    percent: float
+
+
+class PageStop(NamedTuple):
+    """How many sessions came to a page, and how many stand there unfinished."""
+
+    page: str
+    n_reached: int
+    n_stopped: int
+    n_live: int
+
+    @property
+    def percent_stopped(self) -> float:
+        return 100 * self.n_stopped / self.n_reached if self.n_reached else 0.0
+
+
+class LastAnswer(NamedTuple):
+    at: datetime
+    country: str
+    item: str
+    is_simulated: bool
+
+
+class LocaleStatus(NamedTuple):
+    """How many texts of a locale are in each status; a machine's draft awaits a person."""
+
+    locale: str
+    counts: Mapping[str, int]
+
+    @property
+    def by_status(self) -> list[int]:
+        return [self.counts.get(status, 0) for status in TextStatus.values]
+
+    @property
+    def n_drafts(self) -> int:
+        return self.counts.get(TextStatus.MACHINE_DRAFT, 0)
+
+
+class _Group(NamedTuple):
+    arm_id: int
+    is_simulated: bool
+    status: str
+    is_live: bool
+    n: int
+
+
+class Fieldwork:
+    """What the sessions of one study add up to; each part is read when it is first asked for."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.sessions = SurveySession.objects.filter(arm__study=study)
+
+    @cached_property
+    def arms(self) -> list[Arm]:
+        return sorted(self.study.arms.all(), key=lambda arm: Country(arm.country).label)
+
+    @cached_property
+    def _groups(self) -> list[_Group]:
+        rows = self.sessions.annotate(is_live=_flag(IS_LIVE)).values_list(
+            "arm_id", "participant__is_simulated", "status", "is_live"
+        )
+        return [_Group(*row) for row in rows.annotate(n=Count("pk")).order_by()]
+
+    def count(self, **wanted: Any) -> int:
+        """Count the sessions whose group has these values."""
+        return sum(g.n for g in self._groups if all(getattr(g, name) == value for name, value in wanted.items()))
+
+    @property
+    def n_complete(self) -> int:
+        return self.count(status=Status.COMPLETE)
+
+    @property
+    def n_target(self) -> int:
+        return sum(fill.total.target for fill in self.countries)
+
+    @property
+    def n_landed(self) -> int:
+        return self.count()
+
+    @property
+    def n_live(self) -> int:
+        return self.count(is_live=True)
+
+    @property
+    def n_simulated(self) -> int:
+        return self.count(is_simulated=True)
+
+    @property
+    def n_real(self) -> int:
+        return self.count(is_simulated=False)
+
+    @cached_property
+    def countries(self) -> list[CountryFill]:
+        cells = defaultdict(list)
+        for cell in QuotaCell.objects.filter(arm__study=self.study):
+            cells[cell.arm_id].append(cell)
+        filled = self._filled()
+        return [self._country(arm, cells[arm.pk], filled[arm.pk]) for arm in self.arms]
+
+    def _filled(self) -> dict[int, Counter[tuple[str, str, bool]]]:
+        """Count complete and live sessions of known age and gender by arm, cell and completeness."""
+        buckets = self.study.version.structure["age_buckets"]
+        is_live = Q(session__status=Status.ACTIVE, session__last_activity_at__gte=Now() - LIVE_FOR)
+        rows = Demographics.objects.filter(Q(session__status=Status.COMPLETE) | is_live, session__arm__study=self.study)
+        groups = rows.values_list("session__arm_id", "age_band", "gender", "session__status").annotate(n=Count("pk"))
+        filled: dict[int, Counter[tuple[str, str, bool]]] = defaultdict(Counter)
+        for arm_id, band, gender, status, n in groups.order_by():
+            filled[arm_id][buckets.get(band, ""), gender, status == Status.COMPLETE] += n
+        return filled
+
+    def _country(self, arm: Arm, cells: Sequence[QuotaCell], filled: Counter[tuple[str, str, bool]]) -> CountryFill:
+        fills = [
+            Fill(
+                f"{AgeBucket(cell.age_bucket).label} {_people(cell.gender)}",
+                filled[cell.age_bucket, cell.gender, True],
+                filled[cell.age_bucket, cell.gender, False],
+                cell.target,
+            )
+            for cell in sorted(cells, key=_cell_order)
+        ]
+        n_complete = self.count(arm_id=arm.pk, status=Status.COMPLETE)
+        total = Fill("All", n_complete, self.count(arm_id=arm.pk, is_live=True), sum(fill.target for fill in fills))
+        n_simulated = self.count(arm_id=arm.pk, status=Status.COMPLETE, is_simulated=True)
+        n_outside = n_complete - sum(fill.n_complete for fill in fills)
+        return CountryFill(Country(arm.country), total, fills, n_outside, n_simulated)
+
+    @cached_property
+    def funnel(self) -> list[Step]:
+        """Count the sessions that came at least so far; pages count as passed by the plan's position."""
+        n_pages = Func("plan", function="jsonb_array_length", output_field=IntegerField())
+        reached = {
+            f"quarter_{share}": Count("pk", filter=Q(position__gte=F("n_pages") * share / 100.0)) for share in QUARTERS
+        }
+        answered = Exists(Response.objects.filter(session=OuterRef("pk")))
+        counts = self.sessions.annotate(n_pages=n_pages, has_answered=answered).aggregate(
+            landed=Count("pk"),
+            consented=Count("pk", filter=Q(consent__is_given=True)),
+            started=Count("pk", filter=Q(has_answered=True)),
+            finished=Count("pk", filter=Q(position__gte=F("n_pages") - 1)),
+            complete=Count("pk", filter=Q(status=Status.COMPLETE)),
+            **reached,
+        )
+        names = {
+            "landed": "Landed",
+            "consented": "Gave consent",
+            "started": "Answered an item",
+            **{f"quarter_{share}": f"Passed {share}% of the pages" for share in QUARTERS},
+            "finished": "Answered everything",
+            "complete": "Complete",
+        }
+        n_landed = counts["landed"]
+        return [
+            Step(name, counts[key], 100 * counts[key] / n_landed if n_landed else 0.0) for key, name in names.items()
+        ]
+
+    @cached_property
+    def page_stops(self) -> list[PageStop]:
+        """Say where unfinished sessions stand, page by page in the order of the instrument."""
+        reached: Counter[str] = Counter()
+        stopped: Counter[str] = Counter()
+        live: Counter[str] = Counter()
+        for n_pages, has_language, position, status, is_live, n in self._standings():
+            pages = self._pages(n_pages, has_language)
+            for page in pages[: position + 1]:
+                reached[page] += n
+            if status not in FINAL and position < len(pages):
+                (live if is_live else stopped)[pages[position]] += n
+        ranked = sorted(reached, key=self._rank)
+        return [PageStop(page, reached[page], stopped[page], live[page]) for page in ranked]
+
+    def _standings(self) -> QuerySet[SurveySession, tuple[int, bool, int, str, bool, int]]:
+        n_pages = Func("plan", function="jsonb_array_length", output_field=IntegerField())
+        first = Func("plan", Value("0"), Value("kind"), function="jsonb_extract_path_text", output_field=TextField())
+        standings = self.sessions.annotate(
+            n_pages=n_pages,
+            has_language=ExpressionWrapper(Exact(first, Value(Page.LANGUAGE.value)), output_field=BooleanField()),
+            is_live=_flag(IS_LIVE),
+        ).values_list("n_pages", "has_language", "position", "status", "is_live")
+        return standings.annotate(n=Count("pk")).order_by("position")
+
+    def _pages(self, n_pages: int, has_language: bool) -> list[str]:
+        """Name the pages of a plan from its shape: every plan follows the instrument's blocks."""
+        blocks = self.study.version.structure["blocks"]
+        n_locales = 2 if has_language else 1
+        n_items = n_pages - len(build_plan(blocks, items=[], n_locales=n_locales))
+        plan = build_plan(blocks, items=[str(number) for number in range(1, n_items + 1)], n_locales=n_locales)
+        return [f"{Page(page['kind']).label} {page.get('item', '')}".strip() for page in plan]
+
+    def _rank(self, page: str) -> tuple[int, int]:
+        kind, _, number = page.partition(" ")
+        blocks: list[str] = self.study.version.structure["blocks"]
+        return blocks.index(kind.lower()), int(number or 0)
+
+    @cached_property
+    def last_answers(self) -> list[LastAnswer]:
+        """Give the latest answers, one per page; who answered is left out."""
+        latest = Response.objects.filter(session__arm__study=self.study, question=Question.PERSONAL)
+        rows = latest.order_by("-submitted_at").values_list(
+            "submitted_at", "session__arm__country", "item__code", "session__participant__is_simulated"
+        )[:N_LAST_ANSWERS]
+        return [LastAnswer(at, Country(country).label, item, simulated) for at, country, item, simulated in rows]
+
+    @cached_property
+    def locales(self) -> list[LocaleStatus]:
+        rows = Text.objects.filter(version=self.study.version_id).values_list("locale", "status")
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        for locale, status, n in rows.annotate(n=Count("pk")).order_by("locale"):
+            counts[locale][status] = n
+        return [LocaleStatus(locale, by_status) for locale, by_status in counts.items()]
+
+    @property
+    def has_drafts(self) -> bool:
+        return any(locale.n_drafts for locale in self.locales)
+
+
+def _flag(condition: Q) -> ExpressionWrapper[Q]:
+    return ExpressionWrapper(condition, output_field=BooleanField())
+
+
+def _cell_order(cell: QuotaCell) -> tuple[int, int]:
+    return AgeBucket.values.index(cell.age_bucket), Gender.values.index(cell.gender)
+
+
+def _people(gender: str) -> str:
+    return {Gender.WOMAN: "women", Gender.MAN: "men"}.get(Gender(gender), Gender(gender).label.lower())

@@ -1,0 +1,272 @@
+"""Figures as geometry: rows of numbers in, places and texts out; templates draw them as SVG. Pure and light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+WIDTH = 360
+TRACK = (10.0, 258.0)  # left and right end of the plotting area
+LABEL_HEIGHT, LINE_HEIGHT, ROW_GAP, AXIS_HEIGHT, TOP = 17, 17, 9, 24, 6
+NOTE_HEIGHT, TITLE_HEIGHT, LEGEND_STEP = 14, 44, 120
+MARKERS = ("circle", "square")
+BAR_WIDTH = 200.0
+
+Format = Callable[[float], str]
+
+
+class Value(NamedTuple):
+    """One number with its interval, any of which may be missing."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+
+
+class FigureRow(NamedTuple):
+    """What stands in one row: a value per series."""
+
+    label: str
+    values: Sequence[Value]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The ends of an axis, its ticks, and how numbers on it are written."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    write: Format
+    write_tick: Format
+    reference: float | None = None
+
+    def place(self, value: float) -> float:
+        """Give the x of a value; what lies outside is drawn at the end."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(TRACK[0] + share * (TRACK[1] - TRACK[0]), 1)
+
+
+class Mark(NamedTuple):
+    """A dot with its interval, and the text beside it."""
+
+    marker: str
+    y: float
+    x: float | None
+    left: float | None
+    right: float | None
+    text: str
+    text_y: float
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """Give the corner of a square marker."""
+        return (self.x or 0.0) - 4, self.y - 4
+
+    @property
+    def box_x(self) -> float:
+        return self.box[0]
+
+    @property
+    def box_y(self) -> float:
+        return self.box[1]
+
+
+class DrawnRow(NamedTuple):
+    label: str
+    y: float
+    marks: Sequence[Mark]
+
+
+class Key(NamedTuple):
+    """One entry of the legend, and where it stands in a file."""
+
+    marker: str
+    text: str
+    x: float
+
+    @property
+    def x_middle(self) -> float:
+        return self.x + 4
+
+    @property
+    def text_x(self) -> float:
+        return self.x + 13
+
+
+class Tick(NamedTuple):
+    x: float
+    label: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A finished figure: dots with intervals, one row per group."""
+
+    name: str
+    title: str
+    description: str
+    series: Sequence[str]
+    rows: Sequence[DrawnRow]
+    ticks: Sequence[Tick]
+    reference: float | None
+    height: float
+    note: str
+    width: int = WIDTH
+
+    @property
+    def bottom(self) -> float:
+        return self.height - AXIS_HEIGHT - (NOTE_HEIGHT if self.note else 0)
+
+    @property
+    def file_height(self) -> float:
+        """Give the height with the title and legend that a file of its own carries."""
+        return self.height + TITLE_HEIGHT
+
+    @property
+    def legend(self) -> list[Key]:
+        return [
+            Key(MARKERS[place % len(MARKERS)], text, TRACK[0] + LEGEND_STEP * place)
+            for place, text in enumerate(self.series)
+        ]
+
+    @property
+    def note_y(self) -> float:
+        return self.height - 4
+
+    @property
+    def tick_y(self) -> float:
+        return self.bottom + 12
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def points(value: float) -> str:
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # adding zero makes −0 plain 0
+
+
+def whole_points(value: float) -> str:
+    return f"{100 * value:+.0f}".replace("-", "−") if value else "0"
+
+
+def coefficient(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def share_scale() -> Scale:
+    return Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0), percent, percent, reference=0.5)
+
+
+def difference_scale(rows: Sequence[FigureRow]) -> Scale:
+    """Give a scale around zero, wide enough for all intervals up to ±100 points."""
+    bound = min(1.0, max(0.1, math.ceil(10 * _reach(rows)) / 10))
+    return Scale(-bound, bound, (-bound, -bound / 2, 0.0, bound / 2, bound), points, whole_points, reference=0.0)
+
+
+def coefficient_scale(rows: Sequence[FigureRow]) -> Scale:
+    """Give a scale from zero, or below where something is, to one."""
+    ends = [end for row in rows for value in row.values for end in value if end is not None]
+    low = max(-1.0, min(0.0, math.floor(4 * min(ends, default=0.0)) / 4))
+    ticks = tuple(tick for tick in (-1.0, -0.5, 0.0, 0.5, 1.0) if tick >= low)
+    return Scale(low, 1.0, ticks, coefficient, coefficient, reference=0.0)
+
+
+def _reach(rows: Sequence[FigureRow]) -> float:
+    return max((abs(end) for row in rows for value in row.values for end in value if end is not None), default=0.0)
+
+
+def draw(
+    name: str, title: str, rows: Sequence[FigureRow], *, series: Sequence[str], scale: Scale, note: str = ""
+) -> Figure:
+    """Lay out a figure: a label line per row, below it a line per series."""
+    drawn: list[DrawnRow] = []
+    y = float(TOP)
+    for row in rows:
+        marks = [_mark(value, place, y, scale) for place, value in enumerate(row.values)]
+        drawn.append(DrawnRow(row.label, y + LABEL_HEIGHT - 5, marks))
+        y += LABEL_HEIGHT + LINE_HEIGHT * len(row.values) + ROW_GAP
+    height = y + AXIS_HEIGHT + (NOTE_HEIGHT if note else 0)
+    return Figure(
+        name=name,
+        title=title,
+        description=describe(rows, series, scale.write),
+        series=series,
+        rows=drawn,
+        ticks=_ticks(scale),
+        reference=None if scale.reference is None else scale.place(scale.reference),
+        height=height,
+        note=note,
+    )
+
+
+def describe(rows: Sequence[FigureRow], series: Sequence[str], write: Format) -> str:
+    """Say in words what a figure shows."""
+    parts = []
+    for row in rows:
+        named = zip(series, row.values, strict=True)
+        parts.append(f"{row.label}: " + ", ".join(f"{name} {write_value(value, write)}" for name, value in named))
+    return "; ".join(parts) + "." if parts else "No rows."
+
+
+def write_value(value: Value, write: Format) -> str:
+    """Write a number with its interval in brackets."""
+    if value.estimate is None:
+        return "not estimable"
+    if value.low is None or value.high is None:
+        return f"{write(value.estimate)} [–]"
+    return f"{write(value.estimate)} [{_bare(write(value.low))}, {_bare(write(value.high))}]"
+
+
+def _bare(text: str) -> str:
+    return text.removesuffix("%")
+
+
+def _mark(value: Value, place: int, top: float, scale: Scale) -> Mark:
+    y = top + LABEL_HEIGHT + LINE_HEIGHT * (place + 0.5)
+    has_interval = value.low is not None and value.high is not None
+    return Mark(
+        marker=MARKERS[place % len(MARKERS)],
+        y=y,
+        x=None if value.estimate is None else scale.place(value.estimate),
+        left=scale.place(value.low) if has_interval and value.low is not None else None,
+        right=scale.place(value.high) if has_interval and value.high is not None else None,
+        text=write_value(value, scale.write),
+        text_y=y + 4,
+    )
+
+
+def _ticks(scale: Scale) -> list[Tick]:
+    anchors = {scale.low: "start", scale.high: "end"}
+    return [Tick(scale.place(tick), scale.write_tick(tick), anchors.get(tick, "middle")) for tick in scale.ticks]
+
+
+class Bar(NamedTuple):
+    """A bar: what is done, what is under way, and where it should end; x in units of its width."""
+
+    name: str
+    done: float
+    live: float
+    target: float | None
+    title: str
+    description: str
+    width: float = BAR_WIDTH
+
+    @property
+    def target_x(self) -> float:
+        return min(self.target or 0.0, self.width - 1)
+
+
+def bar(name: str, title: str, *, done: float, live: float = 0, target: float | None = None, scale: float = 0) -> Bar:
+    """Lay out one bar; without a scale the larger of target and content fills the width."""
+    whole = scale or max(done + live, target or 0) or 1
+    unit = BAR_WIDTH / whole
+    told = [f"{done:g} done"]
+    told += [f"{live:g} under way"] if live else []
+    told += [f"target {target:g}"] if target is not None else []
+    place = None if target is None else round(target * unit, 1)
+    return Bar(name, round(done * unit, 1), round(live * unit, 1), place, title, ", ".join(told))

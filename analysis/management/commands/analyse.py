@@ -1,0 +1,81 @@
+"""``manage.py analyse``: analyse a study in the background, or the paper's files without any database."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
+
+from analysis import domain, tasks
+from analysis.extract import read_snapshot_hash
+from analysis.models import AnalysisRun
+from analysis.parameters import choose
+from survey.models import Study
+
+POLL_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = "Analyse a study (--study), or the paper's files in a folder (--input, --out) without touching a database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--study", help="code of the study")
+        parser.add_argument("--wait", action="store_true", help="wait until the results are there")
+        parser.add_argument("--real-only", action="store_true", help="leave simulated data out")
+        parser.add_argument("--input", type=Path, help="folder with tidy_human_responses.csv and llm_predictions.csv")
+        parser.add_argument("--layer", choices=["paper"], default="paper", help="which tables to compute from files")
+        parser.add_argument("--out", type=Path, help="folder for the tables")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["input"]:
+            if not options["out"]:
+                raise CommandError("--input needs --out FOLDER for the tables")
+            self.analyse_files(options["input"], options["out"])
+        elif options["study"]:
+            self.analyse_study(options["study"], real_only=options["real_only"], wait=options["wait"])
+        else:
+            raise CommandError("name a study (--study CODE) or a folder (--input FOLDER --out FOLDER)")
+
+    def analyse_files(self, source: Path, out: Path) -> None:
+        from analysis.export.paper_files import analyse_folder  # pandas is needed here only
+
+        try:
+            paths = analyse_folder(source, out)
+        except (OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        for path in paths:
+            self.stdout.write(str(path))
+
+    def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
+        """Reuse the analysis of the same data, choices and code where there is one."""
+        study = Study.objects.filter(code=code).first()
+        if study is None:
+            raise CommandError(f"there is no study {code!r}")
+        parameters = choose(include_simulated=not real_only)
+        run = domain.find_same(study, parameters.as_json(), read_snapshot_hash(study))
+        if run is None:
+            run = domain.request_analysis(study, parameters)
+            tasks.launch(run.pk)
+        if wait:
+            run = self.wait_for(run)
+        told = {"analysis": run.pk, "state": run.state, "results": reverse("analysis:result", args=[run.pk])}
+        self.stdout.write(json.dumps(told))
+
+    def wait_for(self, run: AnalysisRun) -> AnalysisRun:
+        """Tell each step until the analysis is over; a failed one fails the command."""
+        told = ""
+        while True:
+            run = AnalysisRun.objects.defer("results").get(pk=run.pk)
+            if run.state not in domain.UNFINISHED:
+                break
+            if run.step != told:
+                told = run.step
+                self.stderr.write(f"analysis {run.pk}: {told}")
+            time.sleep(POLL_SECONDS)
+        if run.state == AnalysisRun.State.FAILED:
+            raise CommandError(f"analysis {run.pk} failed: {run.error}")
+        return run

@@ -1,0 +1,73 @@
+"""How a study's model runs stand, for the dashboard: two queries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Count
+
+from survey.llm.enums import OPEN_STATES, CellState, ProviderName, RunState
+from survey.llm.models import Cell, Run
+from survey.models import Study
+
+N_SHOWN = 5
+READ = CellState.DONE
+UNREAD = (CellState.REFUSED, CellState.UNPARSED)
+
+
+@dataclass(frozen=True)
+class RunStand:
+    """One run and its cells by state."""
+
+    run: Run
+    counts: Counter[str]
+
+    @property
+    def state(self) -> str:
+        return RunState(self.run.state).label
+
+    @property
+    def n_cells(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def n_ended(self) -> int:
+        return self.n_cells - sum(self.counts[state] for state in OPEN_STATES)
+
+    @property
+    def n_unread(self) -> int:
+        return sum(self.counts[state] for state in UNREAD)
+
+    @property
+    def n_errors(self) -> int:
+        return self.counts[CellState.ERROR]
+
+
+class ModelRuns(NamedTuple):
+    """The latest runs, and the model answers of the whole study by where they came from."""
+
+    shown: Sequence[RunStand]
+    n_runs: int
+    n_real: int
+    n_simulated: int
+
+    @property
+    def n_answers(self) -> int:
+        return self.n_real + self.n_simulated
+
+
+def model_runs(study: Study) -> ModelRuns:
+    """Read how far each run is."""
+    runs = list(Run.objects.filter(study=study).order_by("-created_at"))
+    counts: dict[int, Counter[str]] = {run.pk: Counter() for run in runs}
+    answers: Counter[bool] = Counter()
+    rows = Cell.objects.filter(run__study=study).values_list("run_id", "spec__provider", "state")
+    for run_id, provider, state, n in rows.annotate(n=Count("pk")).order_by():
+        counts.setdefault(run_id, Counter())[state] += n
+        if state in (READ, *UNREAD):
+            answers[provider == ProviderName.SIMULATED] += n
+    shown = [RunStand(run, counts[run.pk]) for run in runs[:N_SHOWN]]
+    return ModelRuns(shown, len(runs), answers[False], answers[True])

@@ -1,0 +1,91 @@
+"""The two files that the paper's scripts read, declared like our own: header, order and codes are theirs."""
+
+from analysis.columns import BUCKET_SQL, CELL_SQL, CELLS, GENDER_SQL, NO_CELL, NO_PERSONA, SETTINGS, Column, Table
+from survey.enums import ActorGender, AgeBucket, Country
+
+NAMES = tuple(str(name) for name in Country.labels)
+AGES = tuple(AgeBucket.values)
+GENDERS = tuple(ActorGender.values)
+ANSWERS = ("A", "B")
+NO_AGE = "age not given, or the session ended before"
+NO_GENDER = "gender not given, another gender, or the session ended before"
+RECEIVER_CELL_SQL = "item.receiver_age || '_' || item.receiver_gender"
+
+
+def _country_name(source: str) -> str:
+    """Translate a country's code to the name that the paper's files use."""
+    cases = " ".join(f"WHEN '{code}' THEN '{name}'" for code, name in Country.choices)
+    return f"CASE {source} {cases} END"
+
+
+def _answer(question: str) -> str:
+    """Write A for the culture whatever order was shown."""
+    letter = "CASE response.choice WHEN 'culture' THEN 'A' ELSE 'B' END"
+    return f"max({letter}) FILTER (WHERE response.question = '{question}')"
+
+
+def _prediction(question: str) -> str:
+    """Decide one answer from those to both option orders.
+
+    A where the mean probability of the culture option lies above one half, B where below; an answer without a
+    probability counts 1 or 0. On one half the order that shows the culture first decides, as it is the only one the
+    paper asked; without that answer the tie is A, as ties are in the paper.
+    """
+    asked = f"cell.question = '{question}' AND completion.choice <> ''"
+    score = "coalesce(completion.p_culture, (completion.choice = 'culture')::int)"
+    mean = f"round((avg({score}) FILTER (WHERE {asked}))::numeric, 9)"
+    first = f"{asked} AND cell.option_order = 'culture_first'"
+    tie = f"coalesce(bool_or(completion.choice = 'culture') FILTER (WHERE {first}), true)"
+    return f"CASE WHEN {mean} > 0.5 OR {mean} = 0.5 AND {tie} THEN 'A' WHEN {mean} <= 0.5 THEN 'B' END"
+
+
+HUMAN = Table(
+    "tidy_human_responses",
+    "The paper's file of human answers: one row per respondent and item, A follows the culture",
+    ("respondent_id", "scenario_item_id"),
+    (
+        Column("respondent_id", "code", "respondent.code", "Pseudonym of the respondent"),
+        Column("respondent_country", "code", _country_name("arm.country"), "Respondent's country", NAMES),
+        Column("respondent_age_bucket", "code", BUCKET_SQL, "Respondent's age group", AGES, NO_AGE),
+        Column("respondent_gender", "code", GENDER_SQL, "Respondent's gender", GENDERS, NO_GENDER),
+        Column("respondent_demo", "code", CELL_SQL, "Age group and gender", CELLS, NO_CELL),
+        Column("scenario_item_id", "code", "item.code", "Code of the item"),
+        Column("scenario", "text", "wording.scenario", "Scenario in the source language"),
+        Column("scenario_country", "code", _country_name("item.scenario_country"), "Where the scenario plays", NAMES),
+        Column("receiver_age", "code", "item.receiver_age", "Age group of the receiver", AGES),
+        Column("receiver_gender", "code", "item.receiver_gender", "Gender of the receiver", GENDERS),
+        Column("receiver_demo", "code", RECEIVER_CELL_SQL, "Age group and gender of the receiver", CELLS),
+        Column("human_personal", "code", _answer("personal"), "Personal choice", ANSWERS, "not answered"),
+        Column("human_norm", "code", _answer("norm"), "Norm judgment", ANSWERS, "not answered"),
+    ),
+    missing_as="",
+)
+PREDICTIONS = Table(
+    "llm_predictions",
+    "The paper's file of model answers: one row per model, persona and item, A follows the culture",
+    ("model_tag", "persona_setting", "persona_country", "persona_demo", "scenario_item_id"),
+    (
+        Column("model_tag", "code", "spec.tag", "Name of the model"),
+        Column("persona_setting", "code", "cell.persona_setting", "With or without persona", SETTINGS),
+        Column(
+            "persona_country", "code", _country_name("cell.persona_country"), "Persona's country", NAMES, NO_PERSONA
+        ),
+        Column(
+            "persona_demo",
+            "code",
+            "nullif(cell.persona_age || '_' || cell.persona_gender, '_')",
+            "Persona's age group and gender",
+            CELLS,
+            NO_PERSONA,
+        ),
+        Column("scenario_item_id", "code", "item.code", "Code of the item"),
+        Column("scenario_country", "code", _country_name("item.scenario_country"), "Where the scenario plays", NAMES),
+        Column("receiver_age", "code", "item.receiver_age", "Age group of the receiver", AGES),
+        Column("receiver_gender", "code", "item.receiver_gender", "Gender of the receiver", GENDERS),
+        Column("receiver_demo", "code", RECEIVER_CELL_SQL, "Age group and gender of the receiver", CELLS),
+        Column("llm_personal", "code", _prediction("personal"), "Personal choice", ANSWERS, "no readable answer"),
+        Column("llm_norm", "code", _prediction("norm"), "Norm judgment", ANSWERS, "no readable answer"),
+    ),
+    missing_as="",
+)
+PAPER_TABLES = {table.name: table for table in (HUMAN, PREDICTIONS)}

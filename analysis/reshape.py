@@ -1,0 +1,61 @@
+"""Long to wide and back; exclusions as named operations, in a fixed order, each with what it took away."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.columns import ANSWER, ANSWER_CONTEXT, LONG, WIDE
+from survey.enums import Question, Status
+
+CONTEXT = [column.name for column in ANSWER_CONTEXT]
+VALUES = [column.name for column in ANSWER]
+
+
+class Excluded(NamedTuple):
+    """What is left, and one row per exclusion: its name, respondents and answers before and after."""
+
+    frame: pd.DataFrame
+    steps: pd.DataFrame
+
+
+EXCLUSIONS: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "complete sessions": lambda long: long["session_status"] == Status.COMPLETE,
+    "no simulated": lambda long: ~long["is_simulated"],
+}
+STEP_COLUMNS = ["exclusion", "n_respondents_before", "n_respondents_after", "n_answers_before", "n_answers_after"]
+
+
+def exclude(long: pd.DataFrame, names: Sequence[str]) -> Excluded:
+    """Apply exclusions in the order of `EXCLUSIONS`; each keeps the rows that its name speaks of."""
+    if unknown := set(names) - set(EXCLUSIONS):
+        raise ValueError(f"unknown exclusions: {', '.join(sorted(unknown))}; known: {', '.join(EXCLUSIONS)}")
+    steps = []
+    for name, keeps in EXCLUSIONS.items():
+        if name in names:
+            kept = long[keeps(long)]
+            counts = long["respondent_id"].nunique(), kept["respondent_id"].nunique(), len(long), len(kept)
+            steps.append((name, *counts))
+            long = kept
+    return Excluded(long, pd.DataFrame(steps, columns=STEP_COLUMNS))
+
+
+def to_wide(long: pd.DataFrame) -> pd.DataFrame:
+    """Put the two answers of a respondent to an item side by side."""
+    key = list(WIDE.key)
+    wide = long.drop_duplicates(key)[CONTEXT].reset_index(drop=True)
+    for question in Question.values:
+        answers = long.loc[long["question"] == question, [*key, *VALUES]]
+        renamed = answers.rename(columns={name: f"{question}_{name}" for name in VALUES})
+        wide = wide.merge(renamed, on=key, how="left", validate="one_to_one")
+    return wide[list(WIDE.names)]
+
+
+def to_long(wide: pd.DataFrame) -> pd.DataFrame:
+    """Stack the two answers again; a question without an answer has no row."""
+    parts = []
+    for question in Question.values:
+        own = {f"{question}_{name}": name for name in VALUES}
+        answered = wide[wide[f"{question}_choice"].notna()]
+        parts.append(answered[[*CONTEXT, *own]].rename(columns=own).assign(question=question))
+    return pd.concat(parts, ignore_index=True)[list(LONG.names)]

@@ -1,0 +1,20 @@
+"""The researchers' pages: dashboards, results, exports."""
+
+from django.urls import path
+
+from analysis.views import dashboard, exports, results
+
+app_name = "analysis"
+urlpatterns = [
+    path("studies/<slug:code>/", dashboard.study_dashboard, name="dashboard"),
+    path("studies/<slug:code>/live/", dashboard.live, name="live"),
+    path("studies/<slug:code>/fieldwork/<slug:name>.csv", dashboard.fieldwork_csv, name="fieldwork_csv"),
+    path("studies/<slug:code>/results/", results.study_results, name="study_results"),
+    path("studies/<slug:code>/exports/", exports.page, name="exports"),
+    path("studies/<slug:code>/exports/<str:name>", exports.download, name="export"),
+    path("results/<int:pk>/", results.result, name="result"),
+    path("results/<int:pk>/live/", results.live, name="result_live"),
+    path("results/<int:pk>/results.json", results.as_json, name="result_json"),
+    path("results/<int:pk>/tables/<slug:name>.csv", results.table_csv, name="result_csv"),
+    path("results/<int:pk>/figures/<slug:name>.svg", results.figure_svg, name="result_svg"),
+]

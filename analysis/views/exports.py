@@ -1,0 +1,53 @@
+"""The data as files: streamed, never built up in memory."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+
+from analysis.columns import TABLES
+from analysis.export.codebook import codebook_csv, codebook_markdown
+from analysis.extract import ALL_TABLES, Selection, stream_csv
+from analysis.paper_columns import PAPER_TABLES
+from analysis.views.access import find_study, staff_only
+from survey.enums import Status
+from survey.models import SurveySession
+
+
+@staff_only
+def page(request: HttpRequest, code: str) -> HttpResponse:
+    """Describe the files and offer them."""
+    study = find_study(code)
+    sessions = SurveySession.objects.filter(arm__study=study)
+    context = {
+        "study": study,
+        "tables": TABLES.values(),
+        "paper_tables": PAPER_TABLES.values(),
+        "n_complete": sessions.filter(status=Status.COMPLETE).count(),
+        "n_simulated": sessions.filter(participant__is_simulated=True).count(),
+        "n_sessions": sessions.count(),
+    }
+    return render(request, "analysis/exports.html", context)
+
+
+@staff_only
+def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
+    """Send one file; ``data=real`` leaves simulated rows out, ``sessions=complete`` unfinished sessions."""
+    study = find_study(code)
+    codebooks = {"codebook.csv": (codebook_csv, "text/csv"), "codebook.md": (codebook_markdown, "text/markdown")}
+    response: HttpResponseBase
+    if name in codebooks:
+        write, kind = codebooks[name]
+        response = HttpResponse(write(), content_type=f"{kind}; charset=utf-8")
+        name = f"{study.code}_{name}"
+    else:
+        table = ALL_TABLES.get(name.removesuffix(".csv"))
+        if table is None or not name.endswith(".csv"):
+            raise Http404
+        real, complete = request.GET.get("data") == "real", request.GET.get("sessions") == "complete"
+        chosen = Selection(include_simulated=not real, complete_only=complete)
+        rows = stream_csv(table, study, chosen)
+        response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+        name = f"{study.code}_{table.name}{'_real' * real}{'_complete' * complete}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

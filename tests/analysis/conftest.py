@@ -1,0 +1,285 @@
+"""A small study with real rows: three items, two countries, people and simulated ones, two models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count, product
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from survey.enums import AgeBand, AgeBucket, Choice, Gender, Locale, OptionOrder, Question, Relation, Status
+from survey.llm.enums import CellState, Method, PersonaSetting, ProviderName, RunState
+from survey.llm.models import Cell, Completion, ModelSpec, Run
+from survey.models import (
+    Arm,
+    Assignment,
+    Consent,
+    Demographics,
+    Instrument,
+    InstrumentVersion,
+    Item,
+    PanelIdentity,
+    Participant,
+    QuotaCell,
+    Response,
+    Study,
+    SurveySession,
+    Text,
+)
+
+DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
+STRUCTURE = {
+    "code": "tiny",
+    "source_locale": "en-US",
+    "blocks": ["language", "consent", "instructions", "scenario", "demographics", "debrief"],
+    "age_buckets": {
+        "18-24": "younger",
+        "25-34": "younger",
+        "35-44": "younger",
+        "45-54": "older",
+        "55-64": "older",
+        "65+": "older",
+    },
+    "arms": {"BR": {"close": ["MM"], "far": ["US"]}, "US": {"close": ["CA"], "far": ["BR"]}},
+}
+FIELDS = ("actor", "scenario", "expectation", "preference", "choice_culture", "choice_preference")
+N_BEFORE_SCENARIOS = 2  # consent and instructions
+TOKENS = count(1)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the fixture made."""
+
+    study: Study
+    items: list[Item]
+    arms: dict[str, Arm]
+
+
+def make_study(code: str = "tiny", *, n_items: int = 3) -> Made:
+    """Create a live study on an instrument of its own."""
+    instrument = Instrument.objects.create(code=code)
+    version = InstrumentVersion.objects.create(
+        instrument=instrument, number=1, content_hash=code.rjust(64, "0"), structure=STRUCTURE
+    )
+    countries = ["BR", "US", "MM"]
+    items = [make_item(version, number, countries[number % 3]) for number in range(n_items)]
+    study = Study.objects.create(code=code, title=f"Study {code}", version=version, state="live", launched_at=DAY_ONE)
+    arms = {}
+    for country, locale in (("BR", Locale.PT_BR), ("US", Locale.EN_US)):
+        arms[country] = Arm.objects.create(study=study, country=country, locales=[locale])
+        for bucket, gender in product(AgeBucket, (Gender.WOMAN, Gender.MAN)):
+            QuotaCell.objects.create(arm=arms[country], age_bucket=bucket, gender=gender, target=2)
+    return Made(study, items, arms)
+
+
+def make_item(version: InstrumentVersion, number: int, country: str) -> Item:
+    item = Item.objects.create(
+        version=version,
+        code=f"{country}{number:02}",
+        scenario_country=country,
+        actor_country=country,
+        actor_age="younger",
+        actor_gender="female",
+        receiver_country=country,
+        receiver_age="older",
+        receiver_gender=["female", "male"][number % 2],
+        theme="food_hospitality",
+        is_core=number == 0,
+        source_note="made for tests",
+    )
+    Text.objects.bulk_create(
+        Text(
+            version=version,
+            locale=locale,
+            key=f"items.{item.code}.{field}",
+            body=f'{field} of "{item.code}", in {locale}',
+            status="machine draft" if locale == Locale.PT_BR else "reviewed",
+        )
+        for locale in (Locale.EN_US, Locale.PT_BR)
+        for field in FIELDS
+    )
+    return item
+
+
+def make_session(
+    made: Made,
+    country: str = "BR",
+    *,
+    answers: Mapping[str, tuple[str | None, str | None]] | None = None,
+    status: Status = Status.COMPLETE,
+    age_band: str = AgeBand.A25_34,
+    gender: str = Gender.WOMAN,
+    is_simulated: bool = False,
+    day: int = 1,
+    position: int | None = None,
+    order: OptionOrder = OptionOrder.CULTURE_FIRST,
+) -> SurveySession:
+    """Create one session; `answers` maps item codes to (personal, norm), by default all follow the culture."""
+    answers = {item.code: ("culture", "culture") for item in made.items} if answers is None else answers
+    landed = DAY_ONE + timedelta(days=day - 1)
+    participant = Participant.objects.create(study=made.study, is_simulated=is_simulated)
+    person = f"person{next(TOKENS)}"
+    PanelIdentity.objects.create(
+        participant=participant,
+        study=made.study,
+        panel="simulated" if is_simulated else "prolific",
+        panel_person=person,
+        panel_submission=f"submission-of-{person}",
+    )
+    plan = [{"kind": "consent"}, {"kind": "instructions"}]
+    plan += [{"kind": "scenario", "item": item.code} for item in made.items]
+    plan += [{"kind": "demographics"}, {"kind": "debrief"}]
+    is_complete = status == Status.COMPLETE
+    session = SurveySession.objects.create(
+        participant=participant,
+        arm=made.arms[country],
+        version=made.study.version,
+        token=f"token-{next(TOKENS):06}",
+        status=status,
+        locale=made.arms[country].locales[0],
+        seed=1,
+        option_order=order,
+        plan=plan,
+        position=(len(plan) if is_complete else len(answers) + N_BEFORE_SCENARIOS) if position is None else position,
+        landed_at=landed,
+        last_activity_at=landed + timedelta(minutes=5),
+        finished_at=landed + timedelta(minutes=10) if status in (Status.COMPLETE, Status.NO_CONSENT) else None,
+    )
+    if status != Status.LANDED:
+        _store_answers(session, made, answers, landed, order)
+    if is_complete:
+        Demographics.objects.create(session=session, age_band=age_band, gender=gender, country=country)
+    return session
+
+
+def _store_answers(session: SurveySession, made: Made, answers: Any, landed: datetime, order: OptionOrder) -> None:
+    is_given = session.status != Status.NO_CONSENT
+    Consent.objects.create(
+        session=session, consent_version="1", locale=session.locale, text_hash="c" * 64, is_given=is_given
+    )
+    relations = {session.arm.country: Relation.SAME, "MM": Relation.CLOSE}
+    for number, item in enumerate(made.items, start=1):
+        relation = relations.get(item.scenario_country, Relation.FAR)
+        Assignment.objects.create(session=session, item=item, relation=relation, number=number)
+        given = answers.get(item.code, (None, None))
+        served = landed + timedelta(minutes=number)
+        for question, choice in zip((Question.PERSONAL, Question.NORM), given, strict=True):
+            if choice is not None and is_given:
+                Response.objects.create(
+                    session=session,
+                    item=item,
+                    question=question,
+                    choice=choice,
+                    option_order=order,
+                    position=number + 1,
+                    locale=session.locale,
+                    text_hash="f" * 64,
+                    served_at=served,
+                    submitted_at=served + timedelta(milliseconds=12_345 + number),
+                )
+
+
+def make_spec(tag: str = "model_a", provider: ProviderName = ProviderName.OPENAI) -> ModelSpec:
+    return ModelSpec.objects.create(tag=tag, provider=provider, base_url="http://localhost:8000/v1", model=f"org/{tag}")
+
+
+def make_run(made: Made, *specs: ModelSpec, state: RunState = RunState.DONE) -> Run:
+    run = Run.objects.create(study=made.study, state=state, manifest={}, n_cells=0)
+    run.specs.set(specs)
+    return run
+
+
+def make_completion(
+    run: Run,
+    spec: ModelSpec,
+    item: Item,
+    *,
+    question: Question = Question.PERSONAL,
+    order: OptionOrder = OptionOrder.CULTURE_FIRST,
+    choice: Choice | str = Choice.CULTURE,
+    p: float | None = None,
+    persona: tuple[str, str, str] = ("", "", ""),
+) -> Completion:
+    """Store one model answer; an empty choice is a refusal."""
+    country, age, gender = persona
+    cell = Cell.objects.create(
+        run=run,
+        spec=spec,
+        item=item,
+        question=question,
+        persona_setting=PersonaSetting.PERSONA if country else PersonaSetting.NO_PERSONA,
+        persona_country=country,
+        persona_age=age,
+        persona_gender=gender,
+        locale=Locale.EN_US,
+        option_order=order,
+        method=Method.FIRST_TOKEN,
+        state=CellState.DONE if choice else CellState.REFUSED,
+    )
+    return Completion.objects.create(
+        cell=cell,
+        request={},
+        choice=choice,
+        p_culture=p,
+        parser_version="1",
+        parse_stage="label" if choice else "refusal",
+        latency_ms=10,
+        is_simulated=spec.is_simulated,
+    )
+
+
+def fill(made: Made, n_per_country: int = 6, *, n_simulated: int = 0) -> None:
+    """Add complete sessions whose answers vary over people and items, and two models that answer everything."""
+    bands = [AgeBand.A18_24, AgeBand.A55_64]
+    genders = [Gender.WOMAN, Gender.MAN]
+    for country, number in product(("BR", "US"), range(n_per_country)):
+        pattern = {
+            item.code: (
+                Choice.CULTURE if (number + place) % 3 else Choice.PREFERENCE,
+                Choice.CULTURE if (number * place) % 2 == 0 else Choice.PREFERENCE,
+            )
+            for place, item in enumerate(made.items, start=len(country))
+        }
+        make_session(
+            made,
+            country,
+            answers=pattern,
+            age_band=bands[number % 2],
+            gender=genders[number // 2 % 2],
+            is_simulated=number < n_simulated,
+        )
+    fill_models(made)
+
+
+def fill_models(made: Made) -> None:
+    specs = [make_spec(f"{made.study.code}_a"), make_spec(f"{made.study.code}_b", ProviderName.SIMULATED)]
+    run = make_run(made, *specs)
+    personas = [("", "", ""), ("BR", "younger", "female"), ("US", "older", "male")]
+    for spec, item, question, order, persona in product(specs, made.items, Question, OptionOrder, personas):
+        number = (item.pk + len(persona[1])) % 3
+        choice = Choice.PREFERENCE if number == 0 else Choice.CULTURE
+        make_completion(run, spec, item, question=question, order=order, choice=choice, p=0.9, persona=persona)
+
+
+@pytest.fixture
+def made(db: None) -> Made:
+    return make_study()
+
+
+@pytest.fixture
+def full(made: Made) -> Made:
+    fill(made)
+    return made
+
+
+@pytest.fixture
+def staff(db: None, client: Client) -> Client:
+    """A logged-in researcher."""
+    client.force_login(User.objects.create_user("researcher", is_staff=True))
+    return client

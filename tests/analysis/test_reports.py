@@ -1,0 +1,131 @@
+"""Analyses from no data to full data: the right numbers, reasons instead of numbers, cautions."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from analysis import frames, reshape
+from analysis.models import AnalysisRun
+from analysis.parameters import Parameters, choose
+from analysis.reports import Report, compute, to_json
+from analysis.results import Results
+from survey.enums import Status
+from tests.analysis.conftest import Made, fill, make_session
+
+ALL = choose(include_simulated=True)
+
+
+def run(made: Made, parameters: Parameters = ALL) -> Report:
+    return compute(made.study, parameters, lambda step: None)
+
+
+def results_of(report: Report) -> Results:
+    return Results(AnalysisRun(results=report.results))
+
+
+def test_rates_are_shares_of_answers(full: Made) -> None:
+    results = results_of(run(full))
+    overall = {row["measure"]: row for row in results.rows("rates", grouping="overall")}
+    assert overall["personal"]["estimate"] == pytest.approx(2 / 3)
+    assert overall["norm"]["estimate"] == pytest.approx(5 / 6)
+    assert overall["gap"]["estimate"] == pytest.approx(1 / 6)
+    assert (overall["norm"]["n"], overall["norm"]["n_respondents"], overall["norm"]["n_items"]) == (36, 12, 3)
+
+
+def test_every_grouping_and_measure_is_there(full: Made) -> None:
+    rows = results_of(run(full)).rows("rates")
+    assert {row["grouping"] for row in rows} == {"overall", "country", "relation", "theme", "cell"}
+    assert {row["measure"] for row in rows} == {"personal", "norm", "gap"}
+    assert {row["group"] for row in rows if row["grouping"] == "country"} == {"BR", "US"}
+
+
+def test_alignment_has_the_reference_rows(full: Made) -> None:
+    rows = results_of(run(full)).rows("alignment", measure="expected_match")
+    assert {row["predictor"] for row in rows} == {"model", "always_culture", "another_person"}
+    assert {row["model_tag"] for row in rows} == {"tiny_a", "tiny_b"}
+
+
+def test_paper_majority_agreement_stands_beside(full: Made) -> None:
+    rows = results_of(run(full)).rows("agreement", grouping="overall", measure="majority_agreement_paper")
+    assert {row["question"]: row["estimate"] for row in rows} == pytest.approx({"personal": 2 / 3, "norm": 5 / 6})
+
+
+def test_papers_tables_are_kept_under_their_names(full: Made) -> None:
+    names = [name for name in run(full).results["tables"] if name.startswith("paper_")]
+    assert len(names) == 10
+    assert "paper_human_response_summary" in names
+
+
+def test_no_data_gives_reasons_not_errors(made: Made) -> None:
+    report = run(made)
+    assert report.warnings == ["No answers remain after the exclusions: nothing about people can be estimated yet."]
+    assert report.results["facts"]["why_no_paper_tables"] == "there are no human answers yet"
+    assert report.results["tables"]["rates"]["rows"] == []
+
+
+def test_one_respondent_gives_rates_without_intervals(made: Made) -> None:
+    make_session(made)
+    rows = results_of(run(made)).rows("rates", grouping="overall")
+    assert {(row["estimate"], row["ci_low"], row["reason"]) for row in rows if row["measure"] != "gap"} == {
+        (1.0, None, "fewer than two respondents")
+    }
+
+
+def test_unfinished_sessions_are_excluded_and_counted(full: Made) -> None:
+    make_session(full, status=Status.ACTIVE)
+    step = results_of(run(full)).rows("exclusions")[0]
+    assert (step["exclusion"], step["n_respondents_before"], step["n_respondents_after"]) == (
+        "complete sessions",
+        13,
+        12,
+    )
+
+
+def test_real_only_leaves_simulated_people_and_models_out(made: Made) -> None:
+    fill(made, n_simulated=2)
+    facts = run(made, choose(include_simulated=False)).results["facts"]
+    assert (facts["n_respondents"], facts["n_simulated_respondents"]) == (8, 0)
+    assert [model["tag"] for model in facts["models"]] == ["tiny_a"]
+
+
+def test_cautions_name_simulated_data_and_few_respondents(made: Made) -> None:
+    fill(made, n_simulated=2)
+    warnings = " ".join(run(made).warnings)
+    assert "4 of 12 respondents are simulated" in warnings
+    assert "1 of 2 models are simulated" in warnings
+    assert "Fewer than 20 respondents: Brazil 6, United States of America 6" in warnings
+    assert "3 of 3 items were judged in all 2 countries" in warnings
+
+
+def test_caution_where_no_item_is_shared(made: Made) -> None:
+    make_session(made, "BR", answers={"BR00": ("culture", "culture")})
+    make_session(made, "US", answers={"US01": ("culture", "culture")})
+    assert any("No item was judged in every country" in warning for warning in run(made).warnings)
+
+
+def test_same_data_and_choices_give_the_same_report(full: Made) -> None:
+    assert run(full) == run(full)
+
+
+def test_report_is_plain_json(full: Made) -> None:
+    report = run(full)
+    assert json.loads(json.dumps(report.results, allow_nan=False)) == report.results
+
+
+def test_missing_numbers_become_null() -> None:
+    frame = pd.DataFrame({"a": [1.5, float("nan")], "b": [1, 2], "c": pd.array([True, None], dtype="boolean")})
+    assert to_json({"t": frame})["t"] == {"columns": ["a", "b", "c"], "rows": [[1.5, 1, True], [None, 2, None]]}
+
+
+def test_exclusions_apply_in_their_fixed_order(made: Made) -> None:
+    fill(made, n_simulated=1)
+    make_session(made, status=Status.ACTIVE)
+    excluded = reshape.exclude(frames.responses_long(made.study), ["no simulated", "complete sessions"])
+    assert list(excluded.steps["exclusion"]) == ["complete sessions", "no simulated"]
+    assert list(excluded.steps["n_respondents_after"]) == [12, 10]
+
+
+def test_unknown_exclusion_is_refused(full: Made) -> None:
+    with pytest.raises(ValueError, match="unknown exclusions: fast ones; known: complete sessions, no simulated"):
+        reshape.exclude(frames.responses_long(full.study), ["fast ones"])
