@@ -85,7 +85,7 @@ STEPS: tuple[Step | Service, ...] = (
         LOGS,
     ),
     Step("simulated language models", "run_llm", (*MANAGE, "run_llm", "--demo"), LOGS),
-    Step("analysis", "analyse", (*MANAGE, "analyse", "--study", "pact-demo"), LOGS),
+    Step("analysis", "analyse", (*MANAGE, "analyse", "--study", "pact-demo", "--wait"), LOGS),
 )
 PROBE_PATH = "/healthz"
 READY_WITHIN = 60.0  # seconds a service may take
@@ -351,7 +351,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--reset", action="store_true", help="delete the demo's data first")
     parser.add_argument("--once", action="store_true", help="do everything, print the result, stop")
     parser.add_argument("--port", type=int, default=8000, help="first port to try (8000)")
-    parser.add_argument("--participants", type=int, default=24, help="simulated participants (24)")
+    parser.add_argument("--participants", type=int, default=100, help="simulated participants (100)")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "…" is no reason to stop
