@@ -26,7 +26,7 @@ NewPage = Callable[..., Page]
 def find_browser() -> str:
     found = next((path for name in PLACES if (path := shutil.which(name))), str(MAC) if MAC.exists() else "")
     if not found:
-        message = "no Chromium here; install one, for example: apt-get install chromium"
+        message = "no Chromium here; install one, for example: apt-get install chromium libatomic1"
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail(message)
         pytest.skip(message)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from survey.enums import Choice, Locale, Question, Status
 from survey.enums import Page as PageName
@@ -116,7 +116,7 @@ def test_every_page_is_accessible_and_fits_the_smallest_screen(study: Study, new
         check_page(page, f"{locale} {heading}")
         if groups_on(page):
             page.get_by_role("button").click()  # nothing chosen: the same page with an error summary
-            assert page.evaluate("document.activeElement.className") == "summary"
+            expect(page.locator(".summary")).to_be_focused()
             check_page(page, f"{locale} {heading}, with errors")
     check_page(page, f"{locale} end")
     assert checked >= {"consent", "instructions", "scenario", "demographics", "debrief"}

@@ -1,0 +1,216 @@
+"""The commands and health checks of docker-compose.yml, run on real servers with production's settings."""
+
+import gzip
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import environ
+import psycopg
+import pytest
+
+from pact_site.processes import await_ready
+from tests.deployment.files import FILLED_IN, services
+from tests.deployment.proxying import Proxy, start_proxy
+from tests.deployment.running import Site, deployed, free_port
+
+TOKEN = "a-token-that-nobody-may-read"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            patch.delenv(name, raising=False)
+        with deployed(tmp_path_factory.mktemp("app"), tmp_path_factory.mktemp("tmp")) as running:
+            yield running
+
+
+def test_migrate_makes_the_tables(site: Site) -> None:
+    assert "Applying survey.0001" in site.log("migrate")
+    assert "Applying analysis.0001" in site.log("migrate")
+
+
+def test_web_passes_its_health_check_only_while_it_answers(site: Site) -> None:
+    assert site.await_healthy("web").returncode == 0
+    assert site.check("web", PORT=str(free_port())).returncode != 0
+
+
+def test_web_redirects_plain_http_to_https(site: Site) -> None:
+    site.await_healthy("web")
+    answer = site.get("/login/")
+    assert (answer.status, answer.headers["Location"]) == (301, "https://localhost/login/")
+
+
+def test_web_answers_what_came_to_the_proxy_over_https(site: Site) -> None:
+    site.await_healthy("web")
+    answer = site.get("/login/", X_Forwarded_Proto="https")
+    assert answer.status == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+def test_web_serves_static_files_under_names_that_never_change_their_content(site: Site) -> None:
+    site.await_healthy("web")
+    page = site.get("/login/", X_Forwarded_Proto="https")
+    assert page.status == 200
+    styles = re.findall(r'href="(/static/[^"]+\.[0-9a-f]{12}\.css)"', page.body.decode())
+    assert styles
+    answer = site.get(styles[0], X_Forwarded_Proto="https", Accept_Encoding="gzip")
+    assert answer.status == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert gzip.decompress(answer.body)
+
+
+def test_every_static_file_that_a_template_names_is_in_the_image(site: Site) -> None:
+    manifest = json.loads((site.app / "staticfiles" / "staticfiles.json").read_text())["paths"]
+    templates = [*site.app.glob("templates/**/*.html"), *site.app.glob("*/templates/**/*.html")]
+    named = {name for file in templates for name in re.findall(r"{% static [\"']([^\"']+)", file.read_text())}
+    assert named
+    assert named - set(manifest) == set()
+
+
+def test_web_refuses_other_host_names(site: Site) -> None:
+    site.await_healthy("web")
+    assert site.get("/login/", Host="elsewhere.example.org", X_Forwarded_Proto="https").status == 400
+
+
+def test_web_writes_no_token_into_its_log(site: Site) -> None:
+    site.await_healthy("web")
+    assert site.get(f"/s/{TOKEN}/", X_Forwarded_Proto="https").status == 404
+    assert TOKEN not in site.log("web")
+
+
+def test_worker_answers_its_health_check(site: Site) -> None:
+    assert f"worker@{socket.gethostname()}: OK" in site.await_healthy("worker").stdout
+
+
+def test_worker_knows_every_task_that_beat_sends(site: Site) -> None:
+    site.await_healthy("worker")
+    listing = site.log("worker")
+    code = (
+        "import django; django.setup(); from django.conf import settings; "
+        "print(*(entry['task'] for entry in settings.CELERY_BEAT_SCHEDULE.values()))"
+    )
+    env = site.environment("worker") | {"DJANGO_SETTINGS_MODULE": "pact_site.settings"}
+    sent = subprocess.run([sys.executable, "-c", code], cwd=site.app, env=env, capture_output=True, text=True)
+    tasks = sent.stdout.split()
+    assert tasks
+    assert [task for task in tasks if f". {task}\n" not in listing] == []
+
+
+def test_beat_answers_its_health_check_and_keeps_its_schedule_where_told(site: Site) -> None:
+    assert f"beat@{socket.gethostname()}: OK" in site.await_healthy("beat").stdout
+    assert [path.name for path in site.tmp.glob("beat-schedule*")] != []
+
+
+def test_image_holds_what_tells_the_version_of_the_analysis(site: Site) -> None:
+    code = "import django; django.setup(); from analysis.code_version import code_version; print(code_version())"
+    env = site.environment("worker") | {"DJANGO_SETTINGS_MODULE": "pact_site.settings"}
+    told = subprocess.run([sys.executable, "-c", code], cwd=site.app, env=env, capture_output=True, text=True)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}\n", told.stdout), told.stderr
+
+
+def test_database_sorts_as_the_embedded_one_does(site: Site) -> None:
+    parts = environ.Env.db_url_config(site.addresses["DATABASE_URL"])
+    with psycopg.connect(host=parts["HOST"], dbname=parts["NAME"], user=parts["USER"]) as connection:
+        found = connection.execute(
+            "SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider::text, datlocale "
+            "FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+    flags = dict(flag.split("=") for flag in services(FILLED_IN)["db"]["environment"]["POSTGRES_INITDB_ARGS"].split())
+    locale, provider = flags["--locale"], flags["--locale-provider"]
+    assert found == (flags["--encoding"], locale, locale, provider[0], flags["--builtin-locale"])
+
+
+# --- The proxy ---------------------------------------------------------------------------------
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Stands in for the web server: tells what it was sent, or hangs up in the middle of a form."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(dict(self.headers)).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def caddy() -> str:
+    found = shutil.which("caddy")
+    if not found:
+        pytest.skip("no Caddy here; install one, for example: apt-get install caddy")
+    return found
+
+
+@pytest.fixture(scope="module")
+def proxy(site: Site, caddy: str) -> Proxy:
+    """The proxy before the real site."""
+    site.await_healthy("web")
+    return start_proxy(site, caddy, site.port)
+
+
+@pytest.fixture(scope="module")
+def stand_in(site: Site, caddy: str) -> Iterator[Proxy]:
+    """The proxy before a server that begins to listen only after the first request has come."""
+    port = free_port()
+    proxy = start_proxy(site, caddy, port)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(proxy.ask, "/")
+        with ThreadingHTTPServer(("127.0.0.1", port), Upstream) as server:
+            pool.submit(server.serve_forever)
+            try:
+                assert waiting.result().status == 200
+                yield proxy
+            finally:
+                server.shutdown()
+
+
+def test_proxy_answers_over_tls_and_compresses_pages(proxy: Proxy) -> None:
+    answer = proxy.ask("/login/", Accept_Encoding="gzip")
+    assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip")
+    assert b"<!doctype html>" in gzip.decompress(answer.body)[:100].lower()
+
+
+def test_proxy_leads_plain_http_to_https(proxy: Proxy) -> None:
+    answer = proxy.ask_plainly(proxy.http_port, "/login/?next=/")
+    assert answer.status in {301, 308}
+    assert answer.headers["Location"].startswith("https://localhost")
+
+
+def test_proxy_passes_its_health_check(proxy: Proxy) -> None:
+    answer = proxy.ask_plainly(proxy.health_port, "/")
+    assert (answer.status, answer.body) == (200, b"ok")
+
+
+def test_proxy_refuses_oversized_requests(proxy: Proxy) -> None:
+    assert proxy.ask("/login/", b"the beginning", Content_Length="1000000").status == 413
+
+
+def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> None:
+    assert stand_in.child.exit_code() is None  # the fixture's own request waited for the server
+
+
+def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in: Proxy) -> None:
+    received = json.loads(stand_in.ask("/", X_Forwarded_Proto="http", X_Forwarded_For="192.0.2.1").body)
+    assert received["X-Forwarded-Proto"] == "https"
+    assert "X-Forwarded-For" not in received
+
+
+def test_proxy_logs_failed_requests_without_their_addresses(stand_in: Proxy) -> None:
+    assert stand_in.ask(f"/s/{TOKEN}/", b"choice=1").status == 502
+    await_ready(stand_in.child, lambda: '"status": 502' in stand_in.log())
+    assert TOKEN not in stand_in.log()
