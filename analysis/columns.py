@@ -12,6 +12,7 @@ from survey.enums import (
     AgeBucket,
     Choice,
     Country,
+    Fluency,
     Gender,
     Locale,
     OptionOrder,
@@ -62,7 +63,7 @@ CHOICES = tuple(Choice.values)
 SETTINGS = tuple(PersonaSetting.values)
 ORDERS = tuple(OptionOrder.values)
 CELLS = tuple(f"{bucket}_{gender}" for bucket in BUCKETS for gender in ACTOR_GENDERS)
-NOT_REACHED = "the session ended before the demographics page"
+NOT_REACHED = "the session ended before this was asked"
 NO_CELL = f"age or gender not given, another gender, or {NOT_REACHED}"
 
 BUCKET_SQL = "version.structure -> 'age_buckets' ->> demographics.age_band"
@@ -70,6 +71,14 @@ GENDER_SQL = "CASE demographics.gender WHEN 'woman' THEN 'female' WHEN 'man' THE
 CELL_SQL = f"({BUCKET_SQL}) || '_' || ({GENDER_SQL})"
 DAY_SQL = "(session.landed_at AT TIME ZONE 'UTC')::date - (fieldwork.first_landing_at AT TIME ZONE 'UTC')::date + 1"
 
+FLAGS_RAISED = Column(
+    "quality_flags",
+    "text",
+    "flagged.names",
+    "Quality flags raised on the session, separated by spaces; a flag by itself excludes nobody",
+    (),
+    "none raised",
+)
 STUDY = (
     Column("study_code", "code", "study.code", "Code of the study"),
     Column("instrument", "code", "instrument.code || ' v' || version.number", "Instrument and version"),
@@ -105,6 +114,7 @@ ANSWER_CONTEXT = (
     *STUDY,
     *RESPONDENT,
     Column("session_status", "code", "session.status", "How far the session came", tuple(Status.values)),
+    FLAGS_RAISED,
     *DEMOGRAPHICS,
     DAY,
     ITEM_CODE,
@@ -121,18 +131,16 @@ ANSWER_CONTEXT = (
     Column("option_order", "code", "response.option_order", "Which choice was shown first", ORDERS),
 )
 
-FOLLOWS = "1: follows the culture, 0: allows the preference"
-CHOSE_FIRST_SQL = "(response.choice = 'culture') = (response.option_order = 'culture_first')"
+DECLINED = "the respondent preferred not to answer when asked a second time"
+FOLLOWS_SQL = "(nullif(response.choice, '') = 'culture')::int"
+CHOSE_FIRST_SQL = "(nullif(response.choice, '') = 'culture') = (response.option_order = 'culture_first')"
+REASON_SQL = "CASE response.choice WHEN '' THEN 'declined' END"
 DURATION_SQL = "round(extract(epoch FROM response.submitted_at - response.served_at) * 1000)::bigint"
 ANSWER = (
-    Column("choice", "code", "response.choice", "The answer", CHOICES),
-    Column(
-        "follows_culture",
-        "integer",
-        "(response.choice = 'culture')::int",
-        "1: follows the culture, 0: allows the preference",
-    ),
-    Column("chose_first", "boolean", CHOSE_FIRST_SQL, "Whether the chosen option was the one shown first"),
+    Column("choice", "code", "nullif(response.choice, '')", "The answer", CHOICES, DECLINED),
+    Column("follows_culture", "integer", FOLLOWS_SQL, "1: follows the culture, 0: allows the preference", (), DECLINED),
+    Column("chose_first", "boolean", CHOSE_FIRST_SQL, "Whether the chosen option came first", (), DECLINED),
+    Column("missing_reason", "code", REASON_SQL, "Why there is no choice", ("declined",), "there is one"),
     Column("duration_ms", "integer", DURATION_SQL, "From serving the page to its answer; both questions share a page"),
     Column("text_hash", "code", "response.text_hash", "SHA-256 of the texts shown, in the order shown"),
 )
@@ -185,7 +193,23 @@ PARTICIPANTS = Table(
             (),
             "consent was not answered",
         ),
+        FLAGS_RAISED,
+        Column(
+            "n_attention_failed",
+            "integer",
+            "counts.n_attention_failed",
+            "Attention checks answered otherwise than asked",
+        ),
+        Column("n_comprehension_wrong", "integer", "counts.n_comprehension_wrong", "Wrong comprehension answers"),
         *DEMOGRAPHICS,
+        Column(
+            "fluency",
+            "code",
+            "nullif(demographics.fluency, '')",
+            "How well the respondent reads the language, as answered",
+            tuple(Fluency.values),
+            f"not asked, or {NOT_REACHED}",
+        ),
         Column(
             "residence_country",
             "code",
@@ -295,7 +319,7 @@ COMPLETIONS = Table(
             "follows_culture",
             "integer",
             "(nullif(completion.choice, '') = 'culture')::int",
-            FOLLOWS,
+            "1: follows the culture, 0: allows the preference",
             (),
             UNREAD,
         ),

@@ -25,15 +25,15 @@ from django.db.models.expressions import Func, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from survey.domain.enrolment import LIVE_FOR
-from survey.enums import AgeBucket, Country, Gender, Page, Question, Status, TextStatus
-from survey.flow.plan import build_plan
-from survey.flow.status import FINAL
-from survey.models import Arm, Demographics, QuotaCell, Response, Study, SurveySession, Text
+from survey.enums import AgeBucket, Country, Gender, LeaseState, Page, Question, Status, TextStatus
+from survey.flow.plan import PlannedItem, build_plan
+from survey.flow.status import FINAL, LIVE_FOR
+from survey.models import Arm, Lease, QuotaCell, Response, Study, SurveySession, Text
 
 N_LAST_ANSWERS = 6
 IS_LIVE = Q(status__in=[Status.LANDED, Status.ACTIVE], last_activity_at__gte=Now() - LIVE_FOR)
 QUARTERS = (25, 50, 75)
+TURNED_AWAY = (Status.SCREENED_OUT, Status.QUOTA_FULL)
 
 
 @dataclass(frozen=True)
@@ -164,25 +164,21 @@ class Fieldwork:
         for cell in QuotaCell.objects.filter(arm__study=self.study):
             cells[cell.arm_id].append(cell)
         filled = self._filled()
-        return [self._country(arm, cells[arm.pk], filled[arm.pk]) for arm in self.arms]
+        return [self._country(arm, cells[arm.pk], filled) for arm in self.arms]
 
-    def _filled(self) -> dict[int, Counter[tuple[str, str, bool]]]:
-        """Count complete and live sessions of known age and gender by arm, cell and completeness."""
-        buckets = self.study.version.structure["age_buckets"]
-        is_live = Q(session__status=Status.ACTIVE, session__last_activity_at__gte=Now() - LIVE_FOR)
-        rows = Demographics.objects.filter(Q(session__status=Status.COMPLETE) | is_live, session__arm__study=self.study)
-        groups = rows.values_list("session__arm_id", "age_band", "gender", "session__status").annotate(n=Count("pk"))
-        filled: dict[int, Counter[tuple[str, str, bool]]] = defaultdict(Counter)
-        for arm_id, band, gender, status, n in groups.order_by():
-            filled[arm_id][buckets.get(band, ""), gender, status == Status.COMPLETE] += n
-        return filled
+    def _filled(self) -> Counter[tuple[int, str]]:
+        """Count the places held by cell and state; a live place counts while its session is active."""
+        is_live = Q(state=LeaseState.LIVE, session__last_activity_at__gte=Now() - LIVE_FOR)
+        held = Lease.objects.filter(Q(state=LeaseState.COMPLETE) | is_live, cell__arm__study=self.study)
+        groups = held.values_list("cell_id", "state").annotate(n=Count("pk")).order_by()
+        return Counter({(cell_id, state): n for cell_id, state, n in groups})
 
-    def _country(self, arm: Arm, cells: Sequence[QuotaCell], filled: Counter[tuple[str, str, bool]]) -> CountryFill:
+    def _country(self, arm: Arm, cells: Sequence[QuotaCell], filled: Counter[tuple[int, str]]) -> CountryFill:
         fills = [
             Fill(
-                f"{AgeBucket(cell.age_bucket).label} {_people(cell.gender)}",
-                filled[cell.age_bucket, cell.gender, True],
-                filled[cell.age_bucket, cell.gender, False],
+                _cell_label(cell),
+                filled[cell.pk, LeaseState.COMPLETE],
+                filled[cell.pk, LeaseState.LIVE],
                 cell.target,
             )
             for cell in sorted(cells, key=_cell_order)
@@ -204,6 +200,7 @@ class Fieldwork:
         counts = self.sessions.annotate(n_pages=n_pages, has_answered=answered).aggregate(
             landed=Count("pk"),
             consented=Count("pk", filter=Q(consent__is_given=True)),
+            admitted=Count("pk", filter=Q(consent__is_given=True) & ~Q(status__in=TURNED_AWAY)),
             started=Count("pk", filter=Q(has_answered=True)),
             finished=Count("pk", filter=Q(position__gte=F("n_pages") - 1)),
             complete=Count("pk", filter=Q(status=Status.COMPLETE)),
@@ -212,6 +209,7 @@ class Fieldwork:
         names = {
             "landed": "Landed",
             "consented": "Gave consent",
+            "admitted": "Admitted",
             "started": "Answered an item",
             **{f"quarter_{share}": f"Passed {share}% of the pages" for share in QUARTERS},
             "finished": "Answered everything",
@@ -228,13 +226,15 @@ class Fieldwork:
         reached: Counter[str] = Counter()
         stopped: Counter[str] = Counter()
         live: Counter[str] = Counter()
+        latest: dict[str, int] = {}  # plans differ in length: a page ranks by the latest place it has in any
         for n_pages, has_language, position, status, is_live, n in self._standings():
             pages = self._pages(n_pages, has_language)
-            for page in pages[: position + 1]:
+            for place, page in enumerate(pages[: position + 1]):
                 reached[page] += n
+                latest[page] = max(place, latest.get(page, 0))
             if status not in FINAL and position < len(pages):
                 (live if is_live else stopped)[pages[position]] += n
-        ranked = sorted(reached, key=self._rank)
+        ranked = sorted(reached, key=lambda page: latest[page])
         return [PageStop(page, reached[page], stopped[page], live[page]) for page in ranked]
 
     def _standings(self) -> QuerySet[SurveySession, tuple[int, bool, int, str, bool, int]]:
@@ -251,14 +251,11 @@ class Fieldwork:
         """Name the pages of a plan from its shape: every plan follows the instrument's blocks."""
         blocks = self.study.version.structure["blocks"]
         n_locales = 2 if has_language else 1
-        n_items = n_pages - len(build_plan(blocks, items=[], n_locales=n_locales))
-        plan = build_plan(blocks, items=[str(number) for number in range(1, n_items + 1)], n_locales=n_locales)
-        return [f"{Page(page['kind']).label} {page.get('item', '')}".strip() for page in plan]
-
-    def _rank(self, page: str) -> tuple[int, int]:
-        kind, _, number = page.partition(" ")
-        blocks: list[str] = self.study.version.structure["blocks"]
-        return blocks.index(kind.lower()), int(number or 0)
+        n_checks = len(self.study.version.structure["attention_checks"])
+        n_items = n_pages - n_checks - len(build_plan(blocks, items=[], n_locales=n_locales))
+        items = [PlannedItem(str(number), "", ()) for number in range(1, n_items + 1)]
+        plan = build_plan(blocks, items=items, n_locales=n_locales, n_attention_checks=n_checks)
+        return [f"{Page(page['kind']).label} {page.get('item', page.get('number', ''))}".strip() for page in plan]
 
     @cached_property
     def last_answers(self) -> list[LastAnswer]:
@@ -287,7 +284,16 @@ def _flag(condition: Q) -> ExpressionWrapper[Q]:
 
 
 def _cell_order(cell: QuotaCell) -> tuple[int, int]:
-    return AgeBucket.values.index(cell.age_bucket), Gender.values.index(cell.gender)
+    """Sort by age and gender as the vocabularies list them, what stands for any last."""
+    ages, genders = [*AgeBucket.values, ""], [*Gender.values, ""]
+    return ages.index(cell.age_bucket), genders.index(cell.gender)
+
+
+def _cell_label(cell: QuotaCell) -> str:
+    if not cell.age_bucket and not cell.gender:
+        return "Everybody else"
+    age = AgeBucket(cell.age_bucket).label if cell.age_bucket else "All"
+    return f"{age} {_people(cell.gender) if cell.gender else 'people'}"
 
 
 def _people(gender: str) -> str:

@@ -12,6 +12,10 @@ WITH respondent AS MATERIALIZED (
 ), fieldwork AS MATERIALIZED (
     SELECT min(landed_at) AS first_landing_at
     FROM survey_surveysession JOIN survey_arm arm ON arm.id = arm_id WHERE arm.study_id = {study}
+), flagged AS MATERIALIZED (
+    SELECT flag.session_id, string_agg(flag.name, ' ' ORDER BY flag.name) AS names
+    FROM survey_qualityflag flag JOIN survey_surveysession session ON session.id = flag.session_id
+    JOIN survey_arm arm ON arm.id = session.arm_id WHERE arm.study_id = {study} GROUP BY flag.session_id
 ), wording AS MATERIALIZED (
     SELECT item.id AS item_id,
         max(body) FILTER (WHERE split_part(key, '.', 3) = 'actor') AS actor,
@@ -35,6 +39,7 @@ JOIN survey_study study ON study.id = arm.study_id
 JOIN survey_instrumentversion version ON version.id = session.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id
 LEFT JOIN survey_demographics demographics ON demographics.session_id = session.id
+LEFT JOIN flagged ON flagged.session_id = session.id
 CROSS JOIN fieldwork"""
 OF_RESPONSE = f"""
 FROM survey_response response
@@ -49,7 +54,11 @@ LEFT JOIN survey_consent consent ON consent.session_id = session.id
 LEFT JOIN survey_panelidentity identity ON identity.participant_id = participant.id
 CROSS JOIN LATERAL (
     SELECT (SELECT count(*) FROM survey_assignment WHERE session_id = session.id) AS n_items,
-           (SELECT count(*) FROM survey_response WHERE session_id = session.id) AS n_answers
+           (SELECT count(*) FROM survey_response WHERE session_id = session.id) AS n_answers,
+           (SELECT count(*) FROM survey_checkanswer
+            WHERE session_id = session.id AND kind = 'attention' AND NOT is_correct) AS n_attention_failed,
+           (SELECT count(*) FROM survey_checkanswer
+            WHERE session_id = session.id AND kind = 'comprehension' AND NOT is_correct) AS n_comprehension_wrong
 ) counts"""
 OF_ITEM = """
 FROM survey_item item

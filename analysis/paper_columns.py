@@ -20,7 +20,7 @@ def _country_name(source: str) -> str:
 
 def _answer(question: str) -> str:
     """Write A for the culture whatever order was shown."""
-    letter = "CASE response.choice WHEN 'culture' THEN 'A' ELSE 'B' END"
+    letter = "CASE response.choice WHEN 'culture' THEN 'A' WHEN 'preference' THEN 'B' END"
     return f"max({letter}) FILTER (WHERE response.question = '{question}')"
 
 

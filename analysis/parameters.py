@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,12 @@ class Parameters:
         return {**asdict(self), "exclusions": list(self.exclusions)}
 
 
-def choose(*, include_simulated: bool) -> Parameters:
-    """Give the usual parameters, with or without simulated data."""
-    return Parameters() if include_simulated else Parameters(exclusions=(COMPLETE_ONLY, NO_SIMULATED))
+def without(flag: str) -> str:
+    """Name the exclusion of sessions on which a quality flag was raised."""
+    return f"not flagged {flag}"
+
+
+def choose(*, include_simulated: bool, flags: Sequence[str] = ()) -> Parameters:
+    """Give the usual parameters, with or without simulated data; ``flags`` are the instrument's own exclusions."""
+    origin = () if include_simulated else (NO_SIMULATED,)
+    return Parameters(exclusions=(COMPLETE_ONLY, *origin, *(without(flag) for flag in flags)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -64,7 +64,8 @@ def compute(study: Study, parameters: Parameters, on_step: OnStep) -> Report:
     on_step("Reading the data")
     data = read(study, parameters)
     excluded = exclude(data.long, parameters.exclusions)
-    answers, models = excluded.frame, _asked(data.completions, parameters)
+    answers = excluded.frame[excluded.frame["choice"].notna()]  # a declined question is no answer
+    models = _asked(data.completions, parameters)
     on_step("Rates")
     tables: Tables = {"exclusions": excluded.steps, "rates": rates(answers, parameters)}
     on_step("Agreement")
@@ -74,7 +75,8 @@ def compute(study: Study, parameters: Parameters, on_step: OnStep) -> Report:
     on_step("Alignment")
     tables["alignment"] = alignment(answers, models, parameters)
     on_step("The paper's tables")
-    from_paper, why_not = paper_layer(data)
+    kept = data.paper_human["respondent_id"].isin(excluded.frame["respondent_id"].unique())
+    from_paper, why_not = paper_layer(replace(data, paper_human=data.paper_human[kept].reset_index(drop=True)))
     tables |= from_paper
     facts = {**_facts(study, excluded, models, parameters), "why_no_paper_tables": why_not}
     warnings = cautions.collect(answers, models, why_not)
@@ -243,7 +245,8 @@ def _facts(study: Study, excluded: Excluded, models: pd.DataFrame, parameters: P
         "content_hash": study.version.content_hash,
         "n_respondents": len(respondents),
         "n_simulated_respondents": int(respondents["is_simulated"].sum()),
-        "n_answers": len(answers),
+        "n_answers": int(answers["choice"].notna().sum()),
+        "n_declined": int(answers["choice"].isna().sum()),
         "n_items": int(answers["item_code"].nunique()),
         "n_respondents_by_country": {str(k): int(n) for k, n in sorted(by_country.items()) if n},
         "models": [_model_facts(str(tag), rows) for tag, rows in models.groupby("model_tag", observed=True)],

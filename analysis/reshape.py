@@ -6,7 +6,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.columns import ANSWER, ANSWER_CONTEXT, LONG, WIDE
+from analysis.parameters import without
 from survey.enums import Question, Status
+from survey.flow.quality import FLAGS
 
 CONTEXT = [column.name for column in ANSWER_CONTEXT]
 VALUES = [column.name for column in ANSWER]
@@ -19,24 +21,29 @@ class Excluded(NamedTuple):
     steps: pd.DataFrame
 
 
+def without_flag(flag: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Give the operation that keeps the sessions on which a quality flag was not raised."""
+    return lambda long: ~long["quality_flags"].fillna("").str.split().map(lambda raised: flag in raised).astype(bool)
+
+
 EXCLUSIONS: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
     "complete sessions": lambda long: long["session_status"] == Status.COMPLETE,
     "no simulated": lambda long: ~long["is_simulated"],
+    **{without(flag): without_flag(flag) for flag in FLAGS},
 }
 STEP_COLUMNS = ["exclusion", "n_respondents_before", "n_respondents_after", "n_answers_before", "n_answers_after"]
 
 
 def exclude(long: pd.DataFrame, names: Sequence[str]) -> Excluded:
-    """Apply exclusions in the order of `EXCLUSIONS`; each keeps the rows that its name speaks of."""
+    """Apply exclusions in the order given; each keeps the rows that its name speaks of."""
     if unknown := set(names) - set(EXCLUSIONS):
         raise ValueError(f"unknown exclusions: {', '.join(sorted(unknown))}; known: {', '.join(EXCLUSIONS)}")
     steps = []
-    for name, keeps in EXCLUSIONS.items():
-        if name in names:
-            kept = long[keeps(long)]
-            counts = long["respondent_id"].nunique(), kept["respondent_id"].nunique(), len(long), len(kept)
-            steps.append((name, *counts))
-            long = kept
+    for name in names:
+        kept = long[EXCLUSIONS[name](long)]
+        counts = long["respondent_id"].nunique(), kept["respondent_id"].nunique(), len(long), len(kept)
+        steps.append((name, *counts))
+        long = kept
     return Excluded(long, pd.DataFrame(steps, columns=STEP_COLUMNS))
 
 
@@ -56,6 +63,6 @@ def to_long(wide: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for question in Question.values:
         own = {f"{question}_{name}": name for name in VALUES}
-        answered = wide[wide[f"{question}_choice"].notna()]
+        answered = wide[wide[f"{question}_text_hash"].notna()]
         parts.append(answered[[*CONTEXT, *own]].rename(columns=own).assign(question=question))
     return pd.concat(parts, ignore_index=True)[list(LONG.names)]

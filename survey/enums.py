@@ -69,6 +69,7 @@ class Gender(TextChoices):
 
 
 class AgeBand(TextChoices):
+    UNDER_18 = "under-18", "Under 18"
     A18_24 = "18-24", "18–24"
     A25_34 = "25-34", "25–34"
     A35_44 = "35-44", "35–44"
@@ -76,6 +77,28 @@ class AgeBand(TextChoices):
     A55_64 = "55-64", "55–64"
     A65 = "65+", "65 or older"
     UNDISCLOSED = "undisclosed", "Prefer not to say"
+
+
+class Fluency(TextChoices):
+    """How well a participant reads the language of the survey, in their own words."""
+
+    FIRST = "first", "First language"
+    FLUENT = "fluent", "Fluent"
+    BASIC = "basic", "Basic"
+    NONE = "none", "Hardly at all"
+
+
+class LeaseState(TextChoices):
+    """Whether a session holds its place in a quota cell; live and complete places count."""
+
+    LIVE = "live", "Live"
+    COMPLETE = "complete", "Complete"
+    FREED = "freed", "Freed"
+
+
+class CheckKind(TextChoices):
+    COMPREHENSION = "comprehension", "Comprehension"
+    ATTENTION = "attention", "Attention"
 
 
 class Relation(TextChoices):
@@ -112,6 +135,10 @@ class Status(TextChoices):
     ACTIVE = "active", "Active"
     COMPLETE = "complete", "Complete"
     NO_CONSENT = "no_consent", "No consent"
+    SCREENED_OUT = "screened_out", "Screened out"
+    QUOTA_FULL = "quota_full", "Quota full"
+    FAILED_COMPREHENSION = "failed_comprehension", "Failed comprehension"
+    WITHDREW = "withdrew", "Withdrew"
 
 
 class StudyState(TextChoices):
@@ -136,8 +163,11 @@ class Page(TextChoices):
 
     LANGUAGE = "language", "Language"
     CONSENT = "consent", "Consent"
+    SCREENING = "screening", "Screening"
     INSTRUCTIONS = "instructions", "Instructions"
+    COMPREHENSION = "comprehension", "Comprehension check"
     SCENARIO = "scenario", "Scenario"
+    ATTENTION = "attention", "Attention check"
     DEMOGRAPHICS = "demographics", "Demographics"
     DEBRIEF = "debrief", "Debrief"
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from survey.models import InstrumentVersion, Item, Text
+
+
+class ItemFacts(NamedTuple):
+    pk: int
+    scenario_country: str
+
 
 # Versions never change, so what belongs to one is kept for the process's life.
 
@@ -18,9 +24,10 @@ def text_catalogue(version_id: int, locale: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=16)
-def item_ids(version_id: int) -> Mapping[str, int]:
-    """Give the primary keys of a version's items by code."""
-    return dict(Item.objects.filter(version_id=version_id).values_list("code", "pk"))
+def item_facts(version_id: int) -> Mapping[str, ItemFacts]:
+    """Give what is needed of a version's items at every turn, by code."""
+    rows = Item.objects.filter(version_id=version_id).values_list("code", "pk", "scenario_country")
+    return {code: ItemFacts(pk, country) for code, pk, country in rows}
 
 
 @lru_cache(maxsize=16)

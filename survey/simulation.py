@@ -36,6 +36,9 @@ class Planted:
     sd_person: float = 0.8
     sd_item: float = 1.0
     p_no_consent: float = 0.03
+    p_elsewhere: float = 0.02  # does not live where the panel said
+    p_inattentive: float = 0.05  # fails attention checks, and the comprehension check half of the time
+    p_declines: float = 0.01  # leaves a question open, also when asked again
     p_drop_out: float = 0.06
     p_hindi: float = 0.3
 
@@ -56,13 +59,15 @@ class Person(NamedTuple):
     age_band: str
     gender: str
     consents: bool
+    is_elsewhere: bool
+    is_attentive: bool
     stops_after: int | None
     reads_hindi: bool
 
 
 def draw_person(name: str, country: str, planted: Planted) -> Person:
     rng = random.Random(f"person {name}")
-    bands = [band.value for band in AgeBand if band != AgeBand.UNDISCLOSED]
+    bands = [band.value for band in AgeBand if band not in {AgeBand.UNDISCLOSED, AgeBand.UNDER_18}]
     genders = [Gender.WOMAN, Gender.MAN, Gender.ANOTHER, Gender.UNDISCLOSED]
     return Person(
         name=name,
@@ -71,6 +76,8 @@ def draw_person(name: str, country: str, planted: Planted) -> Person:
         age_band=rng.choices(bands, [18, 26, 20, 15, 12, 9])[0],
         gender=rng.choices(genders, [48, 48, 2, 2])[0].value,
         consents=rng.random() >= planted.p_no_consent,
+        is_elsewhere=rng.random() < planted.p_elsewhere,
+        is_attentive=rng.random() >= planted.p_inattentive,
         stops_after=rng.randrange(2, 18) if rng.random() < planted.p_drop_out else None,
         reads_hindi=rng.random() < planted.p_hindi,
     )
@@ -111,9 +118,12 @@ class PageReader(HTMLParser):
         self.has_form = False
         self.hidden: dict[str, str] = {}
         self.options: dict[str, list[str]] = {}
+        self.labels: dict[str, str] = {}
+        self.legend = ""
         self.scenario = ""
         self._in_scenario = False
-        self._in_paragraph = False
+        self._in = ""
+        self._option = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -124,20 +134,29 @@ class PageReader(HTMLParser):
             self.hidden[values["name"]] = values["value"]
         elif tag == "input" and values.get("type") == "radio":
             self.options.setdefault(values["name"], []).append(values["value"])
+            self._option = values["value"]
         elif tag == "div":
             self._in_scenario = values.get("class") == "scenario"
-        elif tag == "p":
-            self._in_paragraph = self._in_scenario and not self.scenario
+        elif tag in {"legend", "span"} or (tag == "p" and self._in_scenario and not self.scenario):
+            self._in = tag
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "p":
-            self._in_paragraph = False
+        if tag == self._in:
+            self._in = ""
         elif tag == "div":
             self._in_scenario = False
 
     def handle_data(self, data: str) -> None:
-        if self._in_paragraph:
+        if self._in == "p":
             self.scenario += data
+        elif self._in == "legend":
+            self.legend = data
+        elif self._in == "span":
+            self.labels[self._option] = data
+
+    def asked_for(self) -> str:
+        """Give the option that the question itself asks to select, as an attention check does."""
+        return next((value for value, label in self.labels.items() if f"“{label}”" in self.legend), "")
 
 
 class Walk(NamedTuple):
@@ -155,21 +174,30 @@ def choose(person: Person, page: PageReader, world: World, rng: random.Random) -
     """Answer a page as the person would."""
     answers = {}
     for name, values in page.options.items():
-        if name in Question.values:
+        if name not in Question.values:
+            answers[name] = tell(person, page, name, values, rng)
+        elif rng.random() >= world.planted.p_declines or "declined" in values:
             item = world.items[page.scenario]
-            first = values[0] == Choice.CULTURE
-            p = world.p_culture(person, item, Question(name), culture_is_first=first)
+            p = world.p_culture(person, item, Question(name), culture_is_first=values[0] == Choice.CULTURE)
             answers[name] = (Choice.CULTURE if rng.random() < p else Choice.PREFERENCE).value
-        else:
-            wishes = {
-                "consent": "yes" if person.consents else "no",
-                "locale": values[-1] if person.reads_hindi else values[0],
-                "age_band": person.age_band,
-                "gender": person.gender,
-                "country": person.country,
-            }
-            answers[name] = wishes[name]
+            if values[-1] == "declined" and rng.random() < 0.5:
+                answers[name] = "declined"
     return answers
+
+
+def tell(person: Person, page: PageReader, name: str, values: list[str], rng: random.Random) -> str:
+    """Answer a question about oneself or a check."""
+    wishes = {
+        "consent": "yes" if person.consents else "no",
+        "locale": values[-1] if person.reads_hindi else values[0],
+        "age_band": person.age_band,
+        "gender": person.gender,
+        "country": "other" if person.is_elsewhere else person.country,
+        "fluency": "fluent",
+        "comprehension": "both" if person.is_attentive or rng.random() < 0.5 else "facts",
+        "attention": page.asked_for() if person.is_attentive else values[0],
+    }
+    return wishes[name]
 
 
 def take_survey(client: httpx2.Client, entry: str, person: Person, world: World) -> Walk:
@@ -177,7 +205,7 @@ def take_survey(client: httpx2.Client, entry: str, person: Person, world: World)
     rng = random.Random(f"answers {person.name}")
     reply = client.get(entry, follow_redirects=True)
     for n_pages in range(MAX_PAGES):
-        if reply.status_code != 200:
+        if reply.status_code not in {200, 422}:  # 422 is the page again, with what is missing
             raise UnexpectedPage(f"{reply.url.path} answered {reply.status_code}")
         page = PageReader(reply.text)
         if not page.has_form:

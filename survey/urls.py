@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from survey.views import participant
+from survey.views import entry, leaving, participant
 
 app_name = "survey"
 urlpatterns = [
-    path("join/<slug:study>/<slug:country>/", participant.join, name="join"),
+    path("join/<slug:study>/<slug:country>/", entry.join, name="join"),
     path("s/<slug:token>/", participant.page, name="page"),
+    path("s/<slug:token>/stop/", leaving.leave, name="withdraw"),
+    path("withdraw/", leaving.leave_later, name="withdraw_later"),
 ]

@@ -29,7 +29,9 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
     """List the analyses of a study; POST starts one."""
     study = find_study(code)
     if request.method == "POST":
-        parameters = choose(include_simulated=request.POST.get("data") != "real")
+        parameters = choose(
+            include_simulated=request.POST.get("data") != "real", flags=study.version.structure["exclusions"]
+        )
         run = request_analysis(study, parameters, request.user if request.user.is_authenticated else None)
         launch(run.pk)
         return redirect("analysis:result", pk=run.pk)
@@ -121,6 +123,7 @@ def _context(run: AnalysisRun) -> dict[str, Any]:
         "results": results,
         "has_answers": bool(results.facts.get("n_answers")),
         "families": results.families() if is_done else [],
+        "exclusions": results.rows("exclusions") if is_done else [],
         "excludes_simulated": NO_SIMULATED in run.parameters.get("exclusions", []),
         "live_url": reverse("analysis:result_live", args=[run.pk]),
     }

@@ -14,10 +14,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from survey.domain.lifecycle import change_status
+from survey.domain.quality import flag_session
+from survey.domain.quotas import complete_place, take_place
 from survey.enums import Choice, OptionOrder, Question, Status
 from survey.flow.wording import Wording
 from survey.models import Consent, Demographics, Response, SurveySession
-from survey.queries import item_ids
+from survey.queries import item_facts, version_structure
 
 
 class LostRace(RuntimeError):
@@ -68,24 +70,24 @@ def record_answers(
     session: SurveySession,
     *,
     item: str,
-    answers: Mapping[Question, Choice],
+    answers: Mapping[Question, Choice | None],
     wording: Wording,
+    option_order: OptionOrder,
     served_at: datetime,
 ) -> None:
-    """Store the answers to one item's questions and move on."""
+    """Store the answers to one item's questions and move on; None where somebody prefers not to answer."""
     now = timezone.now()
-    order = OptionOrder(session.option_order)
     Response.objects.bulk_create(
         [
             Response(
                 session=session,
-                item_id=item_ids(session.version_id)[item],
+                item_id=item_facts(session.version_id)[item].pk,
                 question=question,
-                choice=choice,
-                option_order=order,
+                choice=choice or "",
+                option_order=option_order,
                 position=session.position,
                 locale=session.locale,
-                text_hash=wording.digest(question, order),
+                text_hash=wording.digest(question, option_order),
                 served_at=min(served_at, now),  # another server's clock may run ahead
                 submitted_at=now,
             )
@@ -99,6 +101,7 @@ def record_answers(
 def record_demographics(
     session: SurveySession, *, age_band: str, gender: str, country: str, is_country_undisclosed: bool
 ) -> None:
+    """Store what a participant says of themselves at the end; their quota cell counts them while it has a place."""
     Demographics.objects.create(
         session=session,
         age_band=age_band,
@@ -106,10 +109,14 @@ def record_demographics(
         country=country,
         is_country_undisclosed=is_country_undisclosed,
     )
+    bucket = version_structure(session.version_id)["age_buckets"].get(age_band, "")
+    take_place(session, age_bucket=bucket, gender=gender)
     advance(session)
 
 
 def finish(session: SurveySession) -> None:
-    """Complete the session; its answers are all stored by now, since each page stored its own."""
+    """Complete the session and its quota place; its answers are all stored by now, since each page stored its own."""
+    is_within_quota = complete_place(session)
     change_status(session, Status.COMPLETE, reason="last page passed")
     advance(session)
+    flag_session(session, is_within_quota=is_within_quota)

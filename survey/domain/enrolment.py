@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from survey.enums import OptionOrder, PanelName, Relation, Status, StudyState
-from survey.flow.assignment import Candidate, Drawn, draw_items, draw_option_order
-from survey.flow.plan import build_plan
+from survey.enums import PanelName, Status, StudyState
+from survey.flow.assignment import (
+    CORE,
+    POOLS,
+    Candidate,
+    draw_items,
+    draw_option_order,
+    draw_question_order,
+    item_option_orders,
+    relation_between,
+)
+from survey.flow.plan import PlannedItem, build_plan
+from survey.flow.status import LIVE_FOR
 from survey.models import Arm, Assignment, Item, PanelIdentity, Participant, StatusChange, SurveySession
 from survey.panels import Identity
-from survey.queries import item_ids
+from survey.queries import item_facts, version_structure
 
-LIVE_FOR = timedelta(hours=1)  # a session that is idle for longer no longer holds its items
+RECEIPT_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 class StudyNotOpen(ValueError):
@@ -29,6 +38,7 @@ class LoadedItem(NamedTuple):
 
     code: str
     scenario_country: str
+    is_core: bool
     load: int
 
 
@@ -89,43 +99,55 @@ def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None
     """Draw the items and lay out the plan. The seed is stored: with the loads of that moment it gives the same draw."""
     seed = secrets.randbits(62) if seed is None else seed
     structure = arm.study.version.structure
-    drawn = assign_items(arm, seed=seed)
+    items = assign_items(arm, seed=seed)
+    orders = item_option_orders(items, setting=structure["option_order"], seed=seed)
+    questions = draw_question_order(structure["questions"], setting=structure["question_order"], seed=seed)
     now = timezone.now()
     session = SurveySession.objects.create(
         participant=participant,
         arm=arm,
         version=arm.study.version,
         token=secrets.token_urlsafe(24),
+        receipt=draw_receipt(),
         locale=arm.locales[0],
         seed=seed,
-        option_order=OptionOrder(draw_option_order(seed)),
-        plan=build_plan(structure["blocks"], items=[one.code for one in drawn], n_locales=len(arm.locales)),
+        option_order=draw_option_order(seed),
+        plan=build_plan(
+            structure["blocks"],
+            items=[PlannedItem(code, order, questions) for code, order in zip(items, orders, strict=True)],
+            n_locales=len(arm.locales),
+            n_attention_checks=len(structure["attention_checks"]),
+        ),
         landed_at=now,
         last_activity_at=now,
     )
-    store_assignments(session, drawn)
+    store_assignments(session, items)
     StatusChange.objects.create(session=session, old="", new=Status.LANDED, reason="entry link")
     return session
 
 
-def assign_items(arm: Arm, *, seed: int) -> list[Drawn]:
-    """Draw the least-filled items of each relation within the arm, counting complete and live sessions."""
-    arm_structure = arm.study.version.structure["arms"][arm.country]
-    countries = {
-        Relation.SAME: [arm.country],
-        Relation.CLOSE: arm_structure["close"],
-        Relation.FAR: arm_structure["far"],
-    }
-    relation_of = {country: relation for relation, group in countries.items() for country in group}
-    candidates: dict[Relation, list[Candidate]] = {relation: [] for relation in Relation}
-    for item in items_with_load(arm, list(relation_of)):
-        candidates[relation_of[item.scenario_country]].append(Candidate(item.code, item.load))
-    n_items = {Relation(name): n for name, n in arm_structure["items"].items()}
-    return draw_items(candidates, n_items=n_items, seed=seed)
+def draw_receipt() -> str:
+    """Draw a code that a person can copy by hand: 50 bits in letters and digits that look like no other."""
+    return "".join(secrets.choice(RECEIPT_LETTERS) for _ in range(10))
 
 
-def items_with_load(arm: Arm, countries: list[str]) -> list[LoadedItem]:
-    """Read the arm's possible items with the number of complete or live sessions that hold each."""
+def assign_items(arm: Arm, *, seed: int) -> list[str]:
+    """Draw the least-filled core items and items of each relation within the arm."""
+    arms = arm.study.version.structure["arms"]
+    own = arms[arm.country]
+    fielded = {arm.country, *own["close"], *own["far"]}
+    candidates: dict[str, list[Candidate]] = {pool: [] for pool in POOLS}
+    for item in items_with_load(arm):
+        if item.is_core:
+            candidates[CORE].append(Candidate(item.code, item.load))
+        elif item.scenario_country in fielded:
+            relation = relation_between(arms, arm.country, item.scenario_country)
+            candidates[relation].append(Candidate(item.code, item.load))
+    return draw_items(candidates, n_items=own["items"], seed=seed)
+
+
+def items_with_load(arm: Arm) -> list[LoadedItem]:
+    """Read the items with the number of the arm's complete or live sessions that hold each."""
     counts = Q(assignments__session__arm=arm) & (
         Q(assignments__session__status=Status.COMPLETE)
         | Q(
@@ -133,14 +155,20 @@ def items_with_load(arm: Arm, countries: list[str]) -> list[LoadedItem]:
             assignments__session__last_activity_at__gte=timezone.now() - LIVE_FOR,
         )
     )
-    items = Item.objects.filter(version=arm.study.version_id, scenario_country__in=countries)
-    rows = items.annotate(load=Count("assignments", filter=counts))
-    return [LoadedItem(*row) for row in rows.values_list("code", "scenario_country", "load")]
+    rows = Item.objects.filter(version=arm.study.version_id).annotate(load=Count("assignments", filter=counts))
+    return [LoadedItem(*row) for row in rows.values_list("code", "scenario_country", "is_core", "load")]
 
 
-def store_assignments(session: SurveySession, drawn: list[Drawn]) -> None:
-    ids = item_ids(session.version_id)
+def store_assignments(session: SurveySession, codes: list[str]) -> None:
+    facts = item_facts(session.version_id)
+    arms = version_structure(session.version_id)["arms"]
+    country = session.arm.country
     Assignment.objects.bulk_create(
-        Assignment(session=session, item_id=ids[one.code], relation=one.relation, number=number)
-        for number, one in enumerate(drawn, start=1)
+        Assignment(
+            session=session,
+            item_id=facts[code].pk,
+            relation=relation_between(arms, country, facts[code].scenario_country),
+            number=number,
+        )
+        for number, code in enumerate(codes, start=1)
     )

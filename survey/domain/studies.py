@@ -11,7 +11,10 @@ from survey.models import Arm, InstrumentVersion, QuotaCell, Study
 
 @transaction.atomic
 def create_study(*, code: str, title: str, version: InstrumentVersion, panel: PanelName, target_per_cell: int) -> Study:
-    """Create a draft study with the arms of its instrument and a quota cell per age bucket and binary gender."""
+    """Create a draft study with the arms of its instrument.
+
+    Each arm gets a cell per age bucket and binary gender, and one of the same size for everybody else.
+    """
     study = Study.objects.create(code=code, title=title, version=version)
     for country, arm_structure in version.structure["arms"].items():
         arm = Arm.objects.create(study=study, country=country, locales=arm_structure["locales"], panel=panel)
@@ -20,6 +23,7 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
             for bucket in AgeBucket
             for gender in (Gender.WOMAN, Gender.MAN)
         )
+        QuotaCell.objects.create(arm=arm, target=target_per_cell)
     return study
 
 

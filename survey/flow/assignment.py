@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from survey.enums import OptionOrder, Relation
+from survey.enums import OptionOrder, Question, Relation
+
+CORE = "core"  # the items that the respondents of every country judge
+POOLS = (CORE, *Relation.values)
 
 
 class Candidate(NamedTuple):
@@ -16,31 +19,49 @@ class Candidate(NamedTuple):
     load: int
 
 
-class Drawn(NamedTuple):
-    code: str
-    relation: Relation
+def relation_between(arms: Mapping[str, Any], respondent_country: str, scenario_country: str) -> Relation:
+    """Say how near a scenario's country is; what the instrument does not list as the same or close is far."""
+    if scenario_country == respondent_country:
+        return Relation.SAME
+    return Relation.CLOSE if scenario_country in arms[respondent_country]["close"] else Relation.FAR
 
 
-def draw_items(
-    candidates: Mapping[Relation, Sequence[Candidate]], *, n_items: Mapping[Relation, int], seed: int
-) -> list[Drawn]:
-    """Draw the least-filled items of each relation, ties by the seed, and shuffle them all together.
+def draw_items(candidates: Mapping[str, Sequence[Candidate]], *, n_items: Mapping[str, int], seed: int) -> list[str]:
+    """Draw the least-filled items of each pool, ties by the seed, and shuffle them all together.
 
-    `ValueError` when a relation has fewer candidates than asked for.
+    `ValueError` when a pool has fewer candidates than asked for.
     """
     rng = random.Random(seed)
-    drawn: list[Drawn] = []
-    for relation in Relation:
-        pool = sorted(candidates.get(relation, ()))
-        wanted = n_items.get(relation, 0)
-        if wanted > len(pool):
-            raise ValueError(f"{wanted} items wanted for relation {relation}, only {len(pool)} there")
-        ranked = sorted(pool, key=lambda candidate: (candidate.load, rng.random()))
-        drawn += [Drawn(candidate.code, relation) for candidate in ranked[:wanted]]
+    drawn: list[str] = []
+    for pool in POOLS:
+        items = sorted(candidates.get(pool, ()))
+        wanted = n_items.get(pool, 0)
+        if wanted > len(items):
+            raise ValueError(f"{wanted} items wanted of pool {pool}, only {len(items)} there")
+        ranked = sorted(items, key=lambda candidate: (candidate.load, rng.random()))
+        drawn += [candidate.code for candidate in ranked[:wanted]]
     rng.shuffle(drawn)
     return drawn
 
 
 def draw_option_order(seed: int) -> OptionOrder:
-    """Draw which option a participant sees first, on all pages alike."""
+    """Draw which option stands first for a participant."""
     return random.Random(f"option order {seed}").choice(list(OptionOrder))
+
+
+def item_option_orders(items: Sequence[str], *, setting: str, seed: int) -> list[OptionOrder]:
+    """Give each item's option order: the participant's own, or half of the items each way."""
+    own = draw_option_order(seed)
+    if setting == "participant":
+        return [own] * len(items)
+    orders = [list(OptionOrder)[(index + list(OptionOrder).index(own)) % 2] for index in range(len(items))]
+    random.Random(f"option orders {seed}").shuffle(orders)
+    return orders
+
+
+def draw_question_order(questions: Sequence[str], *, setting: str, seed: int) -> list[Question]:
+    """Give the order of the two questions: the instrument's, or one drawn for the participant."""
+    order = [Question(name) for name in questions]
+    if setting == "participant":
+        random.Random(f"question order {seed}").shuffle(order)
+    return order

@@ -25,6 +25,7 @@ from survey.instruments.loader import SHIPPED
 from survey.instruments.schema import ITEM_COLUMNS, PAGE_KEYS, country_key
 
 SOURCE_LOCALE = Locale.EN_US
+OWN_KEYS = {"code", "title", "consent_version", "source_locale", "arms"}  # the rest is as shipped
 LONGEST_CODE = 20
 LONGEST_NOTE = 300
 
@@ -310,7 +311,7 @@ def default_arms(items: Iterable[ImportedItem]) -> list[str]:
 
 
 def structure_yaml(items: Sequence[ImportedItem], code: str, title: str, arms: Sequence[str]) -> str:
-    """Write ``instrument.yaml``: the study's pages and age groups as shipped, own-country items only."""
+    """Write ``instrument.yaml``: own-country items only, everything else as shipped."""
     shipped = yaml.safe_load((SHIPPED / "instrument.yaml").read_text(encoding="utf-8"))
     supply = Counter(item.columns["scenario_country"] for item in items)
     structure = {
@@ -318,13 +319,13 @@ def structure_yaml(items: Sequence[ImportedItem], code: str, title: str, arms: S
         "title": title,
         "consent_version": "1",
         "source_locale": SOURCE_LOCALE.value,
-        **{key: shipped[key] for key in ("questions", "blocks", "age_buckets")},
+        **{key: value for key, value in shipped.items() if key not in OWN_KEYS},
         "arms": {
             country: {
                 "locales": [SOURCE_LOCALE.value],
                 "close": [],
                 "far": [],
-                "items": {"same": supply[country], "close": 0, "far": 0},
+                "items": {"core": 0, "same": supply[country], "close": 0, "far": 0},
             }
             for country in arms
         },

@@ -94,7 +94,7 @@ ECHOED = 0.8
 ECHO_DIFFERENCE = 0.5
 ALIKE = 0.4
 # What a page fills in, by the start of the text's key; see `survey.flow.wording` and the instructions page.
-FILLED = {"question.": "{actor}", "instructions.": "{n_scenarios}"}
+FILLED = {"question.": "{actor}", "instructions.": "{n_scenarios}", "attention.question": "{option}"}
 NEEDED = {"question.personal": "{actor}"}
 # Texts that are read as one page, by the start of their keys.
 PAGES = ("consent.", "instructions.", "debrief.")

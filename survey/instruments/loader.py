@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -131,7 +132,7 @@ def read_items(path: Path, problems: list[Problem]) -> list[Row]:
     content = read_text_file(path, problems)
     if content is None:
         return []
-    reader = csv.reader(content.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
     rows: list[Row] = []
     try:
         header = next(reader, [])

@@ -14,18 +14,24 @@ from survey.enums import (
     AgeBand,
     AgeBucket,
     Country,
+    Fluency,
     Gender,
     Locale,
     Page,
     Question,
-    Relation,
     TextStatus,
     Theme,
 )
+from survey.flow.assignment import CORE, POOLS
+from survey.flow.quality import FLAGS
 from survey.flow.wording import ITEM_FIELDS
 
 UNDISCLOSED = "undisclosed"
 OTHER_COUNTRY = "other"
+
+COMPREHENSION_OPTIONS = ("rules", "both", "facts")
+COMPREHENSION_ANSWER = "both"
+ATTENTION_OPTIONS = ("never", "rarely", "often", "always")
 
 # Every text that a page shows, apart from the items'. The placeholders are those that a page fills in.
 PAGE_KEYS: tuple[str, ...] = (
@@ -43,6 +49,15 @@ PAGE_KEYS: tuple[str, ...] = (
     "instructions.no_right_answer",
     "question.personal",
     "question.norm",
+    "screening.intro",
+    "screening.fluency",
+    *(f"fluency.{fluency}" for fluency in Fluency),
+    "comprehension.heading",
+    "comprehension.question",
+    *(f"comprehension.{name}" for name in COMPREHENSION_OPTIONS),
+    "attention.heading",
+    "attention.question",
+    *(f"attention.{name}" for name in ATTENTION_OPTIONS),
     "demographics.heading",
     "demographics.intro",
     "demographics.age",
@@ -105,6 +120,7 @@ class Definition:
         return str(self.structure["code"])
 
 
+MAX_NOTE = 300  # characters of a source note
 ITEM_COLUMNS: dict[str, type[Country | AgeBucket | ActorGender | Theme] | None] = {
     "code": None,
     "scenario_country": Country,
@@ -139,8 +155,15 @@ STRUCTURE_KEYS: dict[str, type] = {
     "questions": list,
     "blocks": list,
     "age_buckets": dict,
+    "option_order": str,
+    "question_order": str,
+    "fluencies": list,
+    "attention_checks": list,
+    "flags": dict,
+    "exclusions": list,
     "arms": dict,
 }
+ORDER_SETTINGS = {"option_order": ("participant", "item"), "question_order": ("fixed", "participant")}
 ARM_KEYS: dict[str, type] = {"locales": list, "close": list, "far": list, "items": dict}
 
 
@@ -168,7 +191,16 @@ def check_structure(definition: Definition) -> Iterator[Problem]:
     if sorted(structure["questions"]) != sorted(Question.values):
         yield problem("questions", f"must be {', '.join(Question.values)}")
     yield from (problem("blocks", message) for message in block_faults(structure["blocks"]))
-    wanted = {band.value for band in AgeBand if band != AgeBand.UNDISCLOSED}
+    wanted = {band.value for band in AgeBand} - {AgeBand.UNDISCLOSED, AgeBand.UNDER_18}
+    for key, settings in ORDER_SETTINGS.items():
+        if structure[key] not in settings:
+            yield problem(key, f"must be {' or '.join(settings)}")
+    if not set(structure["fluencies"]) <= set(Fluency.values):
+        yield problem("fluencies", f"are among {', '.join(Fluency.values)}")
+    if not set(structure["attention_checks"]) <= set(ATTENTION_OPTIONS):
+        yield problem("attention_checks", f"name the option to select, one of {', '.join(ATTENTION_OPTIONS)}")
+    yield from (problem("flags", message) for message in flag_faults(structure["flags"]))
+    yield from (problem("exclusions", message) for message in exclusion_faults(structure["exclusions"]))
     if set(structure["age_buckets"]) != wanted:
         yield problem("age_buckets", f"must give a bucket for each of {', '.join(sorted(wanted))}")
     if not set(structure["age_buckets"].values()) <= set(AgeBucket.values):
@@ -189,6 +221,22 @@ def block_faults(blocks: list[object]) -> Iterator[str]:
             yield f"page {name.value!r} is missing"
     if Page.CONSENT in blocks and Page.SCENARIO in blocks and blocks.index(Page.CONSENT) > blocks.index(Page.SCENARIO):
         yield "consent must come before the scenarios"
+
+
+def flag_faults(limits: Mapping[str, object]) -> Iterator[str]:
+    for name, limit in limits.items():
+        if name not in FLAGS:
+            yield f"unknown flag {name!r}; known are {', '.join(FLAGS)}"
+        elif not isinstance(limit, int | float) or isinstance(limit, bool) or limit < 0:
+            yield f"{name} needs a limit that is a number"
+
+
+def exclusion_faults(rules: list[object]) -> Iterator[str]:
+    for name, n in Counter(rules).items():
+        if name not in FLAGS:
+            yield f"{name!r} is no flag; known are {', '.join(FLAGS)}"
+        if n > 1:
+            yield f"{name!r} stands {n} times"
 
 
 def arm_faults(country: str, arm: object) -> Iterator[str]:
@@ -212,8 +260,8 @@ def arm_faults(country: str, arm: object) -> Iterator[str]:
     both = {country} & {*arm["close"], *arm["far"]} | set(arm["close"]) & set(arm["far"])
     for other in sorted(both):
         yield f"{other} stands under two relations"
-    if set(arm["items"]) != set(Relation.values):
-        yield f"items must give a number for {', '.join(Relation.values)}"
+    if set(arm["items"]) != set(POOLS):
+        yield f"items must give a number for {', '.join(POOLS)}"
     elif not all(isinstance(n, int) and n >= 0 for n in arm["items"].values()):
         yield "numbers of items must be whole and not negative"
 
@@ -230,6 +278,8 @@ def check_items(definition: Definition) -> Iterator[Problem]:
                 yield Problem("items.csv", row.line, column, f"empty (item {code or '?'})")
             elif vocabulary is not None and value not in vocabulary.values:
                 yield Problem("items.csv", row.line, column, f"{value!r} is none of {', '.join(vocabulary.values)}")
+        if len(row.values.get("source_note", "")) > MAX_NOTE:
+            yield Problem("items.csv", row.line, "source_note", f"longer than {MAX_NOTE} characters (item {code})")
         if row.values.get("core", "") not in {"0", "1"}:
             yield Problem("items.csv", row.line, "core", "must be 0 or 1")
         if code in seen:
@@ -241,9 +291,10 @@ def check_items(definition: Definition) -> Iterator[Problem]:
 
 def check_supply(definition: Definition) -> Iterator[Problem]:
     """Check that every arm finds as many items of each relation as it asks for."""
-    per_country = Counter(row.values.get("scenario_country") for row in definition.items)
+    others = [row.values for row in definition.items if row.values.get("core") != "1"]
+    per_country = Counter(values.get("scenario_country") for values in others)
     for country, arm in definition.structure["arms"].items():
-        supply = {"same": per_country[country]}
+        supply = {CORE: len(definition.items) - len(others), "same": per_country[country]}
         supply |= {rel: sum(per_country[c] for c in arm[rel]) for rel in ("close", "far")}
         for relation, wanted in arm["items"].items():
             if wanted > supply[relation]:

@@ -3,18 +3,30 @@
 from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
 from survey.models.response import Response
-from survey.models.session import Assignment, Consent, Demographics, StatusChange, SurveySession
+from survey.models.session import (
+    Assignment,
+    CheckAnswer,
+    Consent,
+    Demographics,
+    Lease,
+    QualityFlag,
+    StatusChange,
+    SurveySession,
+)
 
 __all__ = [
     "Arm",
     "Assignment",
+    "CheckAnswer",
     "Consent",
     "Demographics",
     "Instrument",
     "InstrumentVersion",
     "Item",
+    "Lease",
     "PanelIdentity",
     "Participant",
+    "QualityFlag",
     "QuotaCell",
     "Response",
     "StatusChange",

@@ -1,5 +1,7 @@
 """Whom we ask: a study, its arms (one respondent country each), quota cells, participants."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -31,8 +33,9 @@ class Arm(models.Model):
     country = models.CharField(max_length=2, choices=Country)
     locales = ArrayField(models.CharField(max_length=10, choices=Locale))
     panel = models.CharField(max_length=20, choices=PanelName, default=PanelName.DIRECT)
-    completion_code = models.CharField(max_length=40, blank=True, help_text="the panel's code for a complete")
-    no_consent_code = models.CharField(max_length=40, blank=True, help_text="the panel's code for no consent")
+    exit_codes: Any = models.JSONField(
+        default=dict, blank=True, help_text='the panel\'s code for each outcome, such as {"complete": "C1A2B3"}'
+    )
 
     class Meta:
         ordering = ["study", "country"]
@@ -43,19 +46,37 @@ class Arm(models.Model):
 
 
 class QuotaCell(models.Model):
-    """How many completes an arm wants of one age bucket and gender."""
+    """How many completes an arm wants of one age bucket and gender; blank stands for any that has no cell of its own.
+
+    Newcomers are taken in while the cell is open, its completes are below the soft limit, and completes and live
+    sessions together are below the hard limit, which is never passed.
+    """
 
     arm = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="quota_cells")
-    age_bucket = models.CharField(max_length=10, choices=AgeBucket)
-    gender = models.CharField(max_length=12, choices=Gender)
-    target = models.PositiveIntegerField()
+    age_bucket = models.CharField(max_length=10, choices=AgeBucket, blank=True)
+    gender = models.CharField(max_length=12, choices=Gender, blank=True)
+    target = models.PositiveIntegerField(help_text="completes wanted")
+    over_target = models.PositiveIntegerField(
+        default=0, help_text="places beyond the target for live sessions, some of which will drop out"
+    )
+    soft_limit = models.PositiveIntegerField(null=True, blank=True, help_text="empty: the target")
+    is_open = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["arm", "age_bucket", "gender"]
         constraints = [models.UniqueConstraint(fields=["arm", "age_bucket", "gender"], name="quota_cell_once")]
 
     def __str__(self) -> str:
-        return f"{self.arm} {self.age_bucket} {self.gender}"
+        return f"{self.arm} {self.age_bucket or 'any age'} {self.gender or 'any gender'}"
+
+    @property
+    def hard_limit(self) -> int:
+        return self.target + self.over_target
+
+    @property
+    def stops_at(self) -> int:
+        """Give the number of completes from which on nobody is taken in."""
+        return self.target if self.soft_limit is None else self.soft_limit
 
 
 class Participant(models.Model):

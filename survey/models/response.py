@@ -14,7 +14,9 @@ class Response(models.Model):
     session = models.ForeignKey(SurveySession, on_delete=models.PROTECT, related_name="responses")
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="responses")
     question = models.CharField(max_length=10, choices=Question)
-    choice = models.CharField(max_length=10, choices=Choice)
+    choice = models.CharField(
+        max_length=10, choices=Choice, blank=True, help_text="blank: preferred not to answer, when asked a second time"
+    )
     option_order = models.CharField(max_length=20, choices=OptionOrder)
     position = models.PositiveSmallIntegerField(help_text="index of the page in the session's plan")
     locale = models.CharField(max_length=10, choices=Locale)
@@ -26,6 +28,7 @@ class Response(models.Model):
         indexes = [models.Index(fields=["submitted_at"])]
         constraints = [
             models.UniqueConstraint(fields=["session", "item", "question"], name="one_answer_per_question"),
+            models.CheckConstraint(name="choice_or_declined", condition=Q(choice__in=["culture", "preference", ""])),
             models.CheckConstraint(name="submitted_after_served", condition=Q(submitted_at__gte=F("served_at"))),
         ]
 

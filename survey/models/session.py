@@ -5,8 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from survey.enums import AgeBand, Country, Gender, Locale, OptionOrder, Relation, Status
-from survey.models.fieldwork import Arm, Participant
+from survey.enums import AgeBand, CheckKind, Country, Fluency, Gender, LeaseState, Locale, OptionOrder, Relation, Status
+from survey.models.fieldwork import Arm, Participant, QuotaCell
 from survey.models.instrument import InstrumentVersion, Item
 
 
@@ -17,7 +17,7 @@ class SurveySession(models.Model):
     arm = models.ForeignKey(Arm, on_delete=models.PROTECT, related_name="sessions")
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="+")
     token = models.CharField(max_length=43, unique=True)
-    status = models.CharField(max_length=12, choices=Status, default=Status.LANDED)
+    status = models.CharField(max_length=24, choices=Status, default=Status.LANDED)
     locale = models.CharField(max_length=10, choices=Locale)
     seed = models.BigIntegerField(help_text="draws the items, their order and the option order")
     option_order = models.CharField(max_length=20, choices=OptionOrder)
@@ -26,14 +26,15 @@ class SurveySession(models.Model):
     landed_at = models.DateTimeField()
     last_activity_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    receipt = models.CharField(max_length=10, unique=True, help_text="lets its holder withdraw the answers later")
 
     class Meta:
         indexes = [models.Index(fields=["arm", "status"]), models.Index(fields=["last_activity_at"])]
         constraints = [
             models.CheckConstraint(
                 name="finished_has_time",
-                condition=Q(status__in=["complete", "no_consent"], finished_at__isnull=False)
-                | Q(status__in=["landed", "active"], finished_at__isnull=True),
+                condition=Q(status__in=["landed", "active"], finished_at__isnull=True)
+                | (~Q(status__in=["landed", "active"]) & Q(finished_at__isnull=False)),
             ),
         ]
 
@@ -43,8 +44,8 @@ class SurveySession(models.Model):
 
 class StatusChange(models.Model):
     session = models.ForeignKey(SurveySession, on_delete=models.CASCADE, related_name="status_changes")
-    old = models.CharField(max_length=12, choices=Status, blank=True)
-    new = models.CharField(max_length=12, choices=Status)
+    old = models.CharField(max_length=24, choices=Status, blank=True)
+    new = models.CharField(max_length=24, choices=Status)
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(auto_now_add=True)
 
@@ -91,6 +92,7 @@ class Demographics(models.Model):
     gender = models.CharField(max_length=12, choices=Gender)
     country = models.CharField(max_length=2, choices=Country, blank=True, help_text="blank: another country")
     is_country_undisclosed = models.BooleanField(default=False)
+    fluency = models.CharField(max_length=10, choices=Fluency, blank=True, help_text="blank: not asked")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -98,3 +100,54 @@ class Demographics(models.Model):
 
     def __str__(self) -> str:
         return f"demographics of {self.session}"
+
+
+class Lease(models.Model):
+    """A session's place in a quota cell."""
+
+    session = models.OneToOneField(SurveySession, on_delete=models.CASCADE, related_name="lease")
+    cell = models.ForeignKey(QuotaCell, on_delete=models.PROTECT, related_name="leases")
+    state = models.CharField(max_length=10, choices=LeaseState, default=LeaseState.LIVE)
+    taken_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["cell", "state"])]
+
+    def __str__(self) -> str:
+        return f"{self.session} in {self.cell}: {self.state}"
+
+
+class CheckAnswer(models.Model):
+    """One try at a comprehension or attention check."""
+
+    session = models.ForeignKey(SurveySession, on_delete=models.CASCADE, related_name="check_answers")
+    kind = models.CharField(max_length=20, choices=CheckKind)
+    number = models.PositiveSmallIntegerField(help_text="1 for the first check of its kind")
+    attempt = models.PositiveSmallIntegerField()
+    answer = models.CharField(max_length=20)
+    is_correct = models.BooleanField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "kind", "number", "attempt"], name="check_attempt_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.kind} {self.number}: {self.answer}"
+
+
+class QualityFlag(models.Model):
+    """Something about a session's answers that a researcher should look at. A flag excludes nobody."""
+
+    session = models.ForeignKey(SurveySession, on_delete=models.CASCADE, related_name="quality_flags")
+    name = models.CharField(max_length=40)
+    value = models.FloatField(help_text="what was measured, in the unit that the flag's definition says")
+
+    class Meta:
+        ordering = ["session", "name"]
+        constraints = [models.UniqueConstraint(fields=["session", "name"], name="flag_once")]
+
+    def __str__(self) -> str:
+        return f"{self.session}: {self.name}"

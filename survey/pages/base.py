@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from survey.flow.plan import PlanPage
+from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
 from survey.models import SurveySession
 from survey.queries import text_catalogue, version_structure
+
+DECLINED = "declined"  # the value of the way not to answer
 
 
 class Option(NamedTuple):
@@ -20,12 +24,16 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class RadioGroup:
-    """One question with its options; ``missing`` is the message when none was chosen."""
+    """One question with its options; ``missing`` is the message when none was chosen.
+
+    ``opt_out`` is the label of a way not to answer, which is offered only when the question was passed over once.
+    """
 
     name: str
     legend: str
     options: tuple[Option, ...]
     missing: str
+    opt_out: str = ""
 
     @property
     def first_id(self) -> str:
@@ -52,16 +60,41 @@ class Turn:
         return version_structure(self.session.version_id)
 
 
-class PageKind(Protocol):
-    """One kind of page. ``store`` is called with answers to every group, under the session's row lock."""
+class AskAgain(Exception):
+    """A page was answered, but is to be answered again; what was stored of this try stays stored."""
 
-    template: str
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(str(errors))
+        self.errors = errors
 
-    def groups(self, turn: Turn) -> list[RadioGroup]: ...
 
-    def context(self, turn: Turn) -> dict[str, Any]: ...
+class PageKind(ABC):
+    """One kind of page."""
 
-    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None: ...
+    template = "survey/page.html"
+
+    def groups(self, turn: Turn) -> list[RadioGroup]:
+        """List the questions of the page."""
+        return []
+
+    def n_stored_tries(self, turn: Turn) -> int:
+        """Count the tries at this page that are stored; a form that was served before the last one is stale."""
+        return 0
+
+    @abstractmethod
+    def context(self, turn: Turn) -> dict[str, Any]:
+        """Give what the template shows beside the questions: at least a heading."""
+
+    @abstractmethod
+    def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
+        """Store answers to every group, under the session's row lock. May raise `AskAgain`."""
+
+
+def country_options(turn: Turn) -> tuple[Option, ...]:
+    """List the study's countries in the order of the alphabet, then any other, then not saying."""
+    texts = turn.texts
+    named = sorted(turn.structure["arms"], key=lambda country: texts[f"country.{country}"])
+    return tuple(Option(code, texts[f"country.{code}"]) for code in [*named, OTHER_COUNTRY, UNDISCLOSED])
 
 
 class Reading(NamedTuple):
@@ -71,13 +104,16 @@ class Reading(NamedTuple):
     errors: dict[str, str]
 
 
-def read_answers(groups: list[RadioGroup], data: Mapping[str, str]) -> Reading:
+def read_answers(groups: list[RadioGroup], data: Mapping[str, str], *, is_second_try: bool) -> Reading:
     """Take for each group an option that was offered; anything else counts as not answered."""
     answers: dict[str, str] = {}
     errors: dict[str, str] = {}
     for group in groups:
         value = data.get(group.name, "")
-        if any(option.value == value for option in group.options):
+        offered = {option.value for option in group.options}
+        if group.opt_out and is_second_try:
+            offered.add(DECLINED)
+        if value in offered:
             answers[group.name] = value
         else:
             errors[group.name] = group.missing

@@ -7,15 +7,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from survey.domain.answering import record_consent
-from survey.pages.base import Option, RadioGroup, Turn
+from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 PARAGRAPHS = ("consent.purpose", "consent.task", "consent.data", "consent.rights")
 YES, NO = "yes", "no"
 
 
-class ConsentPage:
-    template = "survey/page.html"
-
+class ConsentPage(PageKind):
     def groups(self, turn: Turn) -> list[RadioGroup]:
         options = (Option(YES, turn.texts["consent.agree"]), Option(NO, turn.texts["consent.decline"]))
         return [

@@ -5,15 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from survey.domain.answering import finish
-from survey.pages.base import RadioGroup, Turn
+from survey.pages.base import PageKind, Turn
 
 
-class DebriefPage:
-    template = "survey/page.html"
-
-    def groups(self, turn: Turn) -> list[RadioGroup]:
-        return []
-
+class DebriefPage(PageKind):
     def context(self, turn: Turn) -> dict[str, Any]:
         paragraphs = [turn.texts["debrief.purpose"], turn.texts["debrief.thanks"]]
         return {"heading": turn.texts["debrief.heading"], "paragraphs": paragraphs}

@@ -9,19 +9,15 @@ from django.utils.translation import gettext as _
 from survey.domain.answering import record_demographics
 from survey.enums import AgeBand, Gender
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
-from survey.pages.base import Option, RadioGroup, Turn
+from survey.pages.base import Option, PageKind, RadioGroup, Turn, country_options
 
 
-class DemographicsPage:
-    template = "survey/page.html"
-
+class DemographicsPage(PageKind):
     def groups(self, turn: Turn) -> list[RadioGroup]:
         texts = turn.texts
         ages = tuple(Option(band.value, texts[f"age.{band}"]) for band in AgeBand)
         genders = tuple(Option(gender.value, texts[f"gender.{gender}"]) for gender in Gender)
-        named = sorted(turn.structure["arms"], key=lambda country: texts[f"country.{country}"])
-        codes = [*named, OTHER_COUNTRY, UNDISCLOSED]
-        countries = tuple(Option(code, texts[f"country.{code}"]) for code in codes)
+        countries = country_options(turn)
         return [
             RadioGroup(
                 "age_band", texts["demographics.age"], ages, _("Select your age group, or that you prefer not to say")

@@ -6,21 +6,20 @@ from typing import Any
 
 from survey.domain.answering import pass_page
 from survey.flow.plan import n_scenarios
-from survey.pages.base import RadioGroup, Turn
+from survey.pages.base import PageKind, Turn
 
 PARAGRAPHS = ("instructions.task", "instructions.two_questions", "instructions.no_right_answer")
 
 
-class InstructionsPage:
-    template = "survey/page.html"
+def instructions(turn: Turn) -> list[str]:
+    """Give the paragraphs that say what the task is."""
+    n = str(n_scenarios(turn.session.plan))
+    return [turn.texts[key].replace("{n_scenarios}", n) for key in PARAGRAPHS]
 
-    def groups(self, turn: Turn) -> list[RadioGroup]:
-        return []
 
+class InstructionsPage(PageKind):
     def context(self, turn: Turn) -> dict[str, Any]:
-        n = str(n_scenarios(turn.session.plan))
-        paragraphs = [turn.texts[key].replace("{n_scenarios}", n) for key in PARAGRAPHS]
-        return {"heading": turn.texts["instructions.heading"], "paragraphs": paragraphs}
+        return {"heading": turn.texts["instructions.heading"], "paragraphs": instructions(turn)}
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         pass_page(turn.session)

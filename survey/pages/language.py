@@ -8,12 +8,10 @@ from django.utils.translation import gettext as _
 
 from survey.domain.answering import choose_language
 from survey.enums import Locale
-from survey.pages.base import Option, RadioGroup, Turn
+from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 
-class LanguagePage:
-    template = "survey/page.html"
-
+class LanguagePage(PageKind):
     def groups(self, turn: Turn) -> list[RadioGroup]:
         options = tuple(Option(tag, Locale(tag).label, lang=tag) for tag in turn.session.arm.locales)
         return [RadioGroup("locale", _("Choose your language"), options, _("Select a language"))]

@@ -10,10 +10,10 @@ from survey.domain.answering import record_answers
 from survey.enums import Choice, OptionOrder, Question
 from survey.flow.plan import n_scenarios, scenario_number
 from survey.flow.wording import Wording, word_item
-from survey.pages.base import Option, RadioGroup, Turn
+from survey.pages.base import DECLINED, Option, PageKind, RadioGroup, Turn
 
 
-class ScenarioPage:
+class ScenarioPage(PageKind):
     template = "survey/pages/scenario.html"
 
     def wording(self, turn: Turn) -> Wording:
@@ -21,14 +21,15 @@ class ScenarioPage:
 
     def groups(self, turn: Turn) -> list[RadioGroup]:
         wording = self.wording(turn)
-        order = wording.ordered(OptionOrder(turn.session.option_order))
+        order = wording.ordered(OptionOrder(turn.page["option_order"]))
         options = tuple(Option(choice.value, wording.options[choice]) for choice in order)
         missing = {
             Question.PERSONAL: _("Select what you would do"),
             Question.NORM: _("Select what most people would consider appropriate"),
         }
-        questions = [Question(name) for name in turn.structure["questions"]]
-        return [RadioGroup(q.value, wording.questions[q], options, missing[q]) for q in questions]
+        questions = [Question(name) for name in turn.page["questions"]]
+        opt_out = _("I prefer not to answer this one")
+        return [RadioGroup(q.value, wording.questions[q], options, missing[q], opt_out) for q in questions]
 
     def context(self, turn: Turn) -> dict[str, Any]:
         plan, position = turn.session.plan, turn.session.position
@@ -39,7 +40,8 @@ class ScenarioPage:
         record_answers(
             turn.session,
             item=turn.page["item"],
-            answers={Question(question): Choice(choice) for question, choice in answers.items()},
+            answers={Question(name): None if value == DECLINED else Choice(value) for name, value in answers.items()},
             wording=self.wording(turn),
+            option_order=OptionOrder(turn.page["option_order"]),
             served_at=served_at,
         )

@@ -1,7 +1,7 @@
 """The panels participants come from, each behind the same two questions: who is this, and where to afterwards."""
 
 from survey.enums import PanelName
-from survey.panels.base import Identity, Panel, UnknownParticipant
+from survey.panels.base import Identity, Panel, UnknownParticipant, exit_code
 from survey.panels.direct import Direct
 from survey.panels.prolific import Prolific
 from survey.panels.simulated import Simulated
@@ -12,4 +12,4 @@ PANELS: dict[PanelName, Panel] = {
     PanelName.SIMULATED: Simulated(),
 }
 
-__all__ = ["PANELS", "Identity", "Panel", "UnknownParticipant"]
+__all__ = ["PANELS", "Identity", "Panel", "UnknownParticipant", "exit_code"]

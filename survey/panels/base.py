@@ -34,6 +34,11 @@ class Panel(Protocol):
         ...
 
 
+def exit_code(arm: Arm, outcome: Status) -> str:
+    """Give the panel's code for an outcome, empty where the arm has none."""
+    return str(arm.exit_codes.get(outcome, ""))
+
+
 def take(params: Mapping[str, str], name: str) -> str:
     """Take one identifier from the link: printable, not empty, not oversized."""
     value = params.get(name, "").strip()

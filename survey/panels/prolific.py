@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from survey.enums import PanelName, Status
 from survey.models import Arm
-from survey.panels.base import Identity, take
+from survey.panels.base import Identity, exit_code, take
 
 COMPLETE_URL = "https://app.prolific.com/submissions/complete"
 
@@ -20,5 +20,5 @@ class Prolific:
         )
 
     def exit_url(self, arm: Arm, outcome: Status) -> str:
-        code = {Status.COMPLETE: arm.completion_code, Status.NO_CONSENT: arm.no_consent_code}.get(outcome, "")
+        code = exit_code(arm, outcome)
         return f"{COMPLETE_URL}?{urlencode({'cc': code})}" if code else ""

@@ -1,81 +1,51 @@
-"""What participants meet. The token in the address is the whole key: no cookie, no login, no web session."""
+"""The pages of a session. The token in the address is the whole key: no cookie, no login, no web session."""
 
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from survey.domain.answering import lock_session
-from survey.domain.enrolment import StudyNotOpen, enrol
 from survey.enums import Page, PanelName, Status
 from survey.flow.status import FINAL
-from survey.models import Arm, SurveySession
-from survey.pages import PAGES, Reading, Turn, read_answers
-from survey.panels import PANELS, UnknownParticipant
-from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
+from survey.models import SurveySession
+from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers
+from survey.panels import PANELS, exit_code
 from survey.queries import text_catalogue
+from survey.views.endings import ENDINGS
+from survey.views.framing import SeeOther, frame, unknown_session
 
 log = logging.getLogger(__name__)
 
-BROKEN_LINK = gettext_lazy("The link lacks something. Go back to where you found it and open it from there again.")
-NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothing was stored about you.")
-
-
-class SeeOther(HttpResponseRedirect):
-    """Redirect after a POST: the browser asks for the page anew, and reloading it posts nothing."""
-
-    status_code = 303
-
 
 class Stamp(NamedTuple):
-    """What a page's form brings back signed: which page it was and when it was served."""
+    """What a page's form brings back signed: which page it was, when it was first served, how often it was tried."""
 
     position: int
     served_at: datetime
+    tries: int = 0
+    n_stored_tries: int = 0
 
     def sign(self, token: str) -> str:
-        payload = f"{self.position}.{int(self.served_at.timestamp() * 1000)}"
+        payload = f"{self.position}.{int(self.served_at.timestamp() * 1000)}.{self.tries}.{self.n_stored_tries}"
         return Signer(salt=f"page of {token}").sign(payload)
 
     @classmethod
     def unsign(cls, value: str, token: str) -> Stamp:
         """Read a stamp; `BadSignature` for one that this page of this session did not carry."""
-        position, milliseconds = Signer(salt=f"page of {token}").unsign(value).split(".")
-        return cls(int(position), datetime.fromtimestamp(int(milliseconds) / 1000, UTC))
-
-
-@never_cache
-@require_safe
-def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
-    """Enter from a panel's link: find or begin the session, go to its page."""
-    arm = get_object_or_404(Arm.objects.select_related("study"), study__code=study, country=country)
-    panel = PanelName.SIMULATED if SIMULATED_PARAMETER in request.GET else PanelName(arm.panel)
-    with translation.override(arm.locales[0].lower()):
-        if request.method == "HEAD":  # link previews must not begin sessions
-            return HttpResponse()
-        try:
-            session = enrol(arm, identity=PANELS[panel].identify(request.GET.dict()))
-        except UnknownParticipant as error:
-            log.warning("entry to %s refused: %s", arm, error)
-            return notice(request, arm, _("This link is not complete"), BROKEN_LINK, status=400)
-        except StudyNotOpen as error:
-            log.info("entry to %s refused: study is %s", arm, error)
-            return notice(request, arm, _("The study is not open"), NOT_OPEN, status=403)
-    return SeeOther(reverse("survey:page", args=[session.token]))
+        position, served_ms, *tries = map(int, Signer(salt=f"page of {token}").unsign(value).split("."))
+        return cls(position, datetime.fromtimestamp(served_ms / 1000, UTC), *tries)
 
 
 @csrf_exempt  # the unguessable address and the signed stamp do its work, without a cookie
@@ -111,10 +81,16 @@ def submit(request: HttpRequest, token: str) -> HttpResponse:
     with translation.override(session.locale.lower()):
         turn = Turn(session)
         kind = PAGES[Page(turn.page["kind"])]
-        reading = read_answers(kind.groups(turn), request.POST.dict())
+        if stamp.n_stored_tries != kind.n_stored_tries(turn):
+            return here
+        reading = read_answers(kind.groups(turn), request.POST.dict(), is_second_try=stamp.tries > 0)
+        if not reading.errors:
+            try:
+                kind.store(turn, reading.answers, served_at=stamp.served_at)
+            except AskAgain as again:
+                reading = reading._replace(errors=again.errors)
         if reading.errors:
-            return show(request, session, reading=reading, served_at=stamp.served_at, status=422)
-        kind.store(turn, reading.answers, served_at=stamp.served_at)
+            return show(request, session, reading=reading, stamp=stamp, status=422)
     return here
 
 
@@ -123,7 +99,7 @@ def show(
     session: SurveySession,
     *,
     reading: Reading | None = None,
-    served_at: datetime | None = None,
+    stamp: Stamp | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """Render the page a session stands at; with a reading, what was wrong with it and what was chosen."""
@@ -132,7 +108,8 @@ def show(
     turn = Turn(session)
     kind = PAGES[Page(turn.page["kind"])]
     reading = reading or Reading({}, {})
-    stamp = Stamp(session.position, served_at or timezone.now())
+    stamp = stamp._replace(tries=stamp.tries + 1) if stamp else Stamp(session.position, timezone.now())
+    stamp = stamp._replace(n_stored_tries=kind.n_stored_tries(turn))
     groups = kind.groups(turn)
     context = {
         **frame(session.arm, session.locale, turn.texts["title"]),
@@ -142,7 +119,9 @@ def show(
         "errors": reading.errors,
         "faulty": [group for group in groups if group.name in reading.errors],
         "stamp": stamp.sign(session.token),
+        "is_second_try": stamp.tries > 0,
         "action": request.path,
+        "withdraw_url": reverse("survey:withdraw", args=[session.token]) if session.status == Status.ACTIVE else "",
     }
     return render(request, kind.template, context, status=status)
 
@@ -151,37 +130,13 @@ def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
     """Render how a finished session ended, with the way back to the panel, as often as it is asked for."""
     arm = session.arm
     outcome = Status(session.status)
-    is_complete = outcome == Status.COMPLETE
     context = {
         **frame(arm, session.locale, text_catalogue(session.version_id, session.locale)["title"]),
-        "is_complete": is_complete,
-        "code": arm.completion_code if is_complete else arm.no_consent_code,
+        "heading": ENDINGS[outcome].heading,
+        "body": ENDINGS[outcome].body,
+        "is_complete": outcome == Status.COMPLETE,
+        "receipt": session.receipt,
+        "code": exit_code(arm, outcome),
         "exit_url": PANELS[PanelName(arm.panel)].exit_url(arm, outcome),
     }
     return render(request, "survey/end.html", context)
-
-
-def frame(arm: Arm, locale: str, title: str) -> dict[str, Any]:
-    """Give what every participant page shows around its content."""
-    return {"lang": locale, "title": title, "contact": arm.study.contact_email or settings.CONTACT_EMAIL}
-
-
-def notice(request: HttpRequest, arm: Arm, heading: str, body: object, *, status: int) -> HttpResponse:
-    title = text_catalogue(arm.study.version_id, arm.locales[0])["title"]
-    context = {**frame(arm, arm.locales[0], title), "heading": heading, "body": body}
-    return render(request, "survey/notice.html", context, status=status)
-
-
-def unknown_session(request: HttpRequest) -> HttpResponse:
-    """Say that an address leads to no session, in the browser's language: we know nothing else of the reader."""
-    language = translation.get_language_from_request(request)
-    with translation.override(language):
-        context = {
-            "lang": language,
-            "title": _("Survey"),
-            "contact": settings.CONTACT_EMAIL,
-            "heading": _("This page was not found"),
-            "body": BROKEN_LINK,
-        }
-        log.warning("no session under the address asked for")
-        return render(request, "survey/notice.html", context, status=404)

@@ -12,7 +12,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from survey.enums import AgeBand, AgeBucket, Choice, Gender, Locale, OptionOrder, Question, Relation, Status
+from survey.domain.quotas import find_cell
+from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
+from survey.flow.status import FINAL
 from survey.llm.enums import CellState, Method, PersonaSetting, ProviderName, RunState
 from survey.llm.models import Cell, Completion, ModelSpec, Run
 from survey.models import (
@@ -23,6 +25,7 @@ from survey.models import (
     Instrument,
     InstrumentVersion,
     Item,
+    Lease,
     PanelIdentity,
     Participant,
     QuotaCell,
@@ -33,10 +36,14 @@ from survey.models import (
 )
 
 DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
-STRUCTURE = {
+STRUCTURE: dict[str, Any] = {
     "code": "tiny",
     "source_locale": "en-US",
     "blocks": ["language", "consent", "instructions", "scenario", "demographics", "debrief"],
+    "attention_checks": [],
+    "exclusions": [],
+    "flags": {},
+    "fluencies": ["fluent"],
     "age_buckets": {
         "18-24": "younger",
         "25-34": "younger",
@@ -141,6 +148,7 @@ def make_session(
         arm=made.arms[country],
         version=made.study.version,
         token=f"token-{next(TOKENS):06}",
+        receipt=f"R{next(TOKENS):06}",
         status=status,
         locale=made.arms[country].locales[0],
         seed=1,
@@ -149,12 +157,15 @@ def make_session(
         position=(len(plan) if is_complete else len(answers) + N_BEFORE_SCENARIOS) if position is None else position,
         landed_at=landed,
         last_activity_at=landed + timedelta(minutes=5),
-        finished_at=landed + timedelta(minutes=10) if status in (Status.COMPLETE, Status.NO_CONSENT) else None,
+        finished_at=landed + timedelta(minutes=10) if status in FINAL else None,
     )
     if status != Status.LANDED:
         _store_answers(session, made, answers, landed, order)
     if is_complete:
         Demographics.objects.create(session=session, age_band=age_band, gender=gender, country=country)
+        cell = find_cell(session.arm_id, age_bucket=STRUCTURE["age_buckets"].get(age_band, ""), gender=gender)
+        if cell is not None:
+            Lease.objects.create(session=session, cell=cell, state=LeaseState.COMPLETE)
     return session
 
 

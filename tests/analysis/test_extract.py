@@ -172,7 +172,7 @@ def test_frames_are_typed(full: Made) -> None:
     long = frames.responses_long(full.study)
     assert str(long["choice"].dtype) == "category"
     assert list(long["choice"].cat.categories) == ["culture", "preference"]
-    assert str(long["follows_culture"].dtype) == "int64"
+    assert str(long["follows_culture"].dtype) == "Int64"
     assert str(long["is_simulated"].dtype) == "bool"
 
 

@@ -46,10 +46,12 @@ def test_funnel_counts_who_came_so_far(made: Made) -> None:
     make_session(made, status=Status.ACTIVE, answers={"BR00": ("culture", "culture")})
     make_session(made, status=Status.LANDED, answers={}, position=0)
     make_session(made, status=Status.NO_CONSENT, answers={}, position=0)
+    make_session(made, status=Status.SCREENED_OUT, answers={}, position=1)
     counts = {step.name: step.n for step in Fieldwork(made.study).funnel}
     assert counts == {
-        "Landed": 4,
-        "Gave consent": 2,
+        "Landed": 5,
+        "Gave consent": 3,
+        "Admitted": 2,
         "Answered an item": 2,
         "Passed 25% of the pages": 2,
         "Passed 50% of the pages": 1,

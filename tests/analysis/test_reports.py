@@ -7,10 +7,11 @@ import pytest
 
 from analysis import frames, reshape
 from analysis.models import AnalysisRun
-from analysis.parameters import Parameters, choose
+from analysis.parameters import Parameters, choose, without
 from analysis.reports import Report, compute, to_json
 from analysis.results import Results
 from survey.enums import Status
+from survey.models import QualityFlag, SurveySession
 from tests.analysis.conftest import Made, fill, make_session
 
 ALL = choose(include_simulated=True)
@@ -118,12 +119,50 @@ def test_missing_numbers_become_null() -> None:
     assert to_json({"t": frame})["t"] == {"columns": ["a", "b", "c"], "rows": [[1.5, 1, True], [None, 2, None]]}
 
 
-def test_exclusions_apply_in_their_fixed_order(made: Made) -> None:
+def test_exclusions_apply_in_the_order_given(made: Made) -> None:
     fill(made, n_simulated=1)
     make_session(made, status=Status.ACTIVE)
-    excluded = reshape.exclude(frames.responses_long(made.study), ["no simulated", "complete sessions"])
-    assert list(excluded.steps["exclusion"]) == ["complete sessions", "no simulated"]
-    assert list(excluded.steps["n_respondents_after"]) == [12, 10]
+    flagged = SurveySession.objects.filter(participant__is_simulated=False, status=Status.COMPLETE)[0]
+    QualityFlag.objects.create(session=flagged, name="too_fast", value=1)
+    QualityFlag.objects.create(session=flagged, name="declined", value=0.5)
+    names = ["complete sessions", "no simulated", without("too_fast"), without("declined")]
+    excluded = reshape.exclude(frames.responses_long(made.study), names)
+    assert list(excluded.steps["exclusion"]) == names
+    assert list(excluded.steps["n_respondents_after"]) == [12, 10, 9, 9]
+    turned = reshape.exclude(frames.responses_long(made.study), names[::-1])
+    assert list(turned.steps["n_respondents_after"]) == [12, 12, 10, 9]
+
+
+def test_instruments_exclusions_leave_flagged_sessions_out_of_every_table(made: Made) -> None:
+    fill(made, n_simulated=0)
+    flagged = SurveySession.objects.filter(status=Status.COMPLETE)[0]
+    QualityFlag.objects.create(session=flagged, name="too_fast", value=1)
+    kept = run(made, choose(include_simulated=True, flags=["too_fast"]))
+    everybody = run(made, ALL)
+    n_kept, n_all = (report.results["facts"]["n_respondents"] for report in (kept, everybody))
+    assert n_kept == n_all - 1
+    rows = results_of(kept).rows("paper_human_response_summary")
+    assert rows[0]["n_respondents"] == n_kept
+
+
+def test_declined_answers_are_kept_and_counted_as_none(made: Made) -> None:
+    make_session(made, answers={"BR00": ("culture", ""), "US01": ("", ""), "MM02": ("preference", "culture")})
+    long = frames.responses_long(made.study)
+    assert len(long) == 6
+    assert list(long["missing_reason"].notna()) == list(long["choice"].isna())
+    paper = frames.paper_human(made.study).set_index("scenario_item_id")
+    assert paper.loc["BR00", "human_personal"] == "A"
+    assert paper[["human_personal", "human_norm"]].isna().sum().sum() == 3
+    facts = run(made, ALL).results["facts"]
+    assert (facts["n_answers"], facts["n_declined"]) == (3, 3)
+
+
+def test_withdrawn_sessions_are_in_no_table(made: Made) -> None:
+    make_session(made)
+    gone = make_session(made, status=Status.WITHDREW)
+    assert gone.responses.exists()
+    for frame in (frames.responses_long, frames.participants, frames.paper_human):
+        assert frame(made.study)["respondent_id"].nunique() == 1
 
 
 def test_unknown_exclusion_is_refused(full: Made) -> None:

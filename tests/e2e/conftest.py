@@ -33,12 +33,12 @@ def find_browser() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: its event loop is in the way of other tests' own
 def browser() -> Iterator[Browser]:
-    # Playwright's event loop runs in this thread; Django would otherwise refuse the tests' own queries.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     executable = find_browser()
-    with sync_playwright() as playwright:
+    # Playwright's event loop runs in this thread; Django would otherwise refuse the tests' own queries.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()

@@ -15,7 +15,14 @@ from tests.factories import make_study
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 COUNTRY = {"en-US": "US", "en-GB": "GB", "en-ZA": "ZA", "en-IN": "IN", "pt-BR": "BR", "hi-IN": "IN"}
-WANTED = {"age_band": "35-44", "gender": "man", "country": "GB", "consent": "yes"}
+WANTED = {
+    "consent": "yes",
+    "fluency": "first",
+    "age_band": "35-44",
+    "gender": "man",
+    "comprehension": "both",
+}
+CHECKS = ("rarely", "often")  # what the attention checks ask to select, in their order
 
 
 @pytest.fixture
@@ -34,7 +41,9 @@ def wish(name: str, number: int, locale: str) -> str:
         return (Choice.CULTURE if number % 2 else Choice.PREFERENCE).value
     if name == Question.NORM:
         return (Choice.PREFERENCE if number % 2 else Choice.CULTURE).value
-    return {**WANTED, "locale": locale}[name]
+    if name == "attention":
+        return CHECKS[number >= 9]  # they stand after a third and after two thirds of 16 or 18 scenarios
+    return {**WANTED, "locale": locale, "country": COUNTRY[locale]}[name]
 
 
 def walk(page: Page, entry: str, locale: str) -> Iterator[str]:
@@ -80,9 +89,8 @@ def test_survey_without_javascript_stores_every_answer(study: Study, new_page: N
     number = 0
     while page.locator("form").count():
         number += page.locator(".scenario").count()
-        for name in (
-            name for name in ("consent", *WANTED, "personal", "norm") if page.locator(f"[name={name}]").count()
-        ):
+        names = (*WANTED, "country", "attention", "personal", "norm")
+        for name in (name for name in names if page.locator(f"[name={name}]").count()):
             page.locator(f"input[name={name}][value='{wish(name, number, 'pt-BR')}']").check()
         page.get_by_role("button").click()
     check_stored("pt-BR")
@@ -91,10 +99,12 @@ def test_survey_without_javascript_stores_every_answer(study: Study, new_page: N
 def test_survey_by_keyboard_alone(study: Study, new_page: NewPage) -> None:
     page = new_page()
     page.goto("/join/e2e/GB/")
+    number = 0
     while page.locator("form").count():
-        for _ in groups_on(page):
+        number += page.locator(".scenario").count()
+        for name in groups_on(page):
             page.keyboard.press("Tab")
-            page.keyboard.press("Space")
+            choose_by_keyboard(page, wish(name, number, "en-GB"))
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.tagName") == "BUTTON"
         with page.expect_navigation():
@@ -102,6 +112,16 @@ def test_survey_by_keyboard_alone(study: Study, new_page: NewPage) -> None:
     session = SurveySession.objects.get()
     assert session.status == Status.COMPLETE
     assert Response.objects.count() == 36
+
+
+def choose_by_keyboard(page: Page, value: str) -> None:
+    """Select an option of the group that has the focus: space for the first, arrows to the others."""
+    page.keyboard.press("Space")
+    for _ in range(20):
+        if page.evaluate("document.activeElement.value") == value:
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"no option {value}")
 
 
 @pytest.mark.parametrize("locale", Locale.values)
@@ -119,7 +139,7 @@ def test_every_page_is_accessible_and_fits_the_smallest_screen(study: Study, new
             expect(page.locator(".summary")).to_be_focused()
             check_page(page, f"{locale} {heading}, with errors")
     check_page(page, f"{locale} end")
-    assert checked >= {"consent", "instructions", "scenario", "demographics", "debrief"}
+    assert checked >= {"consent", "screening", "comprehension", "scenario", "attention", "debrief"}
 
 
 def check_page(page: Page, where: str) -> None:
@@ -134,14 +154,9 @@ def check_page(page: Page, where: str) -> None:
 
 def test_back_and_reload_lose_and_double_nothing(study: Study, new_page: NewPage) -> None:
     page = new_page()
-    page.goto("/join/e2e/GB/")
-    page.locator("label").first.click()
-    page.get_by_role("button").click()
-    page.get_by_role("button").click()
-    for _ in range(2):
-        for name in Question.values:
-            page.locator(f"input[name={name}]").first.check()
-        page.get_by_role("button").click()
+    steps = walk(page, "/join/e2e/GB/", "en-GB")
+    while Response.objects.count() < 4:
+        next(steps)
     heading = page.locator("h1").inner_text()
     page.go_back()
     assert page.locator("h1").inner_text() == heading

@@ -53,7 +53,7 @@ def test_study_tells_its_arms_and_content(study: Study, staff: Client) -> None:
 
 def test_items_carry_their_texts_in_all_locales(study: Study, staff: Client) -> None:
     data = staff.get("/api/items/", {"study": "s1", "scenario_country": "BR"}).json()
-    assert [item["code"] for item in data["results"]] == [f"BR0{n}" for n in range(1, 9)]
+    assert [item["code"] for item in data["results"]] == [f"BR{n:02}" for n in range(1, 17)]
     assert set(data["results"][0]["texts"]) == {"en-US", "en-GB", "en-ZA", "en-IN", "pt-BR", "hi-IN"}
     assert data["results"][2]["texts"]["en-US"]["actor"] == "Sérgio"
 

@@ -110,38 +110,48 @@ def test_unknown_study_or_country_is_not_found(path: str) -> None:
 
 
 @pytest.mark.parametrize("country", ["BR", "IN", "ZA", "GB", "US"])
-def test_items_are_drawn_per_relation(country: str) -> None:
+def test_items_are_drawn_from_the_core_and_per_relation(country: str) -> None:
     study = make_study()
     session = make_session(study, country)
     arm = study.version.structure["arms"][country]
-    drawn = Assignment.objects.filter(session=session).select_related("item")
-    assert Counter(one.relation for one in drawn) == Counter({r: n for r, n in arm["items"].items() if n})
+    drawn = list(Assignment.objects.filter(session=session).select_related("item"))
+    own = [one for one in drawn if not one.item.is_core]
+    assert len(drawn) - len(own) == arm["items"]["core"]
+    assert Counter(one.relation for one in own) == Counter({r: arm["items"][r] for r in Relation if arm["items"][r]})
     places = {Relation.SAME: {country}, Relation.CLOSE: set(arm["close"]), Relation.FAR: set(arm["far"])}
-    assert all(one.item.scenario_country in places[Relation(one.relation)] for one in drawn)
+    assert all(one.item.scenario_country in places[Relation(one.relation)] for one in own)
     shown = [page["item"] for page in session.plan if page["kind"] == "scenario"]
     assert shown == [one.item.code for one in drawn]
 
 
+def test_core_item_of_an_unlisted_country_counts_as_far() -> None:
+    study = make_study()
+    make_session(study, "BR")
+    core = Assignment.objects.filter(item__is_core=True).values_list("relation", "item__scenario_country")
+    assert all((relation == Relation.SAME) == (country == "BR") for relation, country in core)
+    assert {relation for relation, _ in core} <= {Relation.SAME, Relation.FAR}
+
+
 def test_least_filled_items_come_first_within_the_arm() -> None:
     study = make_study()
-    for _ in range(8):
+    for _ in range(10):
         make_session(study, "US")
-    loads = Counter(
-        Assignment.objects.filter(session__arm__country="US", relation=Relation.SAME).values_list("item", flat=True)
-    )
-    assert sum(loads.values()) == 48
-    assert set(loads.values()) == {6}  # 8 items of which 6 are drawn, 8 times
+    own = Assignment.objects.filter(session__arm__country="US", relation=Relation.SAME, item__is_core=False)
+    loads = Counter(own.values_list("item", flat=True))
+    assert sum(loads.values()) == 40
+    assert set(loads.values()) == {5}  # 8 items of which 4 are drawn, 10 times
 
 
 def test_idle_sessions_give_their_items_back() -> None:
     study = make_study()
     idle = make_session(study, "US")
-    held = set(idle.assignments.filter(relation=Relation.SAME).values_list("item__code", flat=True))
-    assert not held <= {one.code for one in assign_items(get_arm(study, "US"), seed=1)}
+    held = set(
+        idle.assignments.filter(relation=Relation.SAME, item__is_core=False).values_list("item__code", flat=True)
+    )
+    arm = get_arm(study, "US")
+    assert not held & set(assign_items(arm, seed=1))
     SurveySession.objects.update(last_activity_at=timezone.now() - timedelta(hours=2))
-    fresh = [assign_items(get_arm(study, "US"), seed=seed) for seed in range(20)]
-    counts = Counter(one.code for drawn in fresh for one in drawn if one.relation == Relation.SAME)
-    assert all(counts[code] > 0 for code in held)
+    assert held <= {code for seed in range(30) for code in assign_items(arm, seed=seed)}
 
 
 def test_draw_is_the_same_for_the_same_seed_and_loads() -> None:
@@ -158,7 +168,7 @@ def test_option_orders_are_balanced_over_participants() -> None:
 
 
 def test_prolific_exit_carries_the_code_of_the_outcome() -> None:
-    arm = Arm(completion_code="CDONE", no_consent_code="CNO")
+    arm = Arm(exit_codes={"complete": "CDONE", "no_consent": "CNO"})
     assert Prolific().exit_url(arm, Status.COMPLETE) == "https://app.prolific.com/submissions/complete?cc=CDONE"
     assert Prolific().exit_url(arm, Status.NO_CONSENT).endswith("cc=CNO")
     assert Prolific().exit_url(Arm(), Status.COMPLETE) == ""

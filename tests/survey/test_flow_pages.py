@@ -17,9 +17,11 @@ STAMP = re.compile(r'name="stamp" value="([^"]+)"')
 ANSWERS = {
     Page.LANGUAGE: {"locale": "hi-IN"},
     Page.CONSENT: {"consent": "yes"},
+    Page.SCREENING: {"country": "", "fluency": "fluent", "age_band": "25-34", "gender": "woman"},
     Page.INSTRUCTIONS: {},
+    Page.COMPREHENSION: {"comprehension": "both"},
     Page.SCENARIO: {"personal": "culture", "norm": "preference"},
-    Page.DEMOGRAPHICS: {"age_band": "25-34", "gender": "woman", "country": "BR"},
+    Page.ATTENTION: {"attention": ""},
     Page.DEBRIEF: {},
 }
 
@@ -49,9 +51,19 @@ class Walker:
     def post(self, stamp: str | None = None, **answers: str):  # type: ignore[no-untyped-def]
         return self.client.post(self.url, {"stamp": stamp or self.stamp(), **answers})
 
+    def answers(self, page: Page) -> dict[str, str]:
+        """Answer as somebody who belongs in the arm and reads what is asked."""
+        answers = dict(ANSWERS[page])
+        if page == Page.SCREENING:
+            answers["country"] = self.session.arm.country
+        elif page == Page.ATTENTION:
+            structure = self.session.version.structure
+            answers["attention"] = structure["attention_checks"][self.session.plan[self.session.position]["number"] - 1]
+        return answers
+
     def walk_to(self, page: Page) -> None:
         while self.kind() != page:
-            assert self.post(**ANSWERS[self.kind()]).status_code == 303
+            assert self.post(**self.answers(self.kind())).status_code == 303
 
     def finish(self) -> None:
         self.walk_to(Page.DEBRIEF)
@@ -238,15 +250,24 @@ def test_participant_pages_set_no_cookie_and_are_not_kept(study: Study) -> None:
     assert not walker.post(consent="yes").cookies
 
 
-@pytest.mark.parametrize("page", [Page.CONSENT, Page.INSTRUCTIONS, Page.SCENARIO, Page.DEMOGRAPHICS, Page.DEBRIEF])
+@pytest.mark.parametrize(
+    "page", [Page.CONSENT, Page.SCREENING, Page.INSTRUCTIONS, Page.SCENARIO, Page.ATTENTION, Page.DEBRIEF]
+)
 def test_queries_per_page_are_few(study: Study, page: Page, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     Walker(make_session(study)).finish()  # fills the caches of the version
     walker = Walker(make_session(study))
     walker.walk_to(page)
-    stamp = walker.stamp()
+    stamp, answers = walker.stamp(), walker.answers(page)
     with django_assert_num_queries(1):
         walker.client.get(walker.url)
     # savepoint and release of the test's transaction; lock, insert(s), update
-    expected = {Page.CONSENT: 9, Page.INSTRUCTIONS: 4, Page.SCENARIO: 5, Page.DEMOGRAPHICS: 5, Page.DEBRIEF: 8}
+    expected = {
+        Page.CONSENT: 9,
+        Page.SCREENING: 14,
+        Page.INSTRUCTIONS: 4,
+        Page.SCENARIO: 5,
+        Page.ATTENTION: 5,
+        Page.DEBRIEF: 15,
+    }
     with django_assert_num_queries(expected[page]):
-        walker.client.post(walker.url, {"stamp": stamp, **ANSWERS[page]})
+        walker.client.post(walker.url, {"stamp": stamp, **answers})

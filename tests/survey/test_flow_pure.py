@@ -6,29 +6,36 @@ from hypothesis import strategies as st
 
 from survey.domain.lifecycle import IllegalTransition, change_status
 from survey.enums import Choice, OptionOrder, Question, Relation, Status
-from survey.flow.assignment import Candidate, draw_items, draw_option_order
-from survey.flow.plan import build_plan, n_scenarios, scenario_number
+from survey.flow.assignment import (
+    POOLS,
+    Candidate,
+    draw_items,
+    draw_option_order,
+    draw_question_order,
+    item_option_orders,
+    relation_between,
+)
+from survey.flow.plan import PlannedItem, build_plan, n_scenarios, scenario_number
 from survey.flow.status import FINAL, TRANSITIONS
 from survey.flow.wording import word_item
 from survey.models import StatusChange, SurveySession
 from tests.factories import SHIPPED_DEFINITION, make_session, make_study
 
 BLOCKS = ["language", "consent", "instructions", "scenario", "demographics", "debrief"]
-POOLS = st.dictionaries(
-    st.sampled_from(list(Relation)),
-    st.lists(st.integers(0, 5), min_size=3, max_size=12),
-    min_size=3,
-    max_size=3,
-)
+LOADS = st.fixed_dictionaries({pool: st.lists(st.integers(0, 5), min_size=3, max_size=12) for pool in POOLS})
+
+
+def planned(*codes: str) -> list[PlannedItem]:
+    return [PlannedItem(code, "culture_first", ["personal", "norm"]) for code in codes]
 
 
 def test_every_status_has_its_transitions() -> None:
     assert set(TRANSITIONS) == set(Status)
-    assert {Status.COMPLETE, Status.NO_CONSENT} == FINAL
+    assert set(Status) - {Status.LANDED, Status.ACTIVE} == FINAL
 
 
 def test_plan_puts_an_items_page_for_each_item() -> None:
-    plan = build_plan(BLOCKS, items=["B", "A"], n_locales=1)
+    plan = build_plan(BLOCKS, items=planned("B", "A"), n_locales=1)
     assert [page.get("item", page["kind"]) for page in plan] == [
         "consent", "instructions", "B", "A", "demographics", "debrief",
     ]  # fmt: skip
@@ -36,41 +43,69 @@ def test_plan_puts_an_items_page_for_each_item() -> None:
     assert [scenario_number(plan, position) for position in (2, 3)] == [1, 2]
 
 
+def test_attention_checks_are_spread_among_the_scenarios() -> None:
+    plan = build_plan(["scenario"], items=planned(*"ABCDEF"), n_locales=1, n_attention_checks=2)
+    assert "".join(str(page.get("item", page.get("number"))) for page in plan) == "AB1CD2EF"
+
+
 def test_plan_asks_for_the_language_only_where_there_is_a_choice() -> None:
     assert build_plan(BLOCKS, items=[], n_locales=2)[0]["kind"] == "language"
 
 
-@given(pools=POOLS, seed=st.integers(0, 2**62))
-def test_draw_takes_the_least_filled(pools: dict[Relation, list[int]], seed: int) -> None:
+@given(loads=LOADS, seed=st.integers(0, 2**62))
+def test_draw_takes_the_least_filled_of_each_pool(loads: dict[str, list[int]], seed: int) -> None:
     candidates = {
-        relation: [Candidate(f"{relation}{i}", load) for i, load in enumerate(loads)]
-        for relation, loads in pools.items()
+        pool: [Candidate(f"{pool}-{i}", load) for i, load in enumerate(group)] for pool, group in loads.items()
     }
     load_of = {one.code: one.load for group in candidates.values() for one in group}
-    drawn = draw_items(candidates, n_items=dict.fromkeys(Relation, 3), seed=seed)
-    assert len({one.code for one in drawn}) == len(drawn) == 9
-    for relation in Relation:
-        taken = sorted(load_of[one.code] for one in drawn if one.relation == relation)
-        assert taken == sorted(pools[relation])[:3]
+    drawn = draw_items(candidates, n_items=dict.fromkeys(POOLS, 3), seed=seed)
+    assert len(set(drawn)) == len(drawn) == 12
+    for pool in POOLS:
+        taken = sorted(load_of[code] for code in drawn if code.split("-")[0] == pool)
+        assert taken == sorted(loads[pool])[:3]
 
 
 @given(seed=st.integers(0, 2**62))
 def test_draw_does_not_hang_on_the_order_of_the_candidates(seed: int) -> None:
     group = [Candidate(f"I{i}", i % 2) for i in range(8)]
-    wanted = {Relation.SAME: 4}
-    assert draw_items({Relation.SAME: group}, n_items=wanted, seed=seed) == draw_items(
-        {Relation.SAME: group[::-1]}, n_items=wanted, seed=seed
+    wanted = {"same": 4}
+    assert draw_items({"same": group}, n_items=wanted, seed=seed) == draw_items(
+        {"same": group[::-1]}, n_items=wanted, seed=seed
     )
 
 
 def test_draw_of_more_than_there_is_says_so() -> None:
-    with pytest.raises(ValueError, match="3 items wanted for relation far, only 0 there"):
-        draw_items({}, n_items={Relation.FAR: 3}, seed=1)
+    with pytest.raises(ValueError, match="3 items wanted of pool far, only 0 there"):
+        draw_items({}, n_items={"far": 3}, seed=1)
+
+
+def test_relation_is_far_unless_listed() -> None:
+    arms = {"BR": {"close": ["SG"]}}
+    assert [relation_between(arms, "BR", c) for c in ("BR", "SG", "IN")] == [
+        Relation.SAME,
+        Relation.CLOSE,
+        Relation.FAR,
+    ]
 
 
 def test_option_order_is_drawn_from_the_seed() -> None:
     assert {draw_option_order(seed) for seed in range(20)} == set(OptionOrder)
     assert draw_option_order(5) == draw_option_order(5)
+
+
+def test_option_orders_are_the_participants_own_or_half_and_half() -> None:
+    items = [f"I{n}" for n in range(18)]
+    assert set(item_option_orders(items, setting="participant", seed=3)) == {draw_option_order(3)}
+    orders = item_option_orders(items, setting="item", seed=3)
+    assert orders.count(OptionOrder.CULTURE_FIRST) == 9
+    assert orders != item_option_orders(items, setting="item", seed=4)
+
+
+def test_question_order_is_fixed_or_drawn() -> None:
+    assert draw_question_order(["personal", "norm"], setting="fixed", seed=1) == [Question.PERSONAL, Question.NORM]
+    assert {draw_question_order(["personal", "norm"], setting="participant", seed=s)[0] for s in range(20)} == set(
+        Question
+    )
 
 
 def test_wording_fills_in_the_actor_and_hashes_the_order_shown() -> None:

@@ -314,7 +314,7 @@ def test_arms_are_those_asked_for_or_the_countries_of_the_items(tmp_path: Path) 
         "locales": ["en-US"],
         "close": [],
         "far": [],
-        "items": {"same": 1, "close": 0, "far": 0},
+        "items": {"core": 0, "same": 1, "close": 0, "far": 0},
     }
     (tmp_path / "b").mkdir()
     assert list(read_instrument(run(tmp_path / "b", BASE, other, arms=["GB"])).structure["arms"]) == ["GB"]

@@ -45,12 +45,15 @@ def test_shipped_instrument_is_in_order() -> None:
 
 def test_shipped_items_are_enough_and_balanced() -> None:
     rows = [row.values for row in SHIPPED_DEFINITION.items]
-    assert len(rows) >= 60
+    assert len(rows) >= 180
     assert {row["theme"] for row in rows} == set(Theme.values)
+    assert sum(row["core"] == "1" for row in rows) >= 40
     by_country = Counter(row["scenario_country"] for row in rows)
     cells = Counter((row["scenario_country"], row["receiver_age"], row["receiver_gender"]) for row in rows)
     assert all(n == by_country[country] / 4 for (country, _, _), n in cells.items())
     assert len(cells) == 4 * len(by_country)
+    assert all(by_country[country] >= 16 for country in ("BR", "IN", "ZA", "GB", "US"))
+    assert min(by_country.values()) >= 5
 
 
 def test_shipped_choices_are_of_like_length() -> None:
@@ -111,13 +114,19 @@ def test_other_placeholder_is_named(folder: Path) -> None:
         ("items.csv", "\nBR02,BR", "\nBR02,XX", "'XX' is none of"),
         ("items.csv", "\nBR02,", "\nBR02", "10 cells where the header has 11"),
         ("items.csv", "code,", "codes,", "code: column is missing"),
-        ("instrument.yaml", "same: 8", "same: 9", "asks for 9 items, items.csv has 8"),
+        ("items.csv", "written for this instrument", "x" * 301, "longer than 300 characters (item BR01)"),
+        ("instrument.yaml", "same: 4", "same: 9", "asks for 9 items, items.csv has 8"),
         ("instrument.yaml", "consent_version:", "version:", "consent_version: missing"),
         ("instrument.yaml", 'consent_version: "1"', "consent_version: 1", "must be a text"),
         ("instrument.yaml", "[pt-BR]", "[pt-PT]", "unknown locale 'pt-PT'"),
         ("instrument.yaml", "[MM, SG]", "[MM, BR]", "BR stands under two relations"),
-        ("instrument.yaml", "consent, instructions,", "instructions,", "page 'consent' is missing"),
-        ("instrument.yaml", "far: 0}", "distant: 0}", "items must give a number for same, close, far"),
+        ("instrument.yaml", "consent, screening,", "screening,", "page 'consent' is missing"),
+        ("instrument.yaml", "[rarely, often]", "[sometimes]", "name the option to select"),
+        ("instrument.yaml", "too_fast: 4", "too_slow: 4", "unknown flag 'too_slow'"),
+        ("instrument.yaml", "too_fast: 4", "too_fast: quick", "too_fast needs a limit that is a number"),
+        ("instrument.yaml", "exclusions: [attention_failed,", "exclusions: [bad,", "'bad' is no flag"),
+        ("instrument.yaml", "[first, fluent]", "[first, native]", "are among first, fluent"),
+        ("instrument.yaml", "far: 0}", "distant: 0}", "items must give a number for core, same, close, far"),
         ("instrument.yaml", "arms:", "arms: none\nother:", "arms: must be a mapping"),
     ],
 )
@@ -173,7 +182,7 @@ def test_faulty_instrument_stores_nothing(folder: Path, capsys: pytest.CaptureFi
 
 def test_check_instrument_says_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check_instrument")
-    assert "96 items, 6 locales" in capsys.readouterr().out
+    assert "184 items, 6 locales" in capsys.readouterr().out
 
 
 def test_check_instrument_names_a_missing_folder(tmp_path: Path) -> None:
@@ -202,3 +211,9 @@ def test_launched_version_cannot_be_edited(attempt: str) -> None:
     }
     with pytest.raises(DatabaseError, match="load a new version instead"), transaction.atomic():
         acts[attempt]()
+
+
+def test_line_separators_of_unicode_do_not_cut_a_row(folder: Path) -> None:
+    edit(folder / "items.csv", lambda text: text.replace("written for", "written\u2028for", 1))
+    assert problems(folder) == []
+    assert "\u2028" in read_instrument(folder).items[0].values["source_note"]

@@ -10,7 +10,7 @@ from django.test import Client
 from survey.enums import Locale, Page
 from survey.models import Study
 from tests.factories import make_session, make_study
-from tests.survey.test_flow_pages import ANSWERS, Walker
+from tests.survey.test_flow_pages import Walker
 
 FIRST_VIEW, LATER_VIEW = 25_000, 5_000
 ARMS = {"en-US": "US", "en-GB": "GB", "en-ZA": "ZA", "en-IN": "IN", "pt-BR": "BR", "hi-IN": "IN"}
@@ -35,8 +35,8 @@ def test_pages_keep_within_the_budget(study: Study, locale: str) -> None:
         seen.add(kind)
         assert len(gzip.compress(html)) <= LATER_VIEW, kind
         assert len(gzip.compress(html)) + static <= FIRST_VIEW, kind
-        answers = {"locale": locale} if kind == Page.LANGUAGE else ANSWERS[kind]
+        answers = {"locale": locale} if kind == Page.LANGUAGE else walker.answers(kind)
         walker.post(**answers)
         walker.session.refresh_from_db()
     assert len(gzip.compress(walker.client.get(walker.url).content)) <= LATER_VIEW
-    assert seen >= set(Page) - {Page.LANGUAGE}
+    assert seen >= set(Page) - {Page.LANGUAGE, Page.DEMOGRAPHICS}

@@ -52,10 +52,10 @@ class Command(BaseCommand):
 
     def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
         """Reuse the analysis of the same data, choices and code where there is one."""
-        study = Study.objects.filter(code=code).first()
+        study = Study.objects.select_related("version").filter(code=code).first()
         if study is None:
             raise CommandError(f"there is no study {code!r}")
-        parameters = choose(include_simulated=not real_only)
+        parameters = choose(include_simulated=not real_only, flags=study.version.structure["exclusions"])
         run = domain.find_same(study, parameters.as_json(), read_snapshot_hash(study))
         if run is None:
             run = domain.request_analysis(study, parameters)

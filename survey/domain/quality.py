@@ -1,0 +1,43 @@
+"""Raise quality flags on a finished session."""
+
+from __future__ import annotations
+
+from survey.enums import CheckKind, Choice, OptionOrder
+from survey.flow.quality import FLAGS, Evidence, Given, measure, raise_flags
+from survey.models import CheckAnswer, QualityFlag, Response, SurveySession
+from survey.queries import version_structure
+
+
+def flag_session(session: SurveySession, *, is_within_quota: bool) -> None:
+    """Measure the session's answers and store a row for each flag that the instrument's limits raise.
+
+    A simulated participant needs no time to read: flags on time are for people.
+    """
+    evidence = gather_evidence(session, is_within_quota=is_within_quota)
+    limits = version_structure(session.version_id)["flags"]
+    if session.participant.is_simulated:
+        limits = {name: limit for name, limit in limits.items() if FLAGS[name].unit != "seconds"}
+    raised = raise_flags(measure(evidence), limits)
+    QualityFlag.objects.bulk_create(
+        [QualityFlag(session=session, name=name, value=value) for name, value in raised.items()], ignore_conflicts=True
+    )
+
+
+def gather_evidence(session: SurveySession, *, is_within_quota: bool) -> Evidence:
+    wrong = CheckAnswer.objects.filter(session=session, is_correct=False).values_list("kind", flat=True)
+    failed = list(wrong)
+    rows = Response.objects.filter(session=session).order_by("position", "pk")
+    answers = [
+        Given(
+            choice=Choice(row.choice) if row.choice else None,
+            option_order=OptionOrder(row.option_order),
+            duration_s=(row.submitted_at - row.served_at).total_seconds(),
+        )
+        for row in rows
+    ]
+    return Evidence(
+        answers=answers,
+        n_attention_failed=failed.count(CheckKind.ATTENTION),
+        n_comprehension_wrong=failed.count(CheckKind.COMPREHENSION),
+        is_within_quota=is_within_quota,
+    )

@@ -1,0 +1,65 @@
+"""Places in quota cells. Under any concurrency a cell's live and complete leases together stay within its hard limit.
+
+Whoever may raise that number holds the cell's row lock meanwhile. A lease is live as long as its session is active;
+one whose session was idle for too long is freed by whoever next wants a place.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from survey.enums import LeaseState
+from survey.flow.status import LIVE_FOR
+from survey.models import Lease, QuotaCell, SurveySession
+
+
+def find_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
+    """Find the cell that a participant counts in: the one that says most about them."""
+    cells = QuotaCell.objects.filter(arm=arm_id, age_bucket__in=[age_bucket, ""], gender__in=[gender, ""])
+    return max(cells, key=lambda cell: (bool(cell.age_bucket) + bool(cell.gender), cell.pk), default=None)
+
+
+@transaction.atomic
+def take_place(session: SurveySession, *, age_bucket: str, gender: str) -> bool:
+    """Take a place for a session; False when there is none. An arm without cells takes everybody."""
+    if not QuotaCell.objects.filter(arm=session.arm_id).exists():
+        return True
+    cell = find_cell(session.arm_id, age_bucket=age_bucket, gender=gender)
+    if cell is None or not lock_with_room(cell, for_newcomer=True):
+        return False
+    Lease.objects.create(session=session, cell=cell)
+    return True
+
+
+def lock_with_room(cell: QuotaCell, *, for_newcomer: bool) -> bool:
+    """Hold a cell's row until the transaction ends, free what idle sessions hold, and say whether a place is left."""
+    locked = QuotaCell.objects.select_for_update().get(pk=cell.pk)
+    idle_since = timezone.now() - LIVE_FOR
+    live = Lease.objects.filter(cell=locked, state=LeaseState.LIVE)
+    live.filter(session__last_activity_at__lt=idle_since).update(state=LeaseState.FREED)
+    n_complete = Lease.objects.filter(cell=locked, state=LeaseState.COMPLETE).count()
+    if for_newcomer and (not locked.is_open or n_complete >= locked.stops_at):
+        return False
+    return n_complete + live.count() < locked.hard_limit
+
+
+@transaction.atomic
+def complete_place(session: SurveySession) -> bool:
+    """Make a session's place a complete one; False when it lost the place meanwhile and the cell is full.
+
+    Who comes back late finishes all the same; their answers are then beyond the quota, and the session is flagged.
+    """
+    if Lease.objects.filter(session=session, state=LeaseState.LIVE).update(state=LeaseState.COMPLETE):
+        return True
+    lease = Lease.objects.filter(session=session, state=LeaseState.FREED).select_related("cell").first()
+    if lease is None:
+        return True  # an arm without cells
+    if not lock_with_room(lease.cell, for_newcomer=False):
+        return False
+    return bool(Lease.objects.filter(pk=lease.pk, state=LeaseState.FREED).update(state=LeaseState.COMPLETE))
+
+
+def free_place(session: SurveySession) -> None:
+    """Give a session's place back."""
+    Lease.objects.filter(session=session).exclude(state=LeaseState.FREED).update(state=LeaseState.FREED)

@@ -1,0 +1,45 @@
+"""Where participants come in from a panel's link."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from survey.domain.enrolment import StudyNotOpen, enrol
+from survey.enums import PanelName
+from survey.models import Arm
+from survey.panels import PANELS, UnknownParticipant
+from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
+from survey.views.framing import BROKEN_LINK, SeeOther, notice
+
+log = logging.getLogger(__name__)
+
+NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothing was stored about you.")
+
+
+@never_cache
+@require_safe
+def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
+    """Enter from a panel's link: find or begin the session, go to its page."""
+    arm = get_object_or_404(Arm.objects.select_related("study"), study__code=study, country=country)
+    panel = PanelName.SIMULATED if SIMULATED_PARAMETER in request.GET else PanelName(arm.panel)
+    with translation.override(arm.locales[0].lower()):
+        if request.method == "HEAD":  # link previews must not begin sessions
+            return HttpResponse()
+        try:
+            session = enrol(arm, identity=PANELS[panel].identify(request.GET.dict()))
+        except UnknownParticipant as error:
+            log.warning("entry to %s refused: %s", arm, error)
+            return notice(request, arm, _("This link is not complete"), BROKEN_LINK, status=400)
+        except StudyNotOpen as error:
+            log.info("entry to %s refused: study is %s", arm, error)
+            return notice(request, arm, _("The study is not open"), NOT_OPEN, status=403)
+    return SeeOther(reverse("survey:page", args=[session.token]))

@@ -1,0 +1,52 @@
+"""What every participant page shows around its content, and the pages that only say something."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from survey.models import Arm
+from survey.queries import text_catalogue
+
+log = logging.getLogger(__name__)
+
+BROKEN_LINK = gettext_lazy("The link lacks something. Go back to where you found it and open it from there again.")
+
+
+class SeeOther(HttpResponseRedirect):
+    """Redirect after a POST: the browser asks for the page anew, and reloading it posts nothing."""
+
+    status_code = 303
+
+
+def frame(arm: Arm, locale: str, title: str) -> dict[str, Any]:
+    """Give what every participant page shows around its content."""
+    return {"lang": locale, "title": title, "contact": arm.study.contact_email or settings.CONTACT_EMAIL}
+
+
+def notice(request: HttpRequest, arm: Arm, heading: str, body: object, *, status: int) -> HttpResponse:
+    title = text_catalogue(arm.study.version_id, arm.locales[0])["title"]
+    context = {**frame(arm, arm.locales[0], title), "heading": heading, "body": body}
+    return render(request, "survey/notice.html", context, status=status)
+
+
+def unknown_session(request: HttpRequest) -> HttpResponse:
+    """Say that an address leads to no session, in the browser's language: we know nothing else of the reader."""
+    language = translation.get_language_from_request(request)
+    with translation.override(language):
+        context = {
+            "lang": language,
+            "title": _("Survey"),
+            "contact": settings.CONTACT_EMAIL,
+            "heading": _("This page was not found"),
+            "body": BROKEN_LINK,
+        }
+        log.warning("no session under the address asked for")
+        return render(request, "survey/notice.html", context, status=404)

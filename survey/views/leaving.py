@@ -1,0 +1,63 @@
+"""How participants stop, at once or later with their receipt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from survey.domain.lifecycle import withdraw
+from survey.enums import Status
+from survey.models import SurveySession
+from survey.queries import text_catalogue
+from survey.views.framing import SeeOther, frame, unknown_session
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave(request: HttpRequest, token: str) -> HttpResponse:
+    """Let a participant stop: asked once more, then nothing of theirs is used."""
+    session = SurveySession.objects.select_related("arm__study").filter(token=token).first()
+    if session is None:
+        return unknown_session(request)
+    here = reverse("survey:page", args=[token])
+    if session.status != Status.ACTIVE:
+        return SeeOther(here)
+    if request.method == "POST":
+        withdraw(session, reason="stopped by the participant")
+        return SeeOther(here)
+    with translation.override(session.locale.lower()):
+        title = text_catalogue(session.version_id, session.locale)["title"]
+        context = {**frame(session.arm, session.locale, title), "back": here, "heading": _("Stop taking part?")}
+        return render(request, "survey/leave.html", context)
+
+
+@csrf_exempt  # the receipt is the key
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave_later(request: HttpRequest) -> HttpResponse:
+    """Let whoever holds a receipt have the answers behind it taken out."""
+    language = translation.get_language_from_request(request)
+    with translation.override(language):
+        context: dict[str, Any] = {"lang": language, "title": _("Survey"), "contact": settings.CONTACT_EMAIL}
+        context["heading"] = _("Have your answers taken out")
+        if request.method != "POST":
+            return render(request, "survey/leave_later.html", context)
+        receipt = "".join(request.POST.get("receipt", "").split()).upper()
+        session = SurveySession.objects.filter(receipt=receipt).first() if receipt.isalnum() else None
+        if session is None or session.status not in {Status.ACTIVE, Status.COMPLETE, Status.WITHDREW}:
+            context |= {"receipt": receipt[:20], "errors": {"receipt": _("No answers are stored under this code")}}
+            return render(request, "survey/leave_later.html", context, status=422)
+        if session.status != Status.WITHDREW:
+            withdraw(session, reason="receipt code")
+        context["is_done"] = True
+        return render(request, "survey/leave_later.html", context)
