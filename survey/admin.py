@@ -77,6 +77,13 @@ class ResponseAdmin(ReadOnly):
     list_select_related = ["session", "item"]
 
 
+@admin.register(models.PageEvent)
+class PageEventAdmin(ReadOnly):
+    list_display = ["session", "position", "kind", "at_ms", "detail"]
+    list_filter = ["kind", "session__arm"]
+    list_select_related = ["session"]
+
+
 @admin.register(models.Consent, models.Demographics, models.Participant)
 class RecordAdmin(ReadOnly):
     list_display = ["__str__"]

@@ -172,6 +172,37 @@ class Page(TextChoices):
     DEBRIEF = "debrief", "Debrief"
 
 
+class PageEventKind(TextChoices):
+    """What a page reports of its own use."""
+
+    PAGE_SHOWN = "page_shown", "Page shown"
+    FIRST_INTERACTION = "first_interaction", "First interaction"
+    ANSWER_CHANGE = "answer_change", "Answer chosen or changed"
+    HIDDEN = "hidden", "Turned away from"
+    VISIBLE = "visible", "Come back to"
+
+
+class Viewport(TextChoices):
+    """How wide the window was in which a page was shown, in CSS pixels."""
+
+    NARROW = "narrow", "Below 480"
+    MEDIUM = "medium", "480 to 1023"
+    WIDE = "wide", "1024 and more"
+
+
+class AskedQuestion(TextChoices):
+    """What pages ask once somebody has consented, by the name of the answer in the form."""
+
+    COUNTRY = "country", "Country"
+    FLUENCY = "fluency", "Fluency"
+    AGE_BAND = "age_band", "Age"
+    GENDER = "gender", "Gender"
+    COMPREHENSION = "comprehension", "Comprehension check"
+    PERSONAL = "personal", "Personal choice"
+    NORM = "norm", "Norm judgment"
+    ATTENTION = "attention", "Attention check"
+
+
 class PanelName(TextChoices):
     """Where a participant came from."""
 

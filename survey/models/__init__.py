@@ -2,6 +2,7 @@
 
 from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
+from survey.models.paradata import PageEvent
 from survey.models.response import Response
 from survey.models.session import (
     Assignment,
@@ -24,6 +25,7 @@ __all__ = [
     "InstrumentVersion",
     "Item",
     "Lease",
+    "PageEvent",
     "PanelIdentity",
     "Participant",
     "QualityFlag",

@@ -111,6 +111,7 @@ def show(
     stamp = stamp._replace(tries=stamp.tries + 1) if stamp else Stamp(session.position, timezone.now())
     stamp = stamp._replace(n_stored_tries=kind.n_stored_tries(turn))
     groups = kind.groups(turn)
+    has_consented = session.status == Status.ACTIVE
     context = {
         **frame(session.arm, session.locale, turn.texts["title"]),
         **kind.context(turn),
@@ -121,7 +122,8 @@ def show(
         "stamp": stamp.sign(session.token),
         "is_second_try": stamp.tries > 0,
         "action": request.path,
-        "withdraw_url": reverse("survey:withdraw", args=[session.token]) if session.status == Status.ACTIVE else "",
+        "withdraw_url": reverse("survey:withdraw", args=[session.token]) if has_consented else "",
+        "events_url": reverse("survey:events", args=[session.token]) if has_consented else "",
     }
     return render(request, kind.template, context, status=status)
 
