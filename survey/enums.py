@@ -208,4 +208,7 @@ class PanelName(TextChoices):
 
     DIRECT = "direct", "Direct link"
     PROLIFIC = "prolific", "Prolific"
+    CONNECT = "connect", "CloudResearch Connect"
+    CINT = "cint", "Cint (Lucid)"
+    GENERIC = "generic", "Another panel, by its settings"
     SIMULATED = "simulated", "Simulated"

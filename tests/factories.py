@@ -17,6 +17,8 @@ def make_version() -> InstrumentVersion:
 
 def make_study(code: str = "s1", *, live: bool = True, panel: PanelName = PanelName.DIRECT) -> Study:
     study = create_study(code=code, title="Study", version=make_version(), panel=panel, target_per_cell=5)
+    if panel == PanelName.PROLIFIC:
+        study.arms.update(exit_codes={"complete": "CDONE", "no_consent": "CNO"})
     if live:
         launch_study(study)
     return study

@@ -95,6 +95,14 @@ def register(arm: Arm, identity: Identity) -> Participant:
     return participant
 
 
+def identity_of(session: SurveySession) -> Identity:
+    """Read back whom the panel named at the entry; empty, of the arm's panel, where it named nobody."""
+    known = PanelIdentity.objects.filter(participant=session.participant_id).first()
+    if known is None:
+        return Identity(PanelName(session.arm.panel))
+    return Identity(PanelName(known.panel), known.panel_person, known.panel_study, known.panel_submission)
+
+
 def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None) -> SurveySession:
     """Draw the items and lay out the plan. The seed is stored: with the loads of that moment it gives the same draw."""
     seed = secrets.randbits(62) if seed is None else seed

@@ -7,6 +7,11 @@ from django.utils import timezone
 
 from survey.enums import AgeBucket, Gender, PanelName, StudyState
 from survey.models import Arm, InstrumentVersion, QuotaCell, Study
+from survey.panels.lint import Severity, lint_arm
+
+
+class NotReady(ValueError):
+    """The study's arms have errors that would leave participants without their way back; the message lists them."""
 
 
 @transaction.atomic
@@ -27,10 +32,25 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
     return study
 
 
+@transaction.atomic
 def launch_study(study: Study) -> bool:
-    """Open a draft or paused study to participants; say whether it was us."""
-    opened = Study.objects.filter(pk=study.pk, state__in=[StudyState.DRAFT, StudyState.PAUSED]).update(
-        state=StudyState.LIVE, launched_at=timezone.now()
-    )
+    """Open a draft or paused study to participants; say whether it was us. `NotReady` if an arm has errors."""
+    openable = Study.objects.filter(pk=study.pk, state__in=[StudyState.DRAFT, StudyState.PAUSED])
+    if openable.select_for_update().exists():
+        refuse_errors(study)
+    opened = openable.update(state=StudyState.LIVE, launched_at=timezone.now())
     study.refresh_from_db()
     return bool(opened)
+
+
+def refuse_errors(study: Study) -> None:
+    """Raise `NotReady` with every error of every arm."""
+    arms = study.arms.select_related("study__version")
+    errors = [
+        f"{arm.country}: {violation}"
+        for arm in arms
+        for violation in lint_arm(arm)
+        if violation.severity == Severity.ERROR
+    ]
+    if errors:
+        raise NotReady("\n".join(errors))

@@ -36,6 +36,9 @@ class Arm(models.Model):
     exit_codes: Any = models.JSONField(
         default=dict, blank=True, help_text='the panel\'s code for each outcome, such as {"complete": "C1A2B3"}'
     )
+    panel_settings: Any = models.JSONField(
+        default=dict, blank=True, help_text="what the panel's adapter needs beyond the codes; the adapter names it"
+    )
 
     class Meta:
         ordering = ["study", "country"]

@@ -2,13 +2,19 @@
 
 from survey.enums import PanelName
 from survey.panels.base import Identity, Panel, UnknownParticipant, exit_code
+from survey.panels.cint import Cint
+from survey.panels.connect import Connect
 from survey.panels.direct import Direct
+from survey.panels.generic import Generic
 from survey.panels.prolific import Prolific
 from survey.panels.simulated import Simulated
 
 PANELS: dict[PanelName, Panel] = {
     PanelName.DIRECT: Direct(),
     PanelName.PROLIFIC: Prolific(),
+    PanelName.CONNECT: Connect(),
+    PanelName.CINT: Cint(),
+    PanelName.GENERIC: Generic(),
     PanelName.SIMULATED: Simulated(),
 }
 

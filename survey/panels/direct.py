@@ -8,8 +8,8 @@ from survey.panels.base import Identity
 
 
 class Direct:
-    def identify(self, params: Mapping[str, str]) -> Identity:
+    def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(PanelName.DIRECT)
 
-    def exit_url(self, arm: Arm, outcome: Status) -> str:
+    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
         return ""

@@ -11,7 +11,7 @@ COMPLETE_URL = "https://app.prolific.com/submissions/complete"
 
 
 class Prolific:
-    def identify(self, params: Mapping[str, str]) -> Identity:
+    def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(
             PanelName.PROLIFIC,
             person=take(params, "PROLIFIC_PID"),
@@ -19,6 +19,6 @@ class Prolific:
             submission=take(params, "SESSION_ID"),
         )
 
-    def exit_url(self, arm: Arm, outcome: Status) -> str:
+    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
         code = exit_code(arm, outcome)
         return f"{COMPLETE_URL}?{urlencode({'cc': code})}" if code else ""

@@ -18,12 +18,12 @@ def issue_ticket(name: str) -> str:
 
 
 class Simulated:
-    def identify(self, params: Mapping[str, str]) -> Identity:
+    def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         try:
             person = SIGNER.unsign(params.get(PARAMETER, ""))
         except BadSignature:
             raise UnknownParticipant("the ticket of a simulated participant is not signed by this site") from None
         return Identity(PanelName.SIMULATED, person=take({PARAMETER: person}, PARAMETER))
 
-    def exit_url(self, arm: Arm, outcome: Status) -> str:
+    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
         return ""

@@ -35,7 +35,7 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
         if request.method == "HEAD":  # link previews must not begin sessions
             return HttpResponse()
         try:
-            session = enrol(arm, identity=PANELS[panel].identify(request.GET.dict()))
+            session = enrol(arm, identity=PANELS[panel].identify(arm, request.GET.dict()))
         except UnknownParticipant as error:
             log.warning("entry to %s refused: %s", arm, error)
             return notice(request, arm, _("This link is not complete"), BROKEN_LINK, status=400)

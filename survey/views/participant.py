@@ -17,7 +17,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from survey.domain.answering import lock_session
-from survey.enums import Page, PanelName, Status
+from survey.domain.enrolment import identity_of
+from survey.enums import Page, Status
 from survey.flow.status import FINAL
 from survey.models import SurveySession
 from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers
@@ -132,6 +133,7 @@ def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
     """Render how a finished session ended, with the way back to the panel, as often as it is asked for."""
     arm = session.arm
     outcome = Status(session.status)
+    identity = identity_of(session)
     context = {
         **frame(arm, session.locale, text_catalogue(session.version_id, session.locale)["title"]),
         "heading": ENDINGS[outcome].heading,
@@ -139,6 +141,6 @@ def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
         "is_complete": outcome == Status.COMPLETE,
         "receipt": session.receipt,
         "code": exit_code(arm, outcome),
-        "exit_url": PANELS[PanelName(arm.panel)].exit_url(arm, outcome),
+        "exit_url": PANELS[identity.panel].exit_url(arm, outcome, identity),
     }
     return render(request, "survey/end.html", context)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from survey.domain.enrolment import assign_items
 from survey.enums import PanelName, Relation, Status, StudyState
 from survey.models import Arm, Assignment, PanelIdentity, Participant, Study, SurveySession
+from survey.panels import Identity
 from survey.panels.prolific import Prolific
 from survey.panels.simulated import PARAMETER, issue_ticket
 from tests.factories import get_arm, make_session, make_study
@@ -168,7 +169,8 @@ def test_option_orders_are_balanced_over_participants() -> None:
 
 
 def test_prolific_exit_carries_the_code_of_the_outcome() -> None:
-    arm = Arm(exit_codes={"complete": "CDONE", "no_consent": "CNO"})
-    assert Prolific().exit_url(arm, Status.COMPLETE) == "https://app.prolific.com/submissions/complete?cc=CDONE"
-    assert Prolific().exit_url(arm, Status.NO_CONSENT).endswith("cc=CNO")
-    assert Prolific().exit_url(Arm(), Status.COMPLETE) == ""
+    arm, nobody = Arm(exit_codes={"complete": "CDONE", "no_consent": "CNO"}), Identity(PanelName.PROLIFIC)
+    done = Prolific().exit_url(arm, Status.COMPLETE, nobody)
+    assert done == "https://app.prolific.com/submissions/complete?cc=CDONE"
+    assert Prolific().exit_url(arm, Status.NO_CONSENT, nobody).endswith("cc=CNO")
+    assert Prolific().exit_url(Arm(), Status.COMPLETE, nobody) == ""

@@ -1,0 +1,439 @@
+"""Panels beyond Prolific: who comes in, where they are sent afterwards, and what keeps a study from opening."""
+
+from io import StringIO
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from survey.domain.enrolment import enrol, identity_of
+from survey.domain.lifecycle import change_status
+from survey.domain.studies import NotReady, launch_study
+from survey.enums import PanelName, Status, StudyState
+from survey.flow.status import FINAL
+from survey.models import Arm, InstrumentVersion, PanelIdentity, Participant, Study
+from survey.panels import PANELS, Identity, UnknownParticipant
+from survey.panels.addresses import Fault, extend, faults, fill
+from survey.panels.lint import Rule, Severity, lint_arm
+from survey.panels.simulated import PARAMETER, issue_ticket
+from tests.factories import get_arm, make_session, make_study
+
+CONNECT = {"participantId": "p1", "assignmentId": "a1", "projectId": "j1"}
+CINT = {"RID": "6f1d2c3a-0000-4000-8000-000000000001"}
+GENERIC = {"uid": "p1", "sid": "s1"}
+LINKS = {PanelName.CONNECT: CONNECT, PanelName.CINT: CINT, PanelName.GENERIC: GENERIC}
+SETTINGS: dict[PanelName, dict[str, Any]] = {
+    PanelName.PROLIFIC: {},
+    PanelName.CONNECT: {"partial_url": "https://connect.example/partial?a={submission}"},
+    PanelName.CINT: {"exit_base": "https://cint.example/back.aspx"},
+    PanelName.GENERIC: {
+        "parameters": {"person": "uid", "submission": "sid"},
+        "exit_urls": {
+            "complete": "https://panel.example/done/{submission}?u={person}&c={code}",
+            "no_consent": "https://panel.example/no?u={person}",
+        },
+    },
+}
+CODES = {
+    PanelName.PROLIFIC: {"complete": "C1", "no_consent": "C2", "screened_out": "C3", "quota_full": "C3"},
+    PanelName.CONNECT: {"complete": "C1"},
+    PanelName.CINT: {},
+    PanelName.GENERIC: {"complete": "C1"},
+}
+HOSTILE = [
+    "x&RIS=10",
+    "x#y",
+    "x?y=z",
+    "a/../../b",
+    "@evil.example",
+    "//evil.example",
+    "\\\\evil.example",
+    "x\r\nLocation: https://evil.example",
+    "{code}",
+    "%0d%0a",
+    "नमस्ते",
+    "<script>",
+]
+
+
+def make_arm(panel: PanelName, *, n_checks: int = 2, n_items: int = 16, **fields: Any) -> Arm:
+    """An arm in memory that its panel would take, except for the given fields."""
+    structure = {"attention_checks": ["often"] * n_checks, "arms": {"GB": {"items": {"core": n_items}}}}
+    study = Study(code="s", version=InstrumentVersion(structure=structure))
+    return Arm(
+        **{
+            "study": study,
+            "country": "GB",
+            "panel": panel,
+            "exit_codes": CODES[panel],
+            "panel_settings": SETTINGS[panel],
+            **fields,
+        }
+    )
+
+
+def errors(arm: Arm) -> list[Rule]:
+    return [one.rule for one in lint_arm(arm) if one.severity == Severity.ERROR]
+
+
+def exit_of(arm: Arm, outcome: Status, **identity: str) -> str:
+    panel = PanelName(arm.panel)
+    return PANELS[panel].exit_url(arm, outcome, Identity(panel, **identity))
+
+
+# --- entry -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("panel", "expected"),
+    [
+        (PanelName.CONNECT, Identity(PanelName.CONNECT, "p1", "j1", "a1")),
+        (PanelName.CINT, Identity(PanelName.CINT, CINT["RID"])),
+        (PanelName.GENERIC, Identity(PanelName.GENERIC, "p1", "", "s1")),
+    ],
+)
+def test_link_names_the_participant(panel: PanelName, expected: Identity) -> None:
+    assert PANELS[panel].identify(make_arm(panel), {**LINKS[panel], "beside": "ignored"}) == expected
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "x" * 65, "a\x00b", "a\r\nb", "a\u202eb", ".", ".."])
+@pytest.mark.parametrize(("panel", "name"), [(panel, name) for panel, link in LINKS.items() for name in link])
+def test_link_with_a_missing_malformed_or_oversized_parameter_is_refused(
+    panel: PanelName, name: str, value: str | None
+) -> None:
+    link = {key: one for key, one in {**LINKS[panel], name: value}.items() if one is not None}
+    with pytest.raises(UnknownParticipant, match=name):
+        PANELS[panel].identify(make_arm(panel), link)
+
+
+@pytest.mark.parametrize("settings", [{}, [], None, {"parameters": []}, {"parameters": {"person": 7}}])
+def test_generic_panel_without_parameter_names_lets_nobody_in(settings: Any) -> None:
+    arm = make_arm(PanelName.GENERIC, panel_settings=settings)
+    with pytest.raises(UnknownParticipant, match="which parameter"):
+        PANELS[PanelName.GENERIC].identify(arm, GENERIC)
+
+
+# --- exits -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Status.COMPLETE, "https://connect.cloudresearch.com/participant/project/C1/complete"),
+        (Status.SCREENED_OUT, "https://connect.example/partial?a=a1"),
+        (Status.QUOTA_FULL, "https://connect.example/partial?a=a1"),
+        (Status.NO_CONSENT, ""),
+    ],
+)
+def test_connect_takes_back_complete_and_partial_answers(outcome: Status, expected: str) -> None:
+    assert exit_of(make_arm(PanelName.CONNECT), outcome, person="p1", submission="a1") == expected
+
+
+def test_connect_without_code_or_partial_address_has_no_exit() -> None:
+    arm = make_arm(PanelName.CONNECT, exit_codes={}, panel_settings={})
+    assert [exit_of(arm, outcome, person="p1") for outcome in sorted(FINAL)] == [""] * len(FINAL)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Status.COMPLETE, "10"),
+        (Status.NO_CONSENT, "20"),
+        (Status.SCREENED_OUT, "20"),
+        (Status.WITHDREW, "20"),
+        (Status.FAILED_COMPREHENSION, "30"),
+        (Status.QUOTA_FULL, "40"),
+    ],
+)
+def test_cint_exit_carries_status_and_respondent(outcome: Status, status: str) -> None:
+    assert (
+        exit_of(make_arm(PanelName.CINT), outcome, person="r1") == f"https://cint.example/back.aspx?RIS={status}&RID=r1"
+    )
+
+
+def test_cint_completes_may_go_to_an_address_of_their_own() -> None:
+    settings = {**SETTINGS[PanelName.CINT], "complete_base": "https://cint.example/cb?token=t"}
+    arm = make_arm(PanelName.CINT, panel_settings=settings)
+    assert exit_of(arm, Status.COMPLETE, person="r1") == "https://cint.example/cb?token=t&RID=r1"
+    assert exit_of(arm, Status.QUOTA_FULL, person="r1") == "https://cint.example/back.aspx?RIS=40&RID=r1"
+
+
+def test_cint_has_no_exit_for_somebody_unknown_or_unfinished() -> None:
+    arm = make_arm(PanelName.CINT)
+    assert exit_of(arm, Status.COMPLETE) == ""
+    assert exit_of(arm, Status.ACTIVE, person="r1") == ""
+
+
+def test_generic_exit_fills_the_template_of_the_outcome() -> None:
+    arm = make_arm(PanelName.GENERIC)
+    assert exit_of(arm, Status.COMPLETE, person="p1", submission="s1") == "https://panel.example/done/s1?u=p1&c=C1"
+    assert exit_of(arm, Status.NO_CONSENT, person="p1") == "https://panel.example/no?u=p1"
+    assert exit_of(arm, Status.QUOTA_FULL, person="p1") == ""
+    assert exit_of(arm, Status.COMPLETE, person="p1") == ""  # the template names a submission
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_identifier_stays_one_value_of_the_configured_address(value: str) -> None:
+    generic = exit_of(make_arm(PanelName.GENERIC), Status.COMPLETE, person=value, submission=value)
+    parts = urlsplit(generic)
+    assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "panel.example", "")
+    assert parts.path.count("/") == 2
+    assert unquote(parts.path.rsplit("/", 1)[1]) == value
+    assert parse_qsl(parts.query) == [("u", value), ("c", "C1")]
+    cint = urlsplit(exit_of(make_arm(PanelName.CINT), Status.QUOTA_FULL, person=value))
+    assert (cint.netloc, cint.fragment) == ("cint.example", "")
+    assert parse_qs(cint.query) == {"RIS": ["40"], "RID": [value]}
+    assert (generic + cint.geturl()).isascii()
+    assert (generic + cint.geturl()).isprintable()
+
+
+@pytest.mark.parametrize("code", ["../../evil", "x?y#z", "@evil.example", "x\r\ny"])
+def test_code_stays_one_part_of_the_connect_address(code: str) -> None:
+    parts = urlsplit(exit_of(make_arm(PanelName.CONNECT, exit_codes={"complete": code}), Status.COMPLETE))
+    assert parts.netloc == "connect.cloudresearch.com"
+    assert unquote(parts.path.split("/")[3]) == code
+    assert (parts.query, parts.fragment) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("http://panel.example/?u={person}", Fault.NOT_HTTPS),
+        ("//panel.example/?u={person}", Fault.NOT_HTTPS),
+        ("javascript:alert(1)", Fault.NOT_HTTPS),
+        ("https:///?u={person}", Fault.NOT_HTTPS),
+        ("https://[x/?u={person}", Fault.NOT_HTTPS),
+        ("{person}", Fault.NOT_HTTPS),
+        ("https://{person}/", Fault.OPEN_HOST),
+        ("https://panel.example{person}/", Fault.OPEN_HOST),
+        ("https://panel.example@{person}", Fault.OPEN_HOST),
+        ("https://panel.example@evil.example/", Fault.OPEN_HOST),
+        ("https://panel.example\\{person}", Fault.OPEN_HOST),
+        ("https://panel.example/a b", Fault.CHARACTERS),
+        ("https://panel.example/a\\b", Fault.CHARACTERS),
+        ("https://panel.example/?u={person}\r\nX: y", Fault.CHARACTERS),
+        ("https://panel.example/?u={pid}", Fault.UNKNOWN_PLACEHOLDER),
+        ("https://panel.example/?u={person.__class__}", Fault.UNKNOWN_PLACEHOLDER),
+        ("https://panel.example/?u={}", Fault.UNKNOWN_PLACEHOLDER),
+        ("https://panel.example/?u={person", Fault.UNKNOWN_PLACEHOLDER),
+        ("https://panel.example/?u={{person}}", Fault.UNKNOWN_PLACEHOLDER),
+    ],
+)
+def test_faulty_address_is_named_and_never_used(template: str, fault: Fault) -> None:
+    assert fault in faults(template)
+    values = {"person": "evil.example", "pid": "x", "": "x"}
+    assert fill(template, values) == extend(template, {"RID": "x"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("https://h.example/x", "https://h.example/x?RID=a+b"),
+        ("https://h.example/x?", "https://h.example/x?RID=a+b"),
+        ("https://h.example/x?t=1", "https://h.example/x?t=1&RID=a+b"),
+        ("https://h.example/x?t=1&", "https://h.example/x?t=1&RID=a+b"),
+        ("https://h.example/x#f", "https://h.example/x?RID=a+b#f"),
+        ("https://h.example/{person}", ""),
+    ],
+)
+def test_parameters_are_added_before_the_fragment(base: str, expected: str) -> None:
+    assert extend(base, {"RID": "a b"}) == expected
+
+
+@pytest.mark.parametrize("panel", [*SETTINGS])
+@pytest.mark.parametrize("broken", [None, [], "text", 7, {"complete": 7, "exit_urls": [], "exit_base": {}}])
+def test_broken_settings_give_no_exit_and_no_crash(panel: PanelName, broken: Any) -> None:
+    arm = make_arm(panel, exit_codes=broken, panel_settings=broken)
+    assert exit_of(arm, Status.COMPLETE, person="p1", submission="s1") == ""
+    assert errors(arm)
+
+
+# --- pages -------------------------------------------------------------------------------------
+def open_study(panel: PanelName) -> Study:
+    study = make_study(live=False)
+    study.arms.update(panel=panel, exit_codes=CODES[panel], panel_settings=SETTINGS[panel])
+    launch_study(study)
+    return study
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("panel", [*LINKS])
+def test_panel_link_leads_in_and_back_to_the_same_session(panel: PanelName) -> None:
+    open_study(panel)
+    first, second = (Client().get("/join/s1/GB/", LINKS[panel]) for _ in range(2))
+    assert first.status_code == 303
+    assert first.headers["Location"] == second.headers["Location"]
+    assert PanelIdentity.objects.get().panel == panel
+    assert Client().get("/join/s1/GB/").status_code == 400
+    assert Participant.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_end_page_leads_to_the_panel_with_the_sessions_identity() -> None:
+    study = open_study(PanelName.CINT)
+    arm = get_arm(study, "GB")
+    session = enrol(arm, identity=PANELS[PanelName.CINT].identify(arm, {"RID": 'r"1&RIS=10'}))
+    assert identity_of(session) == Identity(PanelName.CINT, 'r"1&RIS=10')
+    change_status(session, Status.NO_CONSENT, reason="test")
+    page = Client().get(f"/s/{session.token}/").content.decode()
+    assert 'href="https://cint.example/back.aspx?RIS=20&amp;RID=r%221%26RIS%3D10"' in page
+
+
+@pytest.mark.django_db
+def test_simulated_participant_is_not_sent_to_the_panel() -> None:
+    open_study(PanelName.CINT)
+    place = Client().get("/join/s1/GB/", {PARAMETER: issue_ticket("one")}).headers["Location"]
+    session = Participant.objects.get().session
+    change_status(session, Status.NO_CONSENT, reason="test")
+    assert "cint.example" not in Client().get(place).content.decode()
+
+
+@pytest.mark.django_db
+def test_identity_of_a_direct_participant_is_empty() -> None:
+    assert identity_of(make_session(make_study(), "GB")) == Identity(PanelName.DIRECT)
+
+
+# --- lint --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("panel", [*SETTINGS])
+def test_arm_as_its_panel_wants_it_has_no_errors(panel: PanelName) -> None:
+    assert errors(make_arm(panel)) == []
+
+
+@pytest.mark.parametrize("panel", [PanelName.DIRECT, PanelName.SIMULATED])
+def test_direct_links_have_nothing_to_check(panel: PanelName) -> None:
+    assert lint_arm(Arm(panel=panel, exit_codes=[], panel_settings=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("panel", "changes", "rules"),
+    [
+        (PanelName.PROLIFIC, {"complete": ""}, [Rule.NO_COMPLETE_CODE]),
+        (PanelName.CONNECT, {"complete": ""}, [Rule.NO_COMPLETE_CODE]),
+        (PanelName.GENERIC, {"complete": ""}, [Rule.NO_COMPLETE_CODE]),
+        (PanelName.PROLIFIC, {"no_consent": ""}, [Rule.NO_CONSENT_CODE]),
+        (PanelName.PROLIFIC, {"no_consent": "C1"}, [Rule.SHARED_CODE]),
+        (PanelName.PROLIFIC, {"failed_comprehension": "C3"}, [Rule.SHARED_CODE]),
+        (PanelName.PROLIFIC, {"withdrew": "C3"}, []),
+        (PanelName.CONNECT, {"screened_out": "C1"}, [Rule.SHARED_CODE]),
+        (PanelName.CONNECT, {"screened_out": "C2", "quota_full": "C2"}, []),
+        (PanelName.PROLIFIC, {"quota_full": "C4"}, [Rule.SCREEN_OUT_CODES]),
+        (PanelName.PROLIFIC, {"quota_full": ""}, []),
+        (PanelName.PROLIFIC, {"complete": "C 1"}, [Rule.CODE_WITH_SPACE]),
+        (PanelName.PROLIFIC, {"complete": "C1\n"}, [Rule.CODE_WITH_SPACE]),
+        (PanelName.CINT, {"complete": "C1\t1"}, [Rule.CODE_WITH_SPACE]),
+        (PanelName.PROLIFIC, {"completed": "C9"}, [Rule.UNKNOWN_OUTCOME]),
+        (PanelName.PROLIFIC, {"active": "C9"}, [Rule.UNKNOWN_OUTCOME]),
+        (PanelName.PROLIFIC, {"withdrew": 7}, [Rule.SETTINGS_SHAPE]),
+    ],
+)
+def test_codes_are_held_to_the_panels_rules(panel: PanelName, changes: dict[str, Any], rules: list[Rule]) -> None:
+    assert errors(make_arm(panel, exit_codes={**CODES[panel], **changes})) == rules
+
+
+@pytest.mark.parametrize(
+    ("panel", "changes", "rules"),
+    [
+        (PanelName.GENERIC, {"parameters": {}}, [Rule.EXIT_PLACEHOLDER, Rule.NO_PARAMETER_NAMES]),
+        (PanelName.GENERIC, {"parameters": {"person": "uid"}}, [Rule.EXIT_PLACEHOLDER]),
+        (PanelName.GENERIC, {"parameters": []}, [Rule.EXIT_PLACEHOLDER, Rule.NO_PARAMETER_NAMES, Rule.SETTINGS_SHAPE]),
+        (PanelName.GENERIC, {"exit_urls": {}}, [Rule.NO_EXIT, Rule.NO_EXIT]),
+        (PanelName.CINT, {"exit_base": ""}, [Rule.NO_EXIT]),
+        (PanelName.CINT, {"exit_base": "http://cint.example/"}, [Rule.EXIT_ADDRESS]),
+        (PanelName.CINT, {"complete_base": "cint.example"}, [Rule.EXIT_ADDRESS]),
+        (PanelName.CINT, {"exit_base": "https://cint.example/?RID={person}"}, [Rule.EXIT_PLACEHOLDER]),
+        (PanelName.CONNECT, {"partial_url": "http://connect.example/"}, [Rule.EXIT_ADDRESS]),
+        (PanelName.CONNECT, {"partial_url": "https://connect.example/?p={who}"}, [Rule.EXIT_PLACEHOLDER]),
+        (PanelName.CONNECT, {"partial_url": ""}, []),
+    ],
+)
+def test_settings_are_held_to_the_panels_rules(panel: PanelName, changes: dict[str, Any], rules: list[Rule]) -> None:
+    assert sorted(errors(make_arm(panel, panel_settings={**SETTINGS[panel], **changes}))) == rules
+
+
+@pytest.mark.parametrize(
+    ("outcome", "template", "rules"),
+    [
+        ("complete", "http://panel.example/?u={person}", [Rule.EXIT_ADDRESS]),
+        ("complete", "https://{person}.example/", [Rule.EXIT_ADDRESS]),
+        ("complete", "https://panel.example/?u={pid}", [Rule.EXIT_PLACEHOLDER]),
+        ("complete", "https://panel.example/?s={study}", [Rule.EXIT_PLACEHOLDER]),
+        ("screened_out", "https://panel.example/?c={code}", [Rule.EXIT_PLACEHOLDER]),
+        ("no_consent", "https://panel.example/?c={code}", [Rule.NO_CONSENT_CODE]),
+        ("no_consent", "", [Rule.NO_EXIT]),
+        ("finished", "https://panel.example/", [Rule.UNKNOWN_OUTCOME]),
+        ("complete", "https://panel.example/?u={person}&s={submission}", []),
+    ],
+)
+def test_exit_templates_are_held_to_what_can_be_filled_in(outcome: str, template: str, rules: list[Rule]) -> None:
+    settings = SETTINGS[PanelName.GENERIC]
+    urls = {**settings["exit_urls"], outcome: template}
+    assert errors(make_arm(PanelName.GENERIC, panel_settings={**settings, "exit_urls": urls})) == rules
+
+
+@pytest.mark.parametrize(
+    ("n_checks", "n_items", "hints"),
+    [(1, 16, [Rule.FEW_ATTENTION_CHECKS]), (0, 16, [Rule.FEW_ATTENTION_CHECKS]), (2, 16, []), (1, 4, [])],
+)
+def test_too_few_attention_checks_are_a_hint(n_checks: int, n_items: int, hints: list[Rule]) -> None:
+    found = lint_arm(make_arm(PanelName.PROLIFIC, n_checks=n_checks, n_items=n_items))
+    assert [(one.rule, one.severity) for one in found] == [(rule, Severity.HINT) for rule in hints]
+
+
+@pytest.mark.parametrize(
+    ("panel", "n"), [(PanelName.PROLIFIC, 0), (PanelName.CONNECT, 3), (PanelName.CINT, 3), (PanelName.GENERIC, 0)]
+)
+def test_what_the_live_panel_must_confirm_is_a_hint(panel: PanelName, n: int) -> None:
+    found = lint_arm(make_arm(panel))
+    assert [(one.rule, one.severity) for one in found] == [(Rule.VERIFY, Severity.HINT)] * n
+
+
+# --- launch ------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_study_with_errors_does_not_open_and_says_why() -> None:
+    study = make_study(live=False)
+    study.arms.filter(country="GB").update(panel=PanelName.PROLIFIC, exit_codes={"no_consent": "C 2"})
+    study.arms.filter(country="US").update(panel=PanelName.GENERIC)
+    with pytest.raises(NotReady) as refused:
+        launch_study(study)
+    lines = [line.split(" ")[:3] for line in str(refused.value).splitlines()]
+    assert lines == [
+        ["GB:", "error", "[code-with-space]"],
+        ["GB:", "error", "[no-complete-code]"],
+        ["US:", "error", "[no-parameter-names]"],
+        ["US:", "error", "[no-exit]"],
+        ["US:", "error", "[no-exit]"],
+    ]
+    study.refresh_from_db()
+    assert (study.state, study.launched_at) == (StudyState.DRAFT, None)
+
+
+@pytest.mark.django_db
+def test_hints_do_not_keep_a_study_from_opening() -> None:
+    assert open_study(PanelName.CONNECT).state == StudyState.LIVE
+
+
+@pytest.mark.django_db
+def test_live_study_is_neither_checked_nor_opened_again() -> None:
+    study = make_study()
+    study.arms.update(panel=PanelName.PROLIFIC)
+    assert launch_study(study) is False
+
+
+@pytest.mark.django_db
+def test_command_lists_violations_and_fails_on_errors() -> None:
+    study = make_study(live=False)
+    study.arms.filter(country="GB").update(panel=PanelName.CINT)
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"^1 error\(s\): s1 cannot be opened$"):
+        call_command("lint_study", "s1", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "GB: error [no-exit] there is no exit_base: copy the address of exits from the panel"
+    assert [line.split("]")[0] for line in lines[1:]] == ["GB: hint [verify"] * 3
+    study.arms.update(panel=PanelName.DIRECT)
+    out = StringIO()
+    call_command("lint_study", "s1", stdout=out)
+    assert out.getvalue() == "no errors: s1 can be opened\n"
+
+
+@pytest.mark.django_db
+def test_command_refuses_an_unknown_study() -> None:
+    with pytest.raises(CommandError, match="there is no study nowhere"):
+        call_command("lint_study", "nowhere")
