@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from survey.domain.answering import choose_language
@@ -12,12 +13,23 @@ from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 
 class LanguagePage(PageKind):
+    template = "survey/pages/language.html"
+
     def groups(self, turn: Turn) -> list[RadioGroup]:
         options = tuple(Option(tag, Locale(tag).label, lang=tag) for tag in turn.session.arm.locales)
         return [RadioGroup("locale", _("Choose your language"), options, _("Select a language"))]
 
     def context(self, turn: Turn) -> dict[str, Any]:
-        return {"heading": _("Choose your language")}
+        return {"heading": _("Choose your language"), "headings": headings(turn)}
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         choose_language(turn.session, locale=answers["locale"])
+
+
+def headings(turn: Turn) -> dict[str, str]:
+    """Give the heading in every language that the arm offers, once each: who reads one may not read the other."""
+    said: dict[str, str] = {}
+    for tag in turn.session.arm.locales:
+        with translation.override(tag.lower()):
+            said.setdefault(_("Choose your language"), tag)
+    return {tag: text for text, tag in said.items()}

@@ -234,6 +234,12 @@ def test_finished_session_shows_its_end_however_often(study: Study) -> None:
     assert StatusChange.objects.filter(new=Status.COMPLETE).count() == 1
 
 
+def test_language_page_asks_in_every_language_it_offers(study: Study) -> None:
+    html = Client().get("/join/s1/IN/", follow=True).content.decode()
+    assert '<h1 class="asks"><span lang="en-IN">Choose your language</span><br>' in html
+    assert '<span lang="hi-IN">अपनी भाषा चुनें</span></h1>' in html
+
+
 def test_unknown_token_gets_a_clear_page_in_the_readers_language() -> None:
     reply = Client().get("/s/nonsense/", headers={"accept-language": "pt-BR"})
     assert reply.status_code == 404
