@@ -23,7 +23,16 @@ from survey.enums import (
     Status,
     Theme,
 )
-from survey.llm.enums import Method, ParseStage, PersonaSetting, Stage
+from survey.llm.enums import (
+    DemographicConfig,
+    Method,
+    ParseStage,
+    PersonaSetting,
+    PreferenceConfig,
+    PromptCondition,
+    RunKind,
+    Stage,
+)
 
 Type = Literal["code", "text", "integer", "number", "boolean"]
 
@@ -284,11 +293,14 @@ COMPLETIONS = Table(
     "One row per answer of a language model",
     (
         "run", "model_tag", "item_code", "question", "persona_setting", "persona_country", "persona_age",
-        "persona_gender", "locale", "option_order", "condition", "method", "repeat",
+        "persona_gender", "locale", "option_order", "condition", "paraphrase", "preference_config",
+        "demographic_config",
+        "method", "repeat", "yoked_to",
     ),
     (
         *STUDY,
         Column("run", "integer", "cell.run_id", "Number of the model run"),
+        Column("run_kind", "code", "run.kind", "Design of the run", tuple(RunKind.values)),
         Column("model_tag", "code", "spec.tag", "Name of the model in this study"),
         Column("model", "code", "spec.model", "Name of the model at its endpoint"),
         Column(
@@ -311,9 +323,24 @@ COMPLETIONS = Table(
         _persona("gender", ACTOR_GENDERS),
         Column("locale", "code", "cell.locale", "Language in which the question was put", LOCALES),
         Column("option_order", "code", "cell.option_order", "Which choice was shown first", ORDERS),
-        Column("condition", "code", "cell.condition", "Name of the prompt template"),
+        Column(
+            "condition", "code", "cell.condition", "Whether told to weigh both sides", tuple(PromptCondition.values)
+        ),
+        Column("paraphrase", "integer", "cell.paraphrase", "Which wording of the condition's template"),
+        Column(
+            "preference_config", "code", "cell.preference_config", "Who has the preference",
+            tuple(PreferenceConfig.values),
+        ),
+        Column(
+            "demographic_config", "code", "cell.demographic_config", "What is said of both people beyond the item",
+            tuple(DemographicConfig.values),
+        ),
         Column("method", "code", "cell.method", "How the answer was elicited", tuple(Method.values)),
-        Column("repeat", "integer", "cell.repeat", "Number of the repetition, from 0"),
+        Column("repeat", "integer", "cell.repeat", "Number of the sample or repetition, from 0"),
+        Column(
+            "yoked_to", "code", "respondent.code", "Pseudonym of the respondent whose session is replayed", (),
+            "not yoked to a session",
+        ),
         Column("choice", "code", "nullif(completion.choice, '')", "The answer", CHOICES, UNREAD),
         Column(
             "follows_culture",
@@ -327,6 +354,11 @@ COMPLETIONS = Table(
         Column("label_mass", "number", "completion.label_mass", "Probability of both labels together", (), NOT_SENT),
         Column("parse_stage", "code", "completion.parse_stage", "Rule that read the answer", tuple(ParseStage.values)),
         Column("parser_version", "code", "completion.parser_version", "Version of the rules"),
+        Column("seed", "integer", "completion.seed", "Seed sent with the request", (), NOT_SENT),
+        Column(
+            "text_hash", "code", "nullif(completion.text_hash, '')",
+            "SHA-256 of the texts put, in their order; equal to people's where the same was put", (), "older record",
+        ),
         Column("prompt_tokens", "integer", "completion.prompt_tokens", "Tokens of the prompt", (), NOT_SENT),
         Column("completion_tokens", "integer", "completion.completion_tokens", "Tokens of the answer", (), NOT_SENT),
         Column("latency_ms", "integer", "completion.latency_ms", "Time the answer took"),

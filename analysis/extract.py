@@ -87,6 +87,8 @@ def _query(table: Table, study: Study, selection: Selection) -> Composed:
         conditions.append(f"NOT {SIMULATED_SOURCES[shape.source]}")
     if shape.source == "participant":
         conditions.append("session.status <> 'withdrew'")  # whoever withdrew is in no file from then on
+    if shape.source == "completion":
+        conditions.append("yoked.status IS DISTINCT FROM 'withdrew'")
     if shape.source == "participant" and selection.complete_only:
         conditions.append("session.status = 'complete'")
     if shape.where:

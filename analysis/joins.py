@@ -69,9 +69,9 @@ LEFT JOIN wording ON wording.item_id = item.id"""
 OF_COMPLETION = """
 FROM (
     SELECT cell_id, choice, p_culture, label_mass, model_returned, parse_stage, parser_version, prompt_tokens,
-        completion_tokens, latency_ms, is_simulated, row_number() OVER (
+        completion_tokens, latency_ms, is_simulated, seed, text_hash, row_number() OVER (
         PARTITION BY spec_id, item_id, question, persona_setting, persona_country, persona_age, persona_gender, locale,
-            option_order, condition, method, repeat
+            option_order, condition, paraphrase, preference_config, demographic_config, method, repeat, session_id
         ORDER BY run_id DESC
     ) = 1 AS is_latest
     FROM llm_completion completion
@@ -81,6 +81,8 @@ FROM (
 JOIN llm_cell cell ON cell.id = completion.cell_id
 JOIN llm_modelspec spec ON spec.id = cell.spec_id
 JOIN llm_run run ON run.id = cell.run_id
+LEFT JOIN survey_surveysession yoked ON yoked.id = cell.session_id
+LEFT JOIN respondent ON respondent.id = yoked.participant_id
 JOIN survey_item item ON item.id = cell.item_id
 JOIN survey_study study ON study.id = run.study_id
 JOIN survey_instrumentversion version ON version.id = item.version_id

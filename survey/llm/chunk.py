@@ -11,21 +11,15 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import sha256
 
-from survey.enums import ActorGender, AgeBucket, Country, OptionOrder, Question
-from survey.flow.wording import word_item
 from survey.llm import domain
 from survey.llm.domain import Held, Result
 from survey.llm.enums import CellState, ParseStage, RunState
-from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
-from survey.llm.parsing import PARSER_VERSION, parse_reply, read_probabilities
-from survey.llm.prompts import Ask, Persona, messages
+from survey.llm.models import Attempt, Cell, ModelSpec, Run
 from survey.llm.providers import open_provider
-from survey.llm.providers.contract import ChatRequest, EndpointRefused
+from survey.llm.providers.contract import EndpointRefused
 from survey.llm.pump import Answered, Event, GaveUp, Job, Pump, Stopped, Tried
-from survey.llm.wire import first_token_body
-from survey.queries import text_catalogue
+from survey.llm.requests import build_request, read_completion
 
 CHUNK_SIZE = 200
 CALLS_PER_CALLER = 10  # a slow endpoint gets a smaller chunk
@@ -80,25 +74,13 @@ class Chunk:
                 domain.stop_run(self.run, event.error.message)
 
     def _job(self, cell: Cell) -> Job:
-        ask = Ask(
-            item_code=cell.item.code,
-            scenario_country=Country(cell.item.scenario_country),
-            wording=word_item(text_catalogue(self.version_id, cell.locale), cell.item.code),
-            question=Question(cell.question),
-            order=OptionOrder(cell.option_order),
-            persona=_persona(cell),
-            template=cell.condition,
-        )
-        seed = cell_seed(self.spec.tag, ask, cell.locale, cell.method, cell.repeat)
-        changes = {} if self.spec.is_simulated else self.spec.parameters
-        body = first_token_body(self.spec.model, messages(ask), seed=seed, changes=changes)
-        return Job(cell.pk, cell.n_leases, ChatRequest(body, ask, seed))
+        return Job(cell.pk, cell.n_leases, build_request(self.spec, cell, self.version_id))
 
     def _result(self, event: Answered | GaveUp) -> Result:
         held = Held(event.job.cell_id, event.job.lease)
         if isinstance(event, GaveUp):
             return Result(held, CellState.ERROR, None)
-        completion = read_completion(event, is_simulated=self.spec.is_simulated)
+        completion = read_completion(self.spec, event)
         state = {ParseStage.REFUSAL: CellState.REFUSED, ParseStage.UNPARSED: CellState.UNPARSED}
         return Result(held, state.get(ParseStage(completion.parse_stage), CellState.DONE), completion)
 
@@ -162,44 +144,6 @@ class Calls:
                 break
             events.append(event)
         return events
-
-
-def cell_seed(tag: str, ask: Ask, locale: str, method: str, repeat: int) -> int:
-    """Derive a cell's seed from its factors: the same in every run, different between repeats."""
-    factors = [tag, ask.item_code, ask.question, *(ask.persona or ()), ask.order, ask.template]
-    digest = sha256("|".join([*factors, locale, method, str(repeat)]).encode()).digest()
-    return int.from_bytes(digest[:4]) >> 1
-
-
-def read_completion(answered: Answered, *, is_simulated: bool) -> Completion:
-    """Read a reply into the record that is stored with it."""
-    (cell_id, _, request), reply = answered.job, answered.reply
-    parsed = parse_reply(reply, request.ask.options, request.ask.wording.options)
-    probabilities = read_probabilities(reply.first_tokens, request.ask.options)
-    return Completion(
-        cell_id=cell_id,
-        request=request.body,
-        reply=reply.body,
-        text=reply.text,
-        model_returned=reply.model,
-        finish_reason=reply.finish_reason,
-        choice=parsed.choice or "",
-        p_culture=probabilities.p_culture,
-        label_mass=probabilities.label_mass,
-        parser_version=PARSER_VERSION,
-        parse_stage=parsed.stage,
-        seed=request.seed,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        latency_ms=answered.latency_ms,
-        is_simulated=is_simulated,
-    )
-
-
-def _persona(cell: Cell) -> Persona | None:
-    if not cell.persona_country:
-        return None
-    return Persona(Country(cell.persona_country), AgeBucket(cell.persona_age), ActorGender(cell.persona_gender))
 
 
 def _attempt(event: Tried) -> Attempt:

@@ -29,7 +29,7 @@ class Design:
     countries: Sequence[Country]
     settings: Sequence[PersonaSetting] = tuple(PersonaSetting)
     locale: Locale = Locale.EN_US
-    template: str = "plain"
+    template: str = "no_balance"
     method: Method = Method.FIRST_TOKEN
     repeat: int = 0
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from survey.enums import Country
 from survey.flow.wording import word_item
 from survey.llm.design import Design, Factors
-from survey.llm.enums import OPEN_STATES, CellState, PersonaSetting, RunState
+from survey.llm.enums import OPEN_STATES, CellState, DemographicConfig, PersonaSetting, PreferenceConfig, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
 from survey.llm.parsing import PARSER_VERSION
 from survey.llm.prompts import template_hash
@@ -27,8 +27,10 @@ LEASE = timedelta(seconds=60)  # holders renew it long before
 MAX_LEASES = 10  # a cell whose holders die this often is taken for the cause
 CELL_COLUMNS = (
     "run_id", "spec_id", "item_id", "question", "persona_setting", "persona_country", "persona_age",
-    "persona_gender", "option_order", "locale", "condition", "method", "repeat", "state", "n_leases",
+    "persona_gender", "option_order", "locale", "condition", "method", "repeat", "paraphrase", "preference_config",
+    "demographic_config", "position", "state", "n_leases",
 )  # fmt: skip
+PLAIN = (1, PreferenceConfig.ACTOR_PREF_ONLY, DemographicConfig.NO_DEMO, 0)
 
 
 class Held(NamedTuple):
@@ -125,7 +127,7 @@ def _copy_cells(run: Run, design: Design, factors: Sequence[Factors], specs: Seq
             for item_id, question, persona, order in factors:
                 setting = PersonaSetting.PERSONA if persona else PersonaSetting.NO_PERSONA
                 named = persona or ("", "", "")
-                fixed = (design.locale, design.template, design.method, design.repeat, CellState.TODO, 0)
+                fixed = (design.locale, design.template, design.method, design.repeat, *PLAIN, CellState.TODO, 0)
                 copy.write_row((run.pk, spec.pk, item_id, question, setting, *named, order, *fixed))
 
 

@@ -13,9 +13,25 @@ class Stage(TextChoices):
     INSTRUCT = "instruct", "Instruct"
 
 
+class PromptFormat(TextChoices):
+    """How a prompt reaches a model: as a chat, or as plain text to be continued (base models)."""
+
+    CHAT = "chat", "Chat (/chat/completions)"
+    COMPLETIONS = "completions", "Plain text (/completions)"
+
+
+class RunKind(TextChoices):
+    """The design that a run's cells come from."""
+
+    ALIGNMENT = "alignment", "Alignment: the items as people judge them"
+    BEHAVIOUR = "behaviour", "Behaviour: the crossed benchmark"
+    YOKED = "yoked", "Yoked: what people's sessions saw, again"
+
+
 class RunState(TextChoices):
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
     DONE = "done", "Done"
     CANCELLED = "cancelled", "Cancelled"
     FAILED = "failed", "Stopped by an error"
@@ -38,11 +54,46 @@ class PersonaSetting(TextChoices):
     PERSONA = "persona", "Persona"
 
 
+class LocaleSource(TextChoices):
+    """Whose language a prompt is in."""
+
+    SOURCE = "source", "The instrument's source language"
+    ITEM = "item", "The language of the scenario's country"
+    PERSONA = "persona", "The language of the persona's country"
+
+
+class PromptCondition(TextChoices):
+    """Whether the prompt tells to weigh the expectation against the preference."""
+
+    NO_BALANCE = "no_balance", "No balance: nothing is said of weighing"
+    BALANCE = "balance", "Balance: told to weigh both"
+
+
+class PreferenceConfig(TextChoices):
+    """Who has the preference."""
+
+    ACTOR_PREF_ONLY = "actor_pref_only", "The actor only, as the item says"
+    SWAPPED = "swapped", "The other person instead"
+    BOTH_PREFS = "both_prefs", "Both"
+
+
+class DemographicConfig(TextChoices):
+    """What is said of actor and receiver beyond the item's own text."""
+
+    NO_DEMO = "no_demo", "Nothing: the item as people read it"
+    FULL_DEMO = "full_demo", "Age, gender and country"
+    AGE_ONLY = "age_only", "Age"
+    GENDER_ONLY = "gender_only", "Gender"
+    COUNTRY_ONLY = "country_only", "Country"
+
+
 class Method(TextChoices):
-    """How the answer is elicited."""
+    """How the answer is elicited. Probabilities of different methods are never averaged together."""
 
     FIRST_TOKEN = "first_token", "First-token log-probabilities"
-    SAMPLE = "sample", "Sample"
+    SAMPLE = "sample", "Neutral samples"
+    JSON_CHOICE = "json_choice", "Choice restricted by a JSON schema"
+    VERBALISED = "verbalised", "Distribution in words"
 
 
 class ParseStage(TextChoices):
@@ -51,6 +102,7 @@ class ParseStage(TextChoices):
     LABEL = "label", "The label alone"
     LABEL_START = "label_start", "A label at the start"
     OPTION_TEXT = "option_text", "The text of one option"
+    JSON_FIELD = "json_field", "The field of a JSON object"
     REFUSAL = "refusal", "A refusal"
     UNPARSED = "unparsed", "Not understood"
 

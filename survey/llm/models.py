@@ -3,14 +3,28 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from survey.enums import ActorGender, AgeBucket, Choice, Country, Locale, OptionOrder, Question
-from survey.llm.enums import CellState, Method, ParseStage, PersonaSetting, ProviderName, RunState, Stage
-from survey.llm.validators import validate_endpoint, validate_key_name
-from survey.models import Item, Study
+from survey.llm.enums import (
+    CellState,
+    DemographicConfig,
+    Method,
+    ParseStage,
+    PersonaSetting,
+    PreferenceConfig,
+    PromptCondition,
+    PromptFormat,
+    ProviderName,
+    RunKind,
+    RunState,
+    Stage,
+)
+from survey.llm.validators import validate_currency, validate_endpoint, validate_key_name
+from survey.models import Item, Study, SurveySession
 
 
 class ModelSpec(models.Model):
@@ -33,8 +47,17 @@ class ModelSpec(models.Model):
     )
     family = models.CharField(max_length=100, blank=True)
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.INSTRUCT)
+    prompt_format = models.CharField(
+        max_length=12, choices=PromptFormat, default=PromptFormat.CHAT, help_text="base models continue plain text"
+    )
     max_in_flight = models.PositiveIntegerField(
         default=20, validators=[MinValueValidator(1)], help_text="calls at a time, over all runs together"
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: no limit known"
+    )
+    tokens_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="prompt and answer; empty: no limit known"
     )
     timeout_s = models.PositiveIntegerField(
         default=60, validators=[MinValueValidator(1)], help_text="seconds to wait for one answer"
@@ -62,14 +85,72 @@ class ModelSpec(models.Model):
         return self.provider == ProviderName.SIMULATED
 
 
+class ModelPrice(models.Model):
+    """What a model's tokens cost from a day on, until the next row. Rows are added, never changed."""
+
+    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="prices")
+    valid_from = models.DateField()
+    prompt_per_million = models.DecimalField(
+        max_digits=12, decimal_places=6, validators=[MinValueValidator(0)], help_text="a million tokens of prompts"
+    )
+    completion_per_million = models.DecimalField(
+        max_digits=12, decimal_places=6, validators=[MinValueValidator(0)], help_text="a million tokens of answers"
+    )
+    currency = models.CharField(max_length=3, default="USD", validators=[validate_currency], help_text="ISO 4217")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["spec", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["spec", "valid_from"], name="one_price_a_day"),
+            models.CheckConstraint(
+                name="price_not_negative", condition=Q(prompt_per_million__gte=0, completion_per_million__gte=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.spec.tag} from {self.valid_from}"
+
+
+class Probe(models.Model):
+    """What a model was found to be able to do when it was called to find out."""
+
+    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="probes")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="empty: under way, or its worker died")
+    target: Any = models.JSONField(help_text="the spec's fields that decide what is called, as they were")
+    findings: Any = models.JSONField(default=dict, help_text="by feature: whether it works, measured value, note")
+    calls: Any = models.JSONField(default=list, help_text="each call: request, status, reply or the exact error")
+    error = models.TextField(blank=True, help_text="why nothing could be found out")
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"probe {self.pk} of {self.spec.tag}"
+
+
 class Run(models.Model):
     """One campaign: a study's items put to some models under a frozen manifest."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="runs")
     specs = models.ManyToManyField(ModelSpec, related_name="runs")
+    kind = models.CharField(max_length=12, choices=RunKind, default=RunKind.ALIGNMENT)
     state = models.CharField(max_length=12, choices=RunState, default=RunState.QUEUED)
+    priority = models.SmallIntegerField(default=0, help_text="the higher one is asked first where runs share a model")
     manifest: Any = models.JSONField(help_text="the factors of the run, frozen when it was created")
+    manifest_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the manifest as canonical JSON")
     n_cells = models.PositiveIntegerField(default=0)
+    budget = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="the run pauses before it costs more; empty: no limit",
+    )
+    currency = models.CharField(max_length=3, blank=True, help_text="of budget and spent; blank: no price is known")
+    spent = models.DecimalField(max_digits=16, decimal_places=8, default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -97,9 +178,23 @@ class Cell(models.Model):
     persona_gender = models.CharField(max_length=10, choices=ActorGender, blank=True)
     locale = models.CharField(max_length=10, choices=Locale)
     option_order = models.CharField(max_length=20, choices=OptionOrder)
-    condition = models.CharField(max_length=30, default="plain", help_text="name of the prompt template")
+    condition = models.CharField(max_length=30, choices=PromptCondition, default=PromptCondition.NO_BALANCE)
+    paraphrase = models.PositiveSmallIntegerField(default=1, help_text="which wording of the condition's template")
+    preference_config = models.CharField(
+        max_length=20, choices=PreferenceConfig, default=PreferenceConfig.ACTOR_PREF_ONLY
+    )
+    demographic_config = models.CharField(max_length=20, choices=DemographicConfig, default=DemographicConfig.NO_DEMO)
     method = models.CharField(max_length=12, choices=Method)
-    repeat = models.PositiveSmallIntegerField(default=0)
+    repeat = models.PositiveSmallIntegerField(default=0, help_text="number of the sample or repetition, from 0")
+    session = models.ForeignKey(
+        SurveySession,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="cells",
+        help_text="whose page a yoked cell replays; goes with it",
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text="yoked: place of the page in the session's plan")
     state = models.CharField(max_length=10, choices=CellState, default=CellState.TODO)
     lease_until = models.DateTimeField(null=True, blank=True)
     n_leases = models.PositiveSmallIntegerField(
@@ -122,9 +217,14 @@ class Cell(models.Model):
                     "locale",
                     "option_order",
                     "condition",
+                    "paraphrase",
+                    "preference_config",
+                    "demographic_config",
                     "method",
                     "repeat",
+                    "session",
                 ],
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
                 name="persona_named",
@@ -147,24 +247,49 @@ class Completion(models.Model):
 
     cell = models.OneToOneField(Cell, on_delete=models.CASCADE, related_name="completion")
     request: Any = models.JSONField(help_text="the body as sent")
+    request_hash = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the body, the endpoint and the repeat: the same call again"
+    )
+    dropped_params: Any = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, help_text="fields that the spec's rules leave out"
+    )
+    text_hash = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the texts put, in their order; as with people's answers"
+    )
+    cached_from = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="copies",
+        help_text="the completion of an earlier run whose reply this is; it cost nothing again",
+    )
     reply: Any = models.JSONField(null=True, help_text="the body as received")
     text = models.TextField(blank=True)
     model_returned = models.CharField(max_length=200, blank=True)
     finish_reason = models.CharField(max_length=40, blank=True)
     choice = models.CharField(max_length=10, choices=Choice, blank=True, help_text="blank: refused or unparsed")
-    p_culture = models.FloatField(null=True, help_text="probability of the culture option among the two labels")
+    p_culture = models.FloatField(
+        null=True, help_text="probability of the culture option: among the two labels, or as the model puts it in words"
+    )
     label_mass = models.FloatField(null=True, help_text="probability of both labels together at the first token")
     parser_version = models.CharField(max_length=20)
     parse_stage = models.CharField(max_length=20, choices=ParseStage)
     seed = models.BigIntegerField(null=True)
     prompt_tokens = models.PositiveIntegerField(null=True)
     completion_tokens = models.PositiveIntegerField(null=True)
+    cost = models.DecimalField(
+        max_digits=14, decimal_places=8, null=True, help_text="in the run's currency; empty: no price or no count"
+    )
     latency_ms = models.PositiveIntegerField()
     is_simulated = models.BooleanField()
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="completion_created")]
+        indexes = [
+            models.Index(fields=["created_at"], name="completion_created"),
+            models.Index(fields=["request_hash"], name="completion_request", condition=~Q(request_hash="")),
+        ]
 
     def __str__(self) -> str:
         return f"completion of cell {self.cell_id}"
@@ -178,6 +303,8 @@ class Attempt(models.Model):
     error_class = models.CharField(max_length=60)
     message = models.TextField(blank=True)
     retry_after_s = models.FloatField(null=True)
+    request_id = models.CharField(max_length=100, blank=True, help_text="the endpoint's own name for the call")
+    latency_ms = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -18,7 +18,7 @@ GENDERS = {ActorGender.FEMALE: "woman", ActorGender.MALE: "man"}
 COUNTRIES_WITH_ARTICLE = frozenset({Country.GB, Country.US})
 
 TEMPLATES = {
-    "plain": (
+    "no_balance": (
         "{persona}Read the situation and answer the question.\n\n"
         "{scenario}\n\n{expectation}\n\n{preference}\n\n"
         "{question}\nA. {first}\nB. {second}\n\n"
@@ -48,7 +48,7 @@ class Ask:
     question: Question
     order: OptionOrder
     persona: Persona | None
-    template: str = "plain"
+    template: str = "no_balance"
 
     @property
     def options(self) -> list[Choice]:

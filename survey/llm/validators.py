@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 KEY_NAME = re.compile(r"[A-Z0-9_]*API_KEY")
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def validate_endpoint(value: str) -> None:
@@ -27,3 +28,9 @@ def validate_key_name(value: str) -> None:
     """Refuse names of other secrets: whoever edits a spec could have them sent to an address of their own."""
     if not KEY_NAME.fullmatch(value):
         raise ValidationError("Name an environment variable in capitals that ends with API_KEY, not the key.")
+
+
+def validate_currency(value: str) -> None:
+    """Refuse what is no three-letter code."""
+    if not CURRENCY.fullmatch(value):
+        raise ValidationError("Write the currency as its three capital letters, such as USD.")

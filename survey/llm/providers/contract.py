@@ -12,11 +12,14 @@ from survey.llm.wire import Reply
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One call: the body as it goes out, and what it asks (simulated models answer to that)."""
+    """One call: the body as it goes out, what it asks (simulated models answer to that), what identifies it."""
 
     body: dict[str, Any]
     ask: Ask
     seed: int
+    request_hash: str = ""
+    text_hash: str = ""
+    dropped: tuple[str, ...] = ()
 
 
 class ChatProvider(Protocol):

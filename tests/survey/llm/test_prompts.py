@@ -65,14 +65,14 @@ def test_every_persona_has_its_own_sentence() -> None:
 
 @pytest.mark.parametrize("words", ["TEMPLATES", "PERSONA", "GENDERS"])
 def test_template_hash_follows_every_word_around_the_item(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = template_hash("plain")
+    before = template_hash("no_balance")
     changed = {
-        "TEMPLATES": {"plain": prompts.TEMPLATES["plain"] + " "},
+        "TEMPLATES": {"no_balance": prompts.TEMPLATES["no_balance"] + " "},
         "PERSONA": prompts.PERSONA + " ",
         "GENDERS": {**prompts.GENDERS, ActorGender.MALE: "male"},
     }
     monkeypatch.setattr(prompts, words, changed[words])
-    assert template_hash("plain") != before
+    assert template_hash("no_balance") != before
 
 
 def test_braces_in_an_item_are_text(make_ask: MakeAsk) -> None:
