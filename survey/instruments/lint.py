@@ -8,56 +8,17 @@ project's own, set around texts of the length that fits one phone screen; the fo
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from itertools import chain
-from math import ceil
 from typing import NamedTuple
 
-from survey.enums import ActorGender, AgeBucket, Theme
 from survey.flow.wording import ITEM_FIELDS
 from survey.instruments import characters, lexicon
+from survey.instruments.balance import check_balance
+from survey.instruments.findings import Fault, Finding, Rule
 from survey.instruments.readability import read, visible_length
-from survey.instruments.schema import Definition, Row, TextEntry, TextFile, placeholders
-from survey.instruments.similarity import echo, near_duplicates
-
-
-class Rule(StrEnum):
-    """The rules by their ids, as they stand in the output."""
-
-    LENGTH = "length"
-    READING_LEVEL = "reading-level"
-    CHOICE_LENGTH = "choice-length"
-    CHOICE_TONE = "choice-tone"
-    CHOICE_FORM = "choice-form"
-    VALUE_WORD = "value-word"
-    ECHO = "echo"
-    NEAR_DUPLICATE = "near-duplicate"
-    ACTOR_UNNAMED = "actor-unnamed"
-    PLACEHOLDER = "placeholder"
-    LEFTOVER = "leftover"
-    NOT_NFC = "not-nfc"
-    HIDDEN_CHARACTER = "hidden-character"
-    SPACING = "spacing"
-    MIXED_SCRIPT = "mixed-script"
-    DANDA = "danda"
-    US_SPELLING = "us-spelling"
-    THEME_BALANCE = "theme-balance"
-    CELL_BALANCE = "cell-balance"
-
-
-class Finding(NamedTuple):
-    """One doubtful thing, where it stands, and how to mend it."""
-
-    file: str
-    line: int
-    key: str
-    rule: Rule
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.key}: [{self.rule}] {self.message}"
+from survey.instruments.schema import Definition, TextEntry, TextFile, placeholders
+from survey.instruments.similarity import echo, near_duplicates, shared_words
 
 
 class Band(NamedTuple):
@@ -91,7 +52,7 @@ BANDS: dict[str, dict[str, Band]] = {
 }
 LONGEST_TO_SHORTEST_CHOICE = 1.6
 ECHOED = 0.8
-ECHO_DIFFERENCE = 0.5
+PARALLEL = 1 / 3
 ALIKE = 0.4
 # What a page fills in, by the start of the text's key; see `survey.flow.wording` and the instructions page.
 FILLED = {"question.": "{actor}", "instructions.": "{n_scenarios}", "attention.question": "{option}"}
@@ -129,7 +90,7 @@ def file_of(locale: str) -> str:
 
 def lint(definition: Definition) -> list[Finding]:
     """List what is doubtful in an instrument's content, file by file; what is missing is `schema`'s to say."""
-    found = [*check_balance(definition.items)]
+    found = [*check_balance(definition)]
     for locale, texts in definition.texts.items():
         codes = [row.values.get("code", "") for row in definition.items]
         items = [item_texts(texts, code) for code in codes]
@@ -160,11 +121,6 @@ def check_text(locale: str, key: str, entry: TextEntry) -> Iterator[Finding]:
     )
     for rule, message in faults:
         yield Finding(file_of(locale), entry.line, key, rule, message)
-
-
-class Fault(NamedTuple):
-    rule: Rule
-    message: str
 
 
 def placeholder_faults(key: str, body: str) -> Iterator[Fault]:
@@ -301,18 +257,29 @@ def form_of(option: str) -> Form:
 
 
 def check_echo(item: ItemTexts) -> Iterator[Finding]:
-    """Find an option that repeats its sentence almost word for word while the other does not repeat its own."""
+    """Find an option that repeats its sentence almost word for word while the other takes up nothing of its own.
+
+    Options name what is done, and so does the sentence before them: where the two options are worded alike, or the
+    other one takes up a word of its own sentence as well, neither is easier to recognise.
+    """
     sentence_of = dict(zip(CHOICES, ("expectation", "preference"), strict=True))
-    if not set(sentence_of.values()) <= item.parts.keys():
+    if not set(sentence_of.values()) <= item.parts.keys() or are_parallel(item):
         return
-    echoes = {name: echo(item.body(name), item.body(sentence_of[name]), item.language) for name in CHOICES}
     for name, other in (CHOICES, CHOICES[::-1]):
-        if echoes[name] >= ECHOED and echoes[name] - echoes[other] >= ECHO_DIFFERENCE:
+        echoed = echo(item.body(name), item.body(sentence_of[name]), item.language)
+        answered = shared_words(item.body(other), item.body(sentence_of[other]), item.language)
+        if echoed >= ECHOED and not answered:
             message = (
-                f"repeats the {sentence_of[name]} ({echoes[name]:.0%} of its words in a run) while the other option "
-                f"does not repeat the {sentence_of[other]} ({echoes[other]:.0%}): reword one, or let both repeat"
+                f"repeats the {sentence_of[name]} ({echoed:.0%} of its words in a run) while the other option "
+                f"takes up no word of the {sentence_of[other]}: reword one, or let both repeat"
             )
             yield item.finding(name, Rule.ECHO, message)
+
+
+def are_parallel(item: ItemTexts) -> bool:
+    """Say whether the options are worded alike: a third of the words of either stand in the other."""
+    one, other = (item.body(name) for name in CHOICES)
+    return min(shared_words(one, other, item.language), shared_words(other, one, item.language)) >= PARALLEL
 
 
 def check_duplicates(items: list[ItemTexts]) -> Iterator[Finding]:
@@ -330,33 +297,3 @@ def check_duplicates(items: list[ItemTexts]) -> Iterator[Finding]:
         for pair in near_duplicates(texts, language, ALIKE):
             message = f"{what} {pair.first} again (score {pair.score:.2f} of 1): rewrite or drop one of the two"
             yield by_code[pair.second].finding("scenario", Rule.NEAR_DUPLICATE, message)
-
-
-# --- items.csv ---------------------------------------------------------------------------------
-def check_balance(rows: tuple[Row, ...]) -> Iterator[Finding]:
-    """Check that no theme crowds a country's items, and that its receivers are spread over the four cells."""
-    by_country: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_country[row.values.get("scenario_country", "")].append(row)
-    for country, own in by_country.items():
-        for rule, message in chain(theme_faults(own), cell_faults(own)):
-            yield Finding("items.csv", own[0].line, f"scenario_country {country or '?'}", rule, message)
-
-
-def theme_faults(rows: list[Row]) -> Iterator[Fault]:
-    counts = Counter(row.values.get("theme", "") for row in rows if row.values.get("theme") in Theme.values)
-    most = ceil(len(rows) / len(Theme)) + 1
-    for theme, n in counts.items():
-        if n > most:
-            yield Fault(Rule.THEME_BALANCE, f"{n} of {len(rows)} items are on {theme}: have at most {most}")
-    absent = [theme.value for theme in Theme if theme != Theme.OTHER and theme not in counts]
-    if len(rows) >= len(Theme) and absent:
-        yield Fault(Rule.THEME_BALANCE, f"no item on {', '.join(absent)}: write one, or replace one of a fuller theme")
-
-
-def cell_faults(rows: list[Row]) -> Iterator[Fault]:
-    cells = Counter((row.values.get("receiver_age", ""), row.values.get("receiver_gender", "")) for row in rows)
-    counts = {f"{age} {gender}": cells[age.value, gender.value] for age in AgeBucket for gender in ActorGender}
-    if max(counts.values()) - min(counts.values()) > 1:
-        spread = ", ".join(f"{n} {cell}" for cell, n in counts.items())
-        yield Fault(Rule.CELL_BALANCE, f"receivers are {spread}: change some until no cell is two ahead of another")

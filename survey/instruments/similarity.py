@@ -55,6 +55,13 @@ def echo(option: str, statement: str, language: str) -> float:
     return longest / len(said) if longest >= 3 else 0.0
 
 
+def shared_words(text: str, other: str, language: str) -> float:
+    """Give the share of a text's content words that another text has too, in any order, whatever the endings."""
+    own, there = content_words(text, language), content_words(other, language)
+    found = [word for word in own if any(is_same_word(word, heard, language) for heard in there)]
+    return len(found) / len(own) if own else 0.0
+
+
 def shingles(text: str, language: str, size: int = 2) -> frozenset[tuple[str, ...]]:
     """Cut a text into its content words and its runs of ``size`` of them, so that order counts but does not decide."""
     said = content_words(text, language)

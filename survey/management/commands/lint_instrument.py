@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from survey.instruments.lint import Finding, lint
+from survey.instruments.findings import Finding
+from survey.instruments.lint import lint
 from survey.instruments.loader import SHIPPED, read_instrument
 from survey.instruments.schema import validate
 
