@@ -141,6 +141,24 @@ class Status(TextChoices):
     WITHDREW = "withdrew", "Withdrew"
 
 
+class Outcome(TextChoices):
+    """How a visit ended for the panel that sent it (`survey.flow.outcomes`); panels' codes are keyed by it."""
+
+    COMPLETE = "complete", "Complete"
+    COMPLETE_FLAGGED = "complete_flagged", "Complete, to be looked at"
+    NO_CONSENT = "no_consent", "No consent"
+    SCREENED_OUT = "screened_out", "Screened out"
+    QUOTA_FULL = "quota_full", "Quota full"
+    FAILED_COMPREHENSION = "failed_comprehension", "Failed comprehension"
+    FAILED_ATTENTION = "failed_attention", "Failed attention"
+    INCOMPATIBLE_DEVICE = "incompatible_device", "Incompatible device"
+    WITHDREW = "withdrew", "Withdrew"
+    TIMED_OUT = "timed_out", "Timed out"
+    DUPLICATE = "duplicate", "Duplicate"
+    TECHNICAL_FAILURE = "technical_failure", "Technical failure"
+    STUDY_CLOSED = "study_closed", "Study closed"
+
+
 class StudyState(TextChoices):
     DRAFT = "draft", "Draft"
     LIVE = "live", "Live"
@@ -212,3 +230,68 @@ class PanelName(TextChoices):
     CINT = "cint", "Cint (Lucid)"
     GENERIC = "generic", "Another panel, by its settings"
     SIMULATED = "simulated", "Simulated"
+
+
+class SubmissionStatus(TextChoices):
+    """What the panel says of a submission, in words that all panels' own ones are read into."""
+
+    UNKNOWN = "unknown", "Not known"
+    RESERVED = "reserved", "Reserved"
+    ACTIVE = "active", "Active"
+    AWAITING_REVIEW = "awaiting_review", "Awaiting review"
+    APPROVED = "approved", "Approved"
+    PARTIALLY_APPROVED = "partially_approved", "Partially approved"
+    SCREENED_OUT = "screened_out", "Screened out"
+    RETURNED = "returned", "Returned"
+    TIMED_OUT = "timed_out", "Timed out"
+    REJECTED = "rejected", "Rejected"
+
+
+class Signature(TextChoices):
+    """What became of the signature that a panel may put on its entry link."""
+
+    ABSENT = "absent", "Absent"
+    VALID = "valid", "Valid"
+    INVALID = "invalid", "Invalid"
+    MISMATCH = "mismatch", "Valid, of another person"
+
+
+class SignedEntry(TextChoices):
+    """Whether an arm asks for signed entry links."""
+
+    OFF = "off", "Off"
+    OPTIONAL = "optional", "Optional"
+    REQUIRED = "required", "Required"
+
+
+class PanelVerb(TextChoices):
+    """What this site may do at a panel. Rejecting somebody is not among it: only a person does that, at the panel."""
+
+    COMPLETE = "complete", "Complete"
+    APPROVE = "approve", "Approve"
+    REQUEST_RETURN = "request_return", "Request return"
+    BONUS = "bonus", "Pay a bonus"
+
+
+class ActState(TextChoices):
+    """How far an act at a panel has come; unconfirmed is one whose answer never came, for a person to look at."""
+
+    PLANNED = "planned", "Planned"
+    SENT = "sent", "Sent"
+    CONFIRMED = "confirmed", "Confirmed"
+    UNCONFIRMED = "unconfirmed", "Unconfirmed"
+    FAILED = "failed", "Failed"
+
+
+class Discrepancy(TextChoices):
+    """What does not agree between the panel's records and ours."""
+
+    APPROVED_NO_DATA = "approved_no_data", "Paid, but no complete answers"
+    DATA_NO_SUBMISSION = "data_no_submission", "Answers, but no submission"
+    TIMED_OUT_BUT_COMPLETE = "timed_out_but_complete", "Timed out there, complete here"
+    RETURNED_BUT_COMPLETE = "returned_but_complete", "Returned there, complete here"
+    AWAITING_REVIEW_LONG = "awaiting_review_long", "Awaits review for long"
+    CODE_OF_OTHER_OUTCOME = "code_used_wrong_outcome", "Entered another outcome's code"
+    PID_MISMATCH_JWT = "pid_mismatch_jwt", "Link signed for another person"
+    DUPLICATE_PID = "duplicate_pid", "Same person, another submission"
+    COUNTRY_DIFFERS = "country_differs", "Country differs from prescreener"

@@ -13,10 +13,11 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
-from survey.domain.lifecycle import change_status
-from survey.domain.quality import flag_session
+from survey.domain.lifecycle import change_status, rules_of
+from survey.domain.quality import flag_session, gather_evidence
 from survey.domain.quotas import complete_place, take_place
 from survey.enums import Choice, OptionOrder, Question, Status
+from survey.flow.outcomes import Ended, outcome_of
 from survey.flow.wording import Wording
 from survey.models import Consent, Demographics, Response, SurveySession
 from survey.queries import item_facts, version_structure
@@ -116,7 +117,8 @@ def record_demographics(
 
 def finish(session: SurveySession) -> None:
     """Complete the session and its quota place; its answers are all stored by now, since each page stored its own."""
-    is_within_quota = complete_place(session)
-    change_status(session, Status.COMPLETE, reason="last page passed")
+    evidence = gather_evidence(session, is_within_quota=complete_place(session))
+    flags = flag_session(session, evidence)
+    ended = Ended(Status.COMPLETE, flags, evidence.n_attention_failed)
+    change_status(session, Status.COMPLETE, reason="last page passed", outcome=outcome_of(ended, rules_of(session)))
     advance(session)
-    flag_session(session, is_within_quota=is_within_quota)

@@ -22,8 +22,17 @@ from survey.flow.assignment import (
 )
 from survey.flow.plan import PlannedItem, build_plan
 from survey.flow.status import LIVE_FOR
-from survey.models import Arm, Assignment, Item, PanelIdentity, Participant, StatusChange, SurveySession
-from survey.panels import Identity
+from survey.models import (
+    Arm,
+    Assignment,
+    Item,
+    PanelIdentity,
+    PanelSubmission,
+    Participant,
+    StatusChange,
+    SurveySession,
+)
+from survey.panels import Identity, UnknownParticipant
 from survey.queries import item_facts, version_structure
 
 RECEIPT_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -62,6 +71,7 @@ def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
     arm = Arm.objects.select_for_update(of=("self",)).select_related("study__version").get(pk=arm.pk)
     session = find_session(arm, identity)
     if session is not None:
+        note_visit(session.arm, identity, session.participant_id)
         return session
     if arm.study.state != StudyState.LIVE:
         raise StudyNotOpen(arm.study.state)
@@ -72,11 +82,15 @@ def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
 def find_session(arm: Arm, identity: Identity) -> SurveySession | None:
     if not identity.person:
         return None
-    return SurveySession.objects.filter(
-        participant__panel_identity__study=arm.study_id,
-        participant__panel_identity__panel=identity.panel,
-        participant__panel_identity__panel_person=identity.person,
-    ).first()
+    return (
+        SurveySession.objects.filter(
+            participant__panel_identity__study=arm.study_id,
+            participant__panel_identity__panel=identity.panel,
+            participant__panel_identity__panel_person=identity.person,
+        )
+        .select_related("arm")
+        .first()
+    )
 
 
 def register(arm: Arm, identity: Identity) -> Participant:
@@ -92,7 +106,38 @@ def register(arm: Arm, identity: Identity) -> Participant:
             panel_study=identity.study,
             panel_submission=identity.submission,
         )
+        note_visit(arm, identity, participant.pk)
     return participant
+
+
+def note_visit(arm: Arm, identity: Identity, participant_id: int) -> None:
+    """Record the panel's visit that somebody comes in with; each visit is one person's, a person may have several.
+
+    Whoever comes back with another one while their session is under way, goes on under that: the former is over at the
+    panel. With their session at an end, the other one is a duplicate.
+    """
+    if identity.panel == PanelName.SIMULATED:
+        return
+    submission, is_new = PanelSubmission.objects.get_or_create(
+        study_id=arm.study_id,
+        panel=identity.panel,
+        submission=identity.submission or identity.person,
+        defaults={
+            "arm": arm,
+            "person": identity.person,
+            "participant_id": participant_id,
+            "signature": identity.signature,
+            "entered_at": timezone.now(),
+        },
+    )
+    if submission.person != identity.person:
+        raise UnknownParticipant("the visit in the link is somebody else's")
+    if submission.participant_id is None:  # the panel told of it before it came in
+        changes = {"participant_id": participant_id, "signature": identity.signature, "entered_at": timezone.now()}
+        is_new = bool(PanelSubmission.objects.filter(pk=submission.pk, participant=None).update(**changes))
+    if is_new and identity.submission:
+        under_way = Q(participant__session__status__in=[Status.LANDED, Status.ACTIVE])
+        PanelIdentity.objects.filter(under_way, participant=participant_id).update(panel_submission=identity.submission)
 
 
 def identity_of(session: SurveySession) -> Identity:

@@ -8,12 +8,11 @@ from survey.models import CheckAnswer, QualityFlag, Response, SurveySession
 from survey.queries import version_structure
 
 
-def flag_session(session: SurveySession, *, is_within_quota: bool) -> None:
-    """Measure the session's answers and store a row for each flag that the instrument's limits raise.
+def flag_session(session: SurveySession, evidence: Evidence) -> frozenset[str]:
+    """Store a row for each flag that the instrument's limits raise on the session's answers; give their names.
 
     A simulated participant needs no time to read: flags on time are for people.
     """
-    evidence = gather_evidence(session, is_within_quota=is_within_quota)
     limits = version_structure(session.version_id)["flags"]
     if session.participant.is_simulated:
         limits = {name: limit for name, limit in limits.items() if FLAGS[name].unit != "seconds"}
@@ -21,6 +20,7 @@ def flag_session(session: SurveySession, *, is_within_quota: bool) -> None:
     QualityFlag.objects.bulk_create(
         [QualityFlag(session=session, name=name, value=value) for name, value in raised.items()], ignore_conflicts=True
     )
+    return frozenset(raised)
 
 
 def gather_evidence(session: SurveySession, *, is_within_quota: bool) -> Evidence:

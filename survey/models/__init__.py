@@ -2,6 +2,7 @@
 
 from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
+from survey.models.panel import PanelAct, PanelEvent, PanelSubmission
 from survey.models.paradata import PageEvent
 from survey.models.response import Response
 from survey.models.session import (
@@ -26,7 +27,10 @@ __all__ = [
     "Item",
     "Lease",
     "PageEvent",
+    "PanelAct",
+    "PanelEvent",
     "PanelIdentity",
+    "PanelSubmission",
     "Participant",
     "QualityFlag",
     "QuotaCell",

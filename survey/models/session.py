@@ -5,7 +5,19 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from survey.enums import AgeBand, CheckKind, Country, Fluency, Gender, LeaseState, Locale, OptionOrder, Relation, Status
+from survey.enums import (
+    AgeBand,
+    CheckKind,
+    Country,
+    Fluency,
+    Gender,
+    LeaseState,
+    Locale,
+    OptionOrder,
+    Outcome,
+    Relation,
+    Status,
+)
 from survey.models.fieldwork import Arm, Participant, QuotaCell
 from survey.models.instrument import InstrumentVersion, Item
 
@@ -18,6 +30,9 @@ class SurveySession(models.Model):
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="+")
     token = models.CharField(max_length=43, unique=True)
     status = models.CharField(max_length=24, choices=Status, default=Status.LANDED)
+    outcome = models.CharField(
+        max_length=24, choices=Outcome, blank=True, help_text="how it ended for the panel; blank while under way"
+    )
     locale = models.CharField(max_length=10, choices=Locale)
     seed = models.BigIntegerField(help_text="draws the items, their order and the option order")
     option_order = models.CharField(max_length=20, choices=OptionOrder)

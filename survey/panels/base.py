@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName, Signature
 from survey.models import Arm
 
 MAX_ID = 64  # longest identifier that we store
+
+# An outcome without an exit of its own takes the one of the outcome on the right: never to the participant's loss.
+PASSES_FOR: dict[Outcome, Outcome] = {
+    Outcome.COMPLETE_FLAGGED: Outcome.COMPLETE,
+    Outcome.FAILED_ATTENTION: Outcome.COMPLETE_FLAGGED,
+    Outcome.QUOTA_FULL: Outcome.SCREENED_OUT,
+    Outcome.INCOMPATIBLE_DEVICE: Outcome.SCREENED_OUT,
+}
 
 
 class UnknownParticipant(ValueError):
@@ -22,6 +31,7 @@ class Identity(NamedTuple):
     person: str = ""
     study: str = ""
     submission: str = ""
+    signature: Signature = Signature.ABSENT
 
     @property
     def placeholders(self) -> dict[str, str]:
@@ -29,14 +39,38 @@ class Identity(NamedTuple):
         return {"person": self.person, "study": self.study, "submission": self.submission}
 
 
+class ActionKind(StrEnum):
+    """What takes a participant back to the panel."""
+
+    REDIRECT = "redirect"  # to an address that tells the panel how it ended
+    CODE = "code"  # a code to enter by hand
+    SERVER_COMPLETE = "server_complete"  # this site tells the panel, the participant need not do anything
+    NONE = "none"
+
+
+class Action(NamedTuple):
+    """How somebody leaves for the panel; ``code`` is for the participant's eyes."""
+
+    kind: ActionKind
+    url: str = ""
+    code: str = ""
+
+
 class Panel(Protocol):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         """Read the identity from the entry link's parameters; `UnknownParticipant` if it is not whole."""
         ...
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
-        """Give the address that tells the panel how it ended; empty where there is none."""
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
+        """Say how somebody who ended so goes back to the panel."""
         ...
+
+
+def leave(url: str, code: str) -> Action:
+    """Send somebody to an address; without one give them the code, and without that nothing."""
+    if url:
+        return Action(ActionKind.REDIRECT, url, code)
+    return Action(ActionKind.CODE, code=code) if code else Action(ActionKind.NONE)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -48,9 +82,16 @@ def text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def exit_code(arm: Arm, outcome: Status) -> str:
+def resolve(table: Mapping[str, object], outcome: Outcome) -> str:
+    """Give the entry for an outcome or, where it has none, for the outcome that it may pass for; empty if none does."""
+    while not (found := text(table.get(outcome))) and outcome in PASSES_FOR:
+        outcome = PASSES_FOR[outcome]
+    return found
+
+
+def exit_code(arm: Arm, outcome: Outcome) -> str:
     """Give the panel's code for an outcome, empty where the arm has none."""
-    return text(mapping(arm.exit_codes).get(outcome))
+    return resolve(mapping(arm.exit_codes), outcome)
 
 
 def setting(arm: Arm, name: str) -> str:

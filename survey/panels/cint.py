@@ -7,19 +7,26 @@ at an address of their own, with a secret in it, that is ``panel_settings["compl
 
 from collections.abc import Mapping
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels.addresses import extend
-from survey.panels.base import Identity, setting, take
+from survey.panels.base import Action, ActionKind, Identity, leave, setting, take
 
 COMPLETE, TERMINATE, QUALITY_TERMINATE, OVER_QUOTA = "10", "20", "30", "40"
-RETURN_STATUS: dict[Status, str] = {
-    Status.COMPLETE: COMPLETE,
-    Status.NO_CONSENT: TERMINATE,
-    Status.SCREENED_OUT: TERMINATE,
-    Status.WITHDREW: TERMINATE,
-    Status.FAILED_COMPREHENSION: QUALITY_TERMINATE,
-    Status.QUOTA_FULL: OVER_QUOTA,
+RETURN_STATUS: dict[Outcome, str] = {
+    Outcome.COMPLETE: COMPLETE,
+    Outcome.COMPLETE_FLAGGED: COMPLETE,
+    Outcome.FAILED_ATTENTION: QUALITY_TERMINATE,
+    Outcome.NO_CONSENT: TERMINATE,
+    Outcome.SCREENED_OUT: TERMINATE,
+    Outcome.INCOMPATIBLE_DEVICE: TERMINATE,
+    Outcome.WITHDREW: TERMINATE,
+    Outcome.TIMED_OUT: TERMINATE,
+    Outcome.TECHNICAL_FAILURE: TERMINATE,
+    Outcome.DUPLICATE: QUALITY_TERMINATE,
+    Outcome.FAILED_COMPREHENSION: QUALITY_TERMINATE,
+    Outcome.QUOTA_FULL: OVER_QUOTA,
+    Outcome.STUDY_CLOSED: OVER_QUOTA,
 }
 VERIFY = (
     "the address of exit_base, and whether completes have one of their own (complete_base)",
@@ -32,11 +39,11 @@ class Cint:
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(PanelName.CINT, person=take(params, "RID"))
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
-        status = RETURN_STATUS.get(outcome)
-        if not identity.person or status is None:
-            return ""
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
+        if not identity.person:
+            return Action(ActionKind.NONE)
+        status = RETURN_STATUS[outcome]
         complete_base = setting(arm, "complete_base")
-        if outcome == Status.COMPLETE and complete_base:
-            return extend(complete_base, {"RID": identity.person})
-        return extend(setting(arm, "exit_base"), {"RIS": status, "RID": identity.person})
+        if status == COMPLETE and complete_base:
+            return leave(extend(complete_base, {"RID": identity.person}), "")
+        return leave(extend(setting(arm, "exit_base"), {"RIS": status, "RID": identity.person}), "")

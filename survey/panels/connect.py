@@ -8,13 +8,23 @@ them to return the assignment. `VERIFY` names what only the live service can con
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
+from survey.flow.outcomes import ANSWERED_ALL
 from survey.models import Arm
 from survey.panels.addresses import fill
-from survey.panels.base import Identity, exit_code, setting, take
+from survey.panels.base import Action, Identity, exit_code, leave, setting, take
 
 COMPLETE_URL = "https://connect.cloudresearch.com/participant/project/{code}/complete"
-PARTIAL = frozenset({Status.SCREENED_OUT, Status.QUOTA_FULL, Status.FAILED_COMPREHENSION, Status.WITHDREW})
+PARTIAL = frozenset(
+    {
+        Outcome.SCREENED_OUT,
+        Outcome.QUOTA_FULL,
+        Outcome.INCOMPATIBLE_DEVICE,
+        Outcome.FAILED_COMPREHENSION,
+        Outcome.WITHDREW,
+        Outcome.TECHNICAL_FAILURE,
+    }
+)
 VERIFY = (
     "that the entry link's parameters are called participantId, assignmentId and projectId",
     "that the redirect address the project's page shows is COMPLETE_URL with the code of `complete`",
@@ -31,10 +41,10 @@ class Connect:
             submission=take(params, "assignmentId"),
         )
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
         code = exit_code(arm, outcome)
-        if outcome == Status.COMPLETE:
-            return COMPLETE_URL.format(code=quote(code, safe="")) if code else ""
+        if outcome in ANSWERED_ALL:
+            return leave(COMPLETE_URL.format(code=quote(code, safe="")) if code else "", code)
         if outcome in PARTIAL:
-            return fill(setting(arm, "partial_url"), {**identity.placeholders, "code": code})
-        return ""
+            return leave(fill(setting(arm, "partial_url"), {**identity.placeholders, "code": code}), code)
+        return leave("", code)

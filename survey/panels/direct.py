@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
-from survey.panels.base import Identity
+from survey.panels.base import Action, ActionKind, Identity
 
 
 class Direct:
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(PanelName.DIRECT)
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
-        return ""
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
+        return Action(ActionKind.NONE)

@@ -7,10 +7,10 @@
 
 from collections.abc import Mapping
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels.addresses import fill
-from survey.panels.base import Identity, UnknownParticipant, exit_code, mapping, take, text
+from survey.panels.base import Action, Identity, UnknownParticipant, exit_code, leave, mapping, resolve, take, text
 
 IDENTIFIERS = ("person", "study", "submission")
 
@@ -30,8 +30,9 @@ class Generic:
         names = parameter_names(arm)
         if "person" not in names:
             raise UnknownParticipant("the arm's settings do not say which parameter names the person")
-        return Identity(PanelName.GENERIC, **{part: take(params, name) for part, name in names.items()})
+        taken = {part: take(params, name) for part, name in names.items()}
+        return Identity(PanelName.GENERIC, taken["person"], taken.get("study", ""), taken.get("submission", ""))
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
-        template = text(exit_templates(arm).get(outcome))
-        return fill(template, {**identity.placeholders, "code": exit_code(arm, outcome)})
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
+        code = exit_code(arm, outcome)
+        return leave(fill(resolve(exit_templates(arm), outcome), {**identity.placeholders, "code": code}), code)

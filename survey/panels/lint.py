@@ -12,8 +12,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
-from survey.enums import PanelName, Status
-from survey.flow.status import FINAL
+from survey.enums import Outcome, PanelName
+from survey.flow.outcomes import LONG_MINUTES, estimate_minutes
 from survey.models import Arm
 from survey.panels import cint, connect
 from survey.panels.addresses import PLACEHOLDER, Fault, faults
@@ -59,18 +59,22 @@ class Violation(NamedTuple):
 class CodeRules(NamedTuple):
     """What a panel asks of its codes: which must be there, which outcomes may have the same, which must."""
 
-    needed: tuple[Status, ...]
-    may_share: frozenset[Status] = frozenset()
-    must_share: frozenset[Status] = frozenset()
+    needed: tuple[Outcome, ...]
+    may_share: frozenset[Outcome] = frozenset()
+    must_share: frozenset[Outcome] = frozenset()
 
 
-SCREEN_OUTS = frozenset({Status.SCREENED_OUT, Status.QUOTA_FULL})
+SCREEN_OUTS = frozenset({Outcome.SCREENED_OUT, Outcome.QUOTA_FULL})
 CODE_RULES: dict[PanelName, CodeRules] = {
     # Prolific pays screen-outs through one code with a fixed reward; who withdraws may be paid by it too.
-    PanelName.PROLIFIC: CodeRules((Status.COMPLETE, Status.NO_CONSENT), SCREEN_OUTS | {Status.WITHDREW}, SCREEN_OUTS),
-    PanelName.CONNECT: CodeRules((Status.COMPLETE,), may_share=connect.PARTIAL | {Status.NO_CONSENT}),
+    PanelName.PROLIFIC: CodeRules(
+        (Outcome.COMPLETE, Outcome.NO_CONSENT), SCREEN_OUTS | {Outcome.WITHDREW}, SCREEN_OUTS
+    ),
+    PanelName.CONNECT: CodeRules(
+        (Outcome.COMPLETE,), may_share=connect.PARTIAL | {Outcome.NO_CONSENT, Outcome.STUDY_CLOSED}
+    ),
 }
-MISSING = {Status.COMPLETE: Rule.NO_COMPLETE_CODE, Status.NO_CONSENT: Rule.NO_CONSENT_CODE}
+MISSING = {Outcome.COMPLETE: Rule.NO_COMPLETE_CODE, Outcome.NO_CONSENT: Rule.NO_CONSENT_CODE}
 VERIFY: dict[PanelName, tuple[str, ...]] = {PanelName.CONNECT: connect.VERIFY, PanelName.CINT: cint.VERIFY}
 ADDRESS_SETTINGS: dict[PanelName, tuple[str, ...]] = {
     PanelName.CONNECT: ("partial_url",),
@@ -78,10 +82,7 @@ ADDRESS_SETTINGS: dict[PanelName, tuple[str, ...]] = {
 }
 
 # Prolific lets a submission be rejected for failed attention checks: of five minutes or more, for two of them.
-LONG_MINUTES = 5
 CHECKS_IF_LONG = 2
-SECONDS_PER_SCENARIO = 25  # a low estimate: to read one scenario and answer its questions
-SECONDS_BESIDE = 90  # consent, screening, instructions
 
 
 def lint_arm(arm: Arm) -> list[Violation]:
@@ -120,8 +121,8 @@ def check_shape(arm: Arm) -> Iterator[Violation]:
         for key, one in value.items():
             if name != "panel_settings" and not isinstance(one, str):
                 yield Violation(Rule.SETTINGS_SHAPE, f"{key} in {name} is not text", "put it into quotation marks")
-            if name in ("exit_codes", "panel_settings.exit_urls") and key not in FINAL:
-                known = ", ".join(sorted(FINAL))
+            if name in ("exit_codes", "panel_settings.exit_urls") and key not in Outcome.values:
+                known = ", ".join(Outcome.values)
                 yield Violation(Rule.UNKNOWN_OUTCOME, f"no session ends as {key} ({name})", f"use one of {known}")
 
 
@@ -140,10 +141,11 @@ def check_code_rules(arm: Arm, rules: CodeRules) -> Iterator[Violation]:
             yield Violation(MISSING[outcome], f"there is no code for {outcome}", mend)
     if not rules.needed:
         return
-    holders: dict[str, set[Status]] = defaultdict(set)
-    for outcome in sorted(FINAL):
-        if exit_code(arm, outcome):
-            holders[exit_code(arm, outcome)].add(outcome)
+    holders: dict[str, set[Outcome]] = defaultdict(set)
+    own_codes = mapping(arm.exit_codes)
+    for outcome in Outcome:
+        if code := text(own_codes.get(outcome)):
+            holders[code].add(outcome)
     for code, outcomes in holders.items():
         if len(outcomes) > 1 and not outcomes <= rules.may_share:
             names = " and ".join(sorted(outcomes))
@@ -185,11 +187,11 @@ def check_generic(arm: Arm) -> Iterator[Violation]:
     if "person" not in names:
         mend = 'set panel_settings.parameters, such as {"person": "uid"}'
         yield Violation(Rule.NO_PARAMETER_NAMES, "the parameter that names the person is not set", mend)
-    for outcome in (Status.COMPLETE, Status.NO_CONSENT):
+    for outcome in (Outcome.COMPLETE, Outcome.NO_CONSENT):
         if not text(exit_templates(arm).get(outcome)):
             mend = "add its address to panel_settings.exit_urls"
             yield Violation(Rule.NO_EXIT, f"there is no exit address for {outcome}", mend)
-    for outcome in sorted(FINAL):
+    for outcome in Outcome:
         used = set(PLACEHOLDER.findall(text(exit_templates(arm).get(outcome))))
         if "code" in used and not exit_code(arm, outcome):
             rule = MISSING.get(outcome, Rule.EXIT_PLACEHOLDER)
@@ -204,7 +206,7 @@ def check_attention(arm: Arm) -> Iterator[Violation]:
     """Say when failed attention checks could never be a ground for rejection."""
     structure = arm.study.version.structure
     n_scenarios = sum(structure["arms"][arm.country]["items"].values())
-    minutes = (n_scenarios * SECONDS_PER_SCENARIO + SECONDS_BESIDE) / 60
+    minutes = estimate_minutes(n_scenarios)
     n_checks = len(structure["attention_checks"])
     if minutes >= LONG_MINUTES and n_checks < CHECKS_IF_LONG:
         wrong = f"{n_checks} attention check(s) in a survey of about {minutes:.0f} minutes"

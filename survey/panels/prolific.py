@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
-from survey.panels.base import Identity, exit_code, take
+from survey.panels.base import Action, Identity, exit_code, leave, take
 
 COMPLETE_URL = "https://app.prolific.com/submissions/complete"
 
@@ -19,6 +19,6 @@ class Prolific:
             submission=take(params, "SESSION_ID"),
         )
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
         code = exit_code(arm, outcome)
-        return f"{COMPLETE_URL}?{urlencode({'cc': code})}" if code else ""
+        return leave(f"{COMPLETE_URL}?{urlencode({'cc': code})}" if code else "", code)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from django.core.signing import BadSignature, Signer
 
-from survey.enums import PanelName, Status
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
-from survey.panels.base import Identity, UnknownParticipant, take
+from survey.panels.base import Action, ActionKind, Identity, UnknownParticipant, take
 
 PARAMETER = "simulated"
 SIGNER = Signer(salt="simulated participant")
@@ -25,5 +25,5 @@ class Simulated:
             raise UnknownParticipant("the ticket of a simulated participant is not signed by this site") from None
         return Identity(PanelName.SIMULATED, person=take({PARAMETER: person}, PARAMETER))
 
-    def exit_url(self, arm: Arm, outcome: Status, identity: Identity) -> str:
-        return ""
+    def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
+        return Action(ActionKind.NONE)

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from survey.domain.enrolment import StudyNotOpen, enrol
-from survey.enums import PanelName
+from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
@@ -35,11 +35,13 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
         if request.method == "HEAD":  # link previews must not begin sessions
             return HttpResponse()
         try:
-            session = enrol(arm, identity=PANELS[panel].identify(arm, request.GET.dict()))
+            identity = PANELS[panel].identify(arm, request.GET.dict())
+            session = enrol(arm, identity=identity)
         except UnknownParticipant as error:
             log.warning("entry to %s refused: %s", arm, error)
             return notice(request, arm, _("This link is not complete"), BROKEN_LINK, status=400)
         except StudyNotOpen as error:
             log.info("entry to %s refused: study is %s", arm, error)
-            return notice(request, arm, _("The study is not open"), NOT_OPEN, status=403)
+            leave = PANELS[panel].exit(arm, Outcome.STUDY_CLOSED, identity)
+            return notice(request, arm, _("The study is not open"), NOT_OPEN, status=403, leave=leave)
     return SeeOther(reverse("survey:page", args=[session.token]))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from survey.models import Arm
+from survey.panels import Action
 from survey.queries import text_catalogue
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,12 @@ def frame(arm: Arm, locale: str, title: str) -> dict[str, Any]:
     return {"lang": locale, "title": title, "contact": arm.study.contact_email or settings.CONTACT_EMAIL}
 
 
-def notice(request: HttpRequest, arm: Arm, heading: str, body: object, *, status: int) -> HttpResponse:
+def notice(
+    request: HttpRequest, arm: Arm, heading: str, body: object, *, status: int, leave: Action | None = None
+) -> HttpResponse:
+    """Render a page that only says something, with the way back to the panel where there is one."""
     title = text_catalogue(arm.study.version_id, arm.locales[0])["title"]
-    context = {**frame(arm, arm.locales[0], title), "heading": heading, "body": body}
+    context = {**frame(arm, arm.locales[0], title), "heading": heading, "body": body, "exit": leave}
     return render(request, "survey/notice.html", context, status=status)
 
 

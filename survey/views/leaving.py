@@ -14,9 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from survey.domain.lifecycle import withdraw
-from survey.enums import Status
+from survey.domain.enrolment import identity_of
+from survey.domain.lifecycle import report_failure, withdraw
+from survey.enums import Outcome, Status
+from survey.flow.status import FINAL
 from survey.models import SurveySession
+from survey.panels import PANELS
 from survey.queries import text_catalogue
 from survey.views.framing import SeeOther, frame, unknown_session
 
@@ -39,6 +42,31 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
         title = text_catalogue(session.version_id, session.locale)["title"]
         context = {**frame(session.arm, session.locale, title), "back": here, "heading": _("Stop taking part?")}
         return render(request, "survey/leave.html", context)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def trouble(request: HttpRequest, token: str) -> HttpResponse:
+    """Let somebody go back to the panel for whom the survey does not work; they may still return and go on."""
+    session = SurveySession.objects.select_related("arm__study").filter(token=token).first()
+    if session is None:
+        return unknown_session(request)
+    here = reverse("survey:page", args=[token])
+    if session.status in FINAL:
+        return SeeOther(here)
+    with translation.override(session.locale.lower()):
+        context: dict[str, Any] = {
+            **frame(session.arm, session.locale, text_catalogue(session.version_id, session.locale)["title"]),
+            "heading": _("Does the survey not work for you?"),
+            "back": here,
+        }
+        if request.method == "POST":
+            report_failure(session)
+            identity = identity_of(session)
+            context["is_reported"] = True
+            context["exit"] = PANELS[identity.panel].exit(session.arm, Outcome.TECHNICAL_FAILURE, identity)
+        return render(request, "survey/trouble.html", context)
 
 
 @csrf_exempt  # the receipt is the key

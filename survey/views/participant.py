@@ -18,11 +18,12 @@ from django.views.decorators.http import require_http_methods
 
 from survey.domain.answering import lock_session
 from survey.domain.enrolment import identity_of
-from survey.enums import Page, Status
+from survey.domain.lifecycle import outcome_for_panel
+from survey.enums import Outcome, Page, Status
 from survey.flow.status import FINAL
 from survey.models import SurveySession
 from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers
-from survey.panels import PANELS, exit_code
+from survey.panels import PANELS
 from survey.queries import text_catalogue
 from survey.views.endings import ENDINGS
 from survey.views.framing import SeeOther, frame, unknown_session
@@ -132,15 +133,16 @@ def show(
 def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
     """Render how a finished session ended, with the way back to the panel, as often as it is asked for."""
     arm = session.arm
-    outcome = Status(session.status)
+    outcome = outcome_for_panel(session)
+    assert outcome is not None  # noqa: S101 - a finished session has one
+    ending = ENDINGS[Outcome.WITHDREW if session.status == Status.WITHDREW else outcome]
     identity = identity_of(session)
     context = {
         **frame(arm, session.locale, text_catalogue(session.version_id, session.locale)["title"]),
-        "heading": ENDINGS[outcome].heading,
-        "body": ENDINGS[outcome].body,
-        "is_complete": outcome == Status.COMPLETE,
+        "heading": ending.heading,
+        "body": ending.body,
+        "is_complete": session.status == Status.COMPLETE,
         "receipt": session.receipt,
-        "code": exit_code(arm, outcome),
-        "exit_url": PANELS[identity.panel].exit_url(arm, outcome, identity),
+        "exit": PANELS[identity.panel].exit(arm, outcome, identity),
     }
     return render(request, "survey/end.html", context)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from survey.domain.enrolment import assign_items
-from survey.enums import PanelName, Relation, Status, StudyState
+from survey.enums import Outcome, PanelName, Relation, StudyState
 from survey.models import Arm, Assignment, PanelIdentity, Participant, Study, SurveySession
 from survey.panels import Identity
 from survey.panels.prolific import Prolific
@@ -170,7 +170,7 @@ def test_option_orders_are_balanced_over_participants() -> None:
 
 def test_prolific_exit_carries_the_code_of_the_outcome() -> None:
     arm, nobody = Arm(exit_codes={"complete": "CDONE", "no_consent": "CNO"}), Identity(PanelName.PROLIFIC)
-    done = Prolific().exit_url(arm, Status.COMPLETE, nobody)
+    done = Prolific().exit(arm, Outcome.COMPLETE, nobody).url
     assert done == "https://app.prolific.com/submissions/complete?cc=CDONE"
-    assert Prolific().exit_url(arm, Status.NO_CONSENT, nobody).endswith("cc=CNO")
-    assert Prolific().exit_url(Arm(), Status.COMPLETE, nobody) == ""
+    assert Prolific().exit(arm, Outcome.NO_CONSENT, nobody).url.endswith("cc=CNO")
+    assert Prolific().exit(Arm(), Outcome.COMPLETE, nobody).url == ""

@@ -11,8 +11,7 @@ from django.test import Client
 from survey.domain.enrolment import enrol, identity_of
 from survey.domain.lifecycle import change_status
 from survey.domain.studies import NotReady, launch_study
-from survey.enums import PanelName, Status, StudyState
-from survey.flow.status import FINAL
+from survey.enums import Outcome, PanelName, Status, StudyState
 from survey.models import Arm, InstrumentVersion, PanelIdentity, Participant, Study
 from survey.panels import PANELS, Identity, UnknownParticipant
 from survey.panels.addresses import Fault, extend, faults, fill
@@ -78,9 +77,9 @@ def errors(arm: Arm) -> list[Rule]:
     return [one.rule for one in lint_arm(arm) if one.severity == Severity.ERROR]
 
 
-def exit_of(arm: Arm, outcome: Status, **identity: str) -> str:
+def exit_of(arm: Arm, outcome: Outcome, **identity: str) -> str:
     panel = PanelName(arm.panel)
-    return PANELS[panel].exit_url(arm, outcome, Identity(panel, **identity))
+    return PANELS[panel].exit(arm, outcome, Identity(panel, **identity)).url  # type: ignore[arg-type]
 
 
 # --- entry -------------------------------------------------------------------------------------
@@ -117,33 +116,37 @@ def test_generic_panel_without_parameter_names_lets_nobody_in(settings: Any) -> 
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
-        (Status.COMPLETE, "https://connect.cloudresearch.com/participant/project/C1/complete"),
-        (Status.SCREENED_OUT, "https://connect.example/partial?a=a1"),
-        (Status.QUOTA_FULL, "https://connect.example/partial?a=a1"),
-        (Status.NO_CONSENT, ""),
+        (Outcome.COMPLETE, "https://connect.cloudresearch.com/participant/project/C1/complete"),
+        (Outcome.SCREENED_OUT, "https://connect.example/partial?a=a1"),
+        (Outcome.QUOTA_FULL, "https://connect.example/partial?a=a1"),
+        (Outcome.NO_CONSENT, ""),
     ],
 )
-def test_connect_takes_back_complete_and_partial_answers(outcome: Status, expected: str) -> None:
+def test_connect_takes_back_complete_and_partial_answers(outcome: Outcome, expected: str) -> None:
     assert exit_of(make_arm(PanelName.CONNECT), outcome, person="p1", submission="a1") == expected
 
 
 def test_connect_without_code_or_partial_address_has_no_exit() -> None:
     arm = make_arm(PanelName.CONNECT, exit_codes={}, panel_settings={})
-    assert [exit_of(arm, outcome, person="p1") for outcome in sorted(FINAL)] == [""] * len(FINAL)
+    assert [exit_of(arm, outcome, person="p1") for outcome in Outcome] == [""] * len(Outcome)
 
 
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [
-        (Status.COMPLETE, "10"),
-        (Status.NO_CONSENT, "20"),
-        (Status.SCREENED_OUT, "20"),
-        (Status.WITHDREW, "20"),
-        (Status.FAILED_COMPREHENSION, "30"),
-        (Status.QUOTA_FULL, "40"),
+        (Outcome.COMPLETE, "10"),
+        (Outcome.NO_CONSENT, "20"),
+        (Outcome.SCREENED_OUT, "20"),
+        (Outcome.WITHDREW, "20"),
+        (Outcome.FAILED_COMPREHENSION, "30"),
+        (Outcome.QUOTA_FULL, "40"),
+        (Outcome.STUDY_CLOSED, "40"),
+        (Outcome.COMPLETE_FLAGGED, "10"),
+        (Outcome.FAILED_ATTENTION, "30"),
+        (Outcome.TECHNICAL_FAILURE, "20"),
     ],
 )
-def test_cint_exit_carries_status_and_respondent(outcome: Status, status: str) -> None:
+def test_cint_exit_carries_status_and_respondent(outcome: Outcome, status: str) -> None:
     assert (
         exit_of(make_arm(PanelName.CINT), outcome, person="r1") == f"https://cint.example/back.aspx?RIS={status}&RID=r1"
     )
@@ -152,33 +155,32 @@ def test_cint_exit_carries_status_and_respondent(outcome: Status, status: str) -
 def test_cint_completes_may_go_to_an_address_of_their_own() -> None:
     settings = {**SETTINGS[PanelName.CINT], "complete_base": "https://cint.example/cb?token=t"}
     arm = make_arm(PanelName.CINT, panel_settings=settings)
-    assert exit_of(arm, Status.COMPLETE, person="r1") == "https://cint.example/cb?token=t&RID=r1"
-    assert exit_of(arm, Status.QUOTA_FULL, person="r1") == "https://cint.example/back.aspx?RIS=40&RID=r1"
+    assert exit_of(arm, Outcome.COMPLETE, person="r1") == "https://cint.example/cb?token=t&RID=r1"
+    assert exit_of(arm, Outcome.QUOTA_FULL, person="r1") == "https://cint.example/back.aspx?RIS=40&RID=r1"
 
 
-def test_cint_has_no_exit_for_somebody_unknown_or_unfinished() -> None:
+def test_cint_has_no_exit_for_somebody_unknown() -> None:
     arm = make_arm(PanelName.CINT)
-    assert exit_of(arm, Status.COMPLETE) == ""
-    assert exit_of(arm, Status.ACTIVE, person="r1") == ""
+    assert exit_of(arm, Outcome.COMPLETE) == ""
 
 
 def test_generic_exit_fills_the_template_of_the_outcome() -> None:
     arm = make_arm(PanelName.GENERIC)
-    assert exit_of(arm, Status.COMPLETE, person="p1", submission="s1") == "https://panel.example/done/s1?u=p1&c=C1"
-    assert exit_of(arm, Status.NO_CONSENT, person="p1") == "https://panel.example/no?u=p1"
-    assert exit_of(arm, Status.QUOTA_FULL, person="p1") == ""
-    assert exit_of(arm, Status.COMPLETE, person="p1") == ""  # the template names a submission
+    assert exit_of(arm, Outcome.COMPLETE, person="p1", submission="s1") == "https://panel.example/done/s1?u=p1&c=C1"
+    assert exit_of(arm, Outcome.NO_CONSENT, person="p1") == "https://panel.example/no?u=p1"
+    assert exit_of(arm, Outcome.QUOTA_FULL, person="p1") == ""
+    assert exit_of(arm, Outcome.COMPLETE, person="p1") == ""  # the template names a submission
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_hostile_identifier_stays_one_value_of_the_configured_address(value: str) -> None:
-    generic = exit_of(make_arm(PanelName.GENERIC), Status.COMPLETE, person=value, submission=value)
+    generic = exit_of(make_arm(PanelName.GENERIC), Outcome.COMPLETE, person=value, submission=value)
     parts = urlsplit(generic)
     assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "panel.example", "")
     assert parts.path.count("/") == 2
     assert unquote(parts.path.rsplit("/", 1)[1]) == value
     assert parse_qsl(parts.query) == [("u", value), ("c", "C1")]
-    cint = urlsplit(exit_of(make_arm(PanelName.CINT), Status.QUOTA_FULL, person=value))
+    cint = urlsplit(exit_of(make_arm(PanelName.CINT), Outcome.QUOTA_FULL, person=value))
     assert (cint.netloc, cint.fragment) == ("cint.example", "")
     assert parse_qs(cint.query) == {"RIS": ["40"], "RID": [value]}
     assert (generic + cint.geturl()).isascii()
@@ -187,7 +189,7 @@ def test_hostile_identifier_stays_one_value_of_the_configured_address(value: str
 
 @pytest.mark.parametrize("code", ["../../evil", "x?y#z", "@evil.example", "x\r\ny"])
 def test_code_stays_one_part_of_the_connect_address(code: str) -> None:
-    parts = urlsplit(exit_of(make_arm(PanelName.CONNECT, exit_codes={"complete": code}), Status.COMPLETE))
+    parts = urlsplit(exit_of(make_arm(PanelName.CONNECT, exit_codes={"complete": code}), Outcome.COMPLETE))
     assert parts.netloc == "connect.cloudresearch.com"
     assert unquote(parts.path.split("/")[3]) == code
     assert (parts.query, parts.fragment) == ("", "")
@@ -242,7 +244,7 @@ def test_parameters_are_added_before_the_fragment(base: str, expected: str) -> N
 @pytest.mark.parametrize("broken", [None, [], "text", 7, {"complete": 7, "exit_urls": [], "exit_base": {}}])
 def test_broken_settings_give_no_exit_and_no_crash(panel: PanelName, broken: Any) -> None:
     arm = make_arm(panel, exit_codes=broken, panel_settings=broken)
-    assert exit_of(arm, Status.COMPLETE, person="p1", submission="s1") == ""
+    assert exit_of(arm, Outcome.COMPLETE, person="p1", submission="s1") == ""
     assert errors(arm)
 
 
