@@ -51,9 +51,14 @@ class ItemAdmin(ReadOnly):
 
 @admin.register(models.Text)
 class TextAdmin(ReadOnly):
-    list_display = ["key", "locale", "status", "version"]
-    list_filter = ["version", "locale", "status"]
+    list_display = ["key", "locale", "status", "staleness", "reviewer", "version"]
+    list_filter = ["version", "locale", "status", "staleness"]
     search_fields = ["key", "body"]
+
+
+@admin.register(models.TextOverride)
+class TextOverrideAdmin(ReadOnly):
+    list_display = ["study", "version", "required_text_status", "by", "at"]
 
 
 class StatusChangeInline(admin.TabularInline):  # type: ignore[type-arg]

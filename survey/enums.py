@@ -176,6 +176,13 @@ class TextStatus(TextChoices):
     FROZEN = "frozen", "Frozen"
 
 
+class Staleness(TextChoices):
+    """Why the status of a text no longer holds."""
+
+    SOURCE = "source", "The source has changed since"
+    TEXT = "text", "The text has changed since it was signed"
+
+
 class Page(TextChoices):
     """The kinds of page that a plan is made of."""
 

@@ -3,6 +3,7 @@
 from survey.domain.enrolment import enrol
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import create_study, launch_study
+from survey.domain.translations import override_texts
 from survey.enums import PanelName
 from survey.instruments.loader import SHIPPED, read_instrument
 from survey.models import Arm, InstrumentVersion, Study, SurveySession
@@ -19,6 +20,7 @@ def make_study(code: str = "s1", *, live: bool = True, panel: PanelName = PanelN
     study = create_study(code=code, title="Study", version=make_version(), panel=panel, target_per_cell=5)
     if panel == PanelName.PROLIFIC:
         study.arms.update(exit_codes={"complete": "CDONE", "no_consent": "CNO"})
+    override_texts(study, by="tests", reason="the shipped texts are drafts")
     if live:
         launch_study(study)
     return study

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from survey.instruments.provenance import staleness_of
 from survey.instruments.schema import Definition, Problem, validate
 from survey.models import Instrument, InstrumentVersion, Item, Text
 
@@ -53,8 +54,17 @@ def store_items(version: InstrumentVersion, definition: Definition) -> None:
 
 
 def store_texts(version: InstrumentVersion, definition: Definition) -> None:
+    """Store every text with its record, and whether what was recorded still holds."""
     Text.objects.bulk_create(
-        Text(version=version, locale=locale, key=key, body=entry.body, status=entry.status)
+        Text(
+            version=version,
+            locale=locale,
+            key=key,
+            body=entry.body,
+            status=entry.status,
+            staleness=staleness_of(definition, locale, key) or "",
+            **entry.provenance._asdict(),
+        )
         for locale, file in definition.texts.items()
         for key, entry in file.entries.items()
     )

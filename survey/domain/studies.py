@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
+from survey.domain.translations import open_text_faults
 from survey.enums import AgeBucket, Gender, PanelName, StudyState
 from survey.models import Arm, InstrumentVersion, QuotaCell, Study
 from survey.panels.lint import Severity, lint_arm
 
 
 class NotReady(ValueError):
-    """The study's arms have errors that would leave participants without their way back; the message lists them."""
+    """The study is not fit for participants; the message lists why.
+
+    Its arms have errors that would leave them without their way back, or its texts have not come far enough.
+    """
 
 
 @transaction.atomic
@@ -34,7 +38,7 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
 
 @transaction.atomic
 def launch_study(study: Study) -> bool:
-    """Open a draft or paused study to participants; say whether it was us. `NotReady` if an arm has errors."""
+    """Open a draft or paused study to participants; say whether it was us. `NotReady` if arms or texts are not fit."""
     openable = Study.objects.filter(pk=study.pk, state__in=[StudyState.DRAFT, StudyState.PAUSED])
     if openable.select_for_update().exists():
         refuse_errors(study)
@@ -44,7 +48,7 @@ def launch_study(study: Study) -> bool:
 
 
 def refuse_errors(study: Study) -> None:
-    """Raise `NotReady` with every error of every arm."""
+    """Raise `NotReady` with every error of every arm, and what is wrong with the texts of each locale."""
     arms = study.arms.select_related("study__version")
     errors = [
         f"{arm.country}: {violation}"
@@ -52,5 +56,6 @@ def refuse_errors(study: Study) -> None:
         for violation in lint_arm(arm)
         if violation.severity == Severity.ERROR
     ]
+    errors += [f"texts {fault}" for fault in open_text_faults(study)]
     if errors:
         raise NotReady("\n".join(errors))

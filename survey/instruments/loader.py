@@ -6,15 +6,19 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from survey.flow.provenance import Provenance
 from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile
 
 SHIPPED = Path(__file__).parent / "pact"
+DRAFTS = "provenance/drafts.csv"
+DRAFT_COLUMNS = ("key", "source_hash")
+RECORD_COLUMNS = ("key", "status", *Provenance._fields)
 
 
 class Leaf(NamedTuple):
@@ -25,13 +29,16 @@ class Leaf(NamedTuple):
 
 
 def read_instrument(folder: Path) -> Definition:
-    """Read ``instrument.yaml``, ``items.csv`` and ``texts/*.yaml``; what cannot be read becomes a problem."""
+    """Read an instrument's files; what cannot be read becomes a problem.
+
+    They are ``instrument.yaml``, ``items.csv``, ``texts/*.yaml`` and, where anything is recorded of the texts,
+    ``provenance/<locale>.csv`` and ``provenance/drafts.csv``.
+    """
     problems: list[Problem] = []
     structure, lines = read_structure(folder / "instrument.yaml", problems)
     items = read_items(folder / "items.csv", problems)
-    texts = {}
-    for path in sorted((folder / "texts").glob("*.yaml")):
-        texts[path.stem] = read_texts(path, problems)
+    texts = {path.stem: read_texts(path, problems) for path in sorted((folder / "texts").glob("*.yaml"))}
+    texts = add_provenance(folder, texts, str(structure.get("source_locale")), problems)
     return Definition(
         structure=structure,
         structure_lines=lines,
@@ -43,20 +50,23 @@ def read_instrument(folder: Path) -> Definition:
 
 
 def content_hash(structure: Mapping[str, Any], items: list[Row], texts: Mapping[str, TextFile]) -> str:
-    """Hash the content (SHA-256, hex), not the layout: comments, line breaks and the order of keys do not count."""
+    """Hash the content (SHA-256, hex), not the layout: comments, line breaks and the order of keys do not count.
+
+    Who answers for a text is content: a version says for good what was asked and who had signed it, so a review
+    makes the next version, and a launched one keeps the sign-offs it was launched with.
+    """
     content = {
         "structure": structure,
         "items": sorted((dict(row.values) for row in items), key=lambda values: values.get("code", "")),
         "texts": {
-            locale: {key: [entry.body, entry.status] for key, entry in texts[locale].entries.items()}
+            locale: {key: [entry.body, entry.status, *entry.provenance] for key, entry in texts[locale].entries.items()}
             for locale in texts
         },
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def read_text_file(path: Path, problems: list[Problem]) -> str | None:
-    name = path.name if path.name in {"instrument.yaml", "items.csv"} else f"texts/{path.name}"
+def read_text_file(path: Path, name: str, problems: list[Problem]) -> str | None:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -70,7 +80,7 @@ def read_text_file(path: Path, problems: list[Problem]) -> str | None:
 
 def compose(path: Path, name: str, problems: list[Problem]) -> yaml.MappingNode | None:
     """Parse a YAML file to its node tree, which knows the lines; None after noting what is wrong."""
-    content = read_text_file(path, problems)
+    content = read_text_file(path, name, problems)
     if content is None:
         return None
     try:
@@ -128,30 +138,34 @@ def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any],
 
 
 def read_items(path: Path, problems: list[Problem]) -> list[Row]:
-    """Read ``items.csv``; a wrong header or a row of another length is a problem, the other rows are kept."""
-    content = read_text_file(path, problems)
+    return read_table(path, "items.csv", ITEM_COLUMNS, problems)
+
+
+def read_table(path: Path, name: str, columns: Collection[str], problems: list[Problem]) -> list[Row]:
+    """Read a CSV file; a wrong header or a row of another length is a problem, the other rows are kept."""
+    content = read_text_file(path, name, problems)
     if content is None:
         return []
     reader = csv.reader(io.StringIO(content, newline=""), strict=True)
     rows: list[Row] = []
     try:
         header = next(reader, [])
-        for column in [*(c for c in ITEM_COLUMNS if c not in header), *(c for c in header if c not in ITEM_COLUMNS)]:
+        for column in [*(c for c in columns if c not in header), *(c for c in header if c not in columns)]:
             what = "unknown column" if column in header else "column is missing"
-            problems.append(Problem("items.csv", 1, column, what))
+            problems.append(Problem(name, 1, column, what))
         for values in reader:
             if len(values) != len(header):
                 message = f"{len(values)} cells where the header has {len(header)}"
-                problems.append(Problem("items.csv", reader.line_num, values[0] if values else "", message))
+                problems.append(Problem(name, reader.line_num, values[0] if values else "", message))
             else:
                 rows.append(Row(dict(zip(header, values, strict=True)), reader.line_num))
     except csv.Error as error:
-        problems.append(Problem("items.csv", reader.line_num, "items.csv", f"not valid CSV: {error}"))
+        problems.append(Problem(name, reader.line_num, name, f"not valid CSV: {error}"))
     return rows
 
 
 def read_texts(path: Path, problems: list[Problem]) -> TextFile:
-    """Read one locale's texts with the status of each: the file's default, unless ``statuses`` names the key."""
+    """Read one locale's texts; ``status`` is that of every text of which nothing is recorded."""
     name = f"texts/{path.name}"
     node = compose(path, name, problems)
     if node is None:
@@ -161,13 +175,56 @@ def read_texts(path: Path, problems: list[Problem]) -> TextFile:
     locale = leaves.pop("locale", Leaf("", 1))
     if locale.value != path.stem:
         problems.append(Problem(name, locale.line, "locale", f"{locale.value!r} is not the file's name"))
-    default = leaves.pop("status", Leaf("", 1))
-    statuses = {key.removeprefix("statuses."): leaf for key, leaf in leaves.items() if key.startswith("statuses.")}
-    entries: dict[str, TextEntry] = {}
-    for key, leaf in leaves.items():
-        if not key.startswith("statuses."):
-            status = statuses.pop(key, default)
-            entries[key] = TextEntry(leaf.value, status.value, leaf.line)
-    for key, leaf in statuses.items():
-        problems.append(Problem(name, leaf.line, f"statuses.{key}", "status of a text that is not there"))
-    return TextFile(path.stem, entries)
+    status = leaves.pop("status", Leaf("", 1)).value
+    return TextFile(path.stem, {key: TextEntry(leaf.value, status, leaf.line) for key, leaf in leaves.items()})
+
+
+# --- provenance/*.csv --------------------------------------------------------------------------
+def record_file(locale: str) -> str:
+    return f"provenance/{locale}.csv"
+
+
+def add_provenance(
+    folder: Path, texts: Mapping[str, TextFile], source_locale: str, problems: list[Problem]
+) -> dict[str, TextFile]:
+    """Join the texts with what is recorded of them; drafts without a line of their own share ``drafts.csv``."""
+    shared = read_records(folder, DRAFTS, problems)
+    source = texts.get(source_locale, TextFile(source_locale, {}))
+    lost = [(DRAFTS, row.line, key) for key, row in shared.items() if key not in source.entries]
+    joined = {}
+    for locale, file in texts.items():
+        name = record_file(locale)
+        records = read_records(folder, name, problems)
+        lost += [(name, row.line, key) for key, row in records.items() if key not in file.entries]
+        drafted_from = {} if locale == source_locale else shared
+        joined[locale] = TextFile(
+            locale,
+            {key: add_record(entry, records.get(key), drafted_from.get(key)) for key, entry in file.entries.items()},
+        )
+    for path in sorted((folder / "provenance").glob("*.csv")):
+        if path.stem not in {*texts, Path(DRAFTS).stem}:
+            lost.append((f"provenance/{path.name}", 1, path.stem))
+    problems += [Problem(*place, "record of what is not there") for place in lost]
+    return joined
+
+
+def read_records(folder: Path, name: str, problems: list[Problem]) -> dict[str, Row]:
+    """Read a file of records by key; there need not be one."""
+    if not (folder / name).exists():
+        return {}
+    records: dict[str, Row] = {}
+    for row in read_table(folder / name, name, DRAFT_COLUMNS if name == DRAFTS else RECORD_COLUMNS, problems):
+        key = row.values.get("key", "")
+        if key in records:
+            problems.append(Problem(name, row.line, key, f"stands in line {records[key].line} already"))
+        records.setdefault(key, row)
+    return records
+
+
+def add_record(entry: TextEntry, record: Row | None, draft: Row | None) -> TextEntry:
+    if record is None:
+        source_hash = draft.values.get("source_hash", "") if draft else ""
+        return entry._replace(provenance=Provenance(source_hash=source_hash))
+    fields = {name: record.values.get(name, "").strip() for name in Provenance._fields}
+    status = record.values.get("status", "").strip() or entry.status
+    return entry._replace(status=status, provenance=Provenance(**fields), record_line=record.line)

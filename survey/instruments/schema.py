@@ -19,10 +19,10 @@ from survey.enums import (
     Locale,
     Page,
     Question,
-    TextStatus,
     Theme,
 )
 from survey.flow.assignment import CORE, POOLS
+from survey.flow.provenance import Provenance, record_faults
 from survey.flow.quality import FLAGS
 from survey.flow.wording import ITEM_FIELDS
 
@@ -86,9 +86,13 @@ class Problem(NamedTuple):
 
 
 class TextEntry(NamedTuple):
+    """A text and what is recorded of it; ``record_line`` is its line in ``provenance/<locale>.csv``, 0 for none."""
+
     body: str
     status: str
     line: int
+    provenance: Provenance = Provenance()
+    record_line: int = 0
 
 
 class Row(NamedTuple):
@@ -118,6 +122,10 @@ class Definition:
     @property
     def code(self) -> str:
         return str(self.structure["code"])
+
+    @property
+    def source_locale(self) -> str:
+        return str(self.structure["source_locale"])
 
 
 MAX_NOTE = 300  # characters of a source note
@@ -344,6 +352,9 @@ def check_texts(definition: Definition) -> Iterator[Problem]:
                 yield Problem(file, entry.line, key, "extra: no page or item uses it")
             else:
                 yield from (Problem(file, entry.line, key, m) for m in text_faults(key, entry, source))
+                faults = record_faults(entry.status, entry.provenance, is_source=locale == source_locale)
+                place = (f"provenance/{locale}.csv", entry.record_line) if entry.record_line else (file, entry.line)
+                yield from (Problem(*place, key, message) for message in faults)
 
 
 def nearest_line(texts: TextFile, key: str) -> int:
@@ -360,8 +371,6 @@ def nearest_line(texts: TextFile, key: str) -> int:
 def text_faults(key: str, entry: TextEntry, source: TextFile | None) -> Iterable[str]:
     if not entry.body.strip():
         yield "empty"
-    if entry.status not in TextStatus.values:
-        yield f"status {entry.status!r} is none of {', '.join(TextStatus.values)}"
     if unicodedata.normalize("NFC", entry.body) != entry.body:
         yield "not in Unicode normal form C"
     try:

@@ -1,6 +1,6 @@
 """The data of a study. Fields and constraints only; the rules stand in `survey.domain`."""
 
-from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study
+from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study, TextOverride
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
 from survey.models.panel import PanelAct, PanelEvent, PanelSubmission
 from survey.models.paradata import PageEvent
@@ -39,4 +39,5 @@ __all__ = [
     "Study",
     "SurveySession",
     "Text",
+    "TextOverride",
 ]

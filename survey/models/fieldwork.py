@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from survey.enums import AgeBucket, Country, Gender, Locale, PanelName, StudyState
+from survey.enums import AgeBucket, Country, Gender, Locale, PanelName, StudyState, TextStatus
 from survey.models.instrument import InstrumentVersion
 
 
@@ -14,6 +14,12 @@ class Study(models.Model):
     title = models.CharField(max_length=200)
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="studies")
     state = models.CharField(max_length=10, choices=StudyState, default=StudyState.DRAFT)
+    required_text_status = models.CharField(
+        max_length=20,
+        choices=TextStatus,
+        default=TextStatus.REVIEWED,
+        help_text="how far every text that participants can see must have come before the study opens",
+    )
     contact_email = models.EmailField(blank=True, help_text="shown to participants; blank: the site's address")
     created_at = models.DateTimeField(auto_now_add=True)
     launched_at = models.DateTimeField(null=True, blank=True)
@@ -24,6 +30,27 @@ class Study(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class TextOverride(models.Model):
+    """Somebody's decision to open a study although texts are below the status it asks for. Rows are only added.
+
+    It holds for the version and the locales that were before their eyes, not for others.
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="text_overrides")
+    version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="+")
+    required_text_status = models.CharField(max_length=20, choices=TextStatus, help_text="what was asked for")
+    counts = models.JSONField(help_text="by locale, how many visible texts were below it or stale")
+    by = models.CharField(max_length=150)
+    reason = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["study", "-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.study.code}: texts accepted by {self.by}"
 
 
 class Arm(models.Model):

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from survey.enums import ActorGender, AgeBucket, Country, Locale, TextStatus, Theme
+from survey.enums import ActorGender, AgeBucket, Country, Locale, Staleness, TextStatus, Theme
 
 
 class Instrument(models.Model):
@@ -64,6 +64,15 @@ class Text(models.Model):
     key = models.CharField(max_length=100)
     body = models.TextField()
     status = models.CharField(max_length=20, choices=TextStatus)
+    staleness = models.CharField(
+        max_length=10, choices=Staleness, blank=True, help_text="why the status no longer holds; blank: it does"
+    )
+    source_hash = models.CharField(max_length=16, blank=True, help_text="hash of the text it was translated from")
+    text_hash = models.CharField(max_length=16, blank=True, help_text="hash of the text as it was signed")
+    translator = models.CharField(max_length=80, blank=True)
+    reviewer = models.CharField(max_length=80, blank=True)
+    adjudicator = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["version", "locale", "key"]

@@ -9,6 +9,7 @@ from django.test import Client
 
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import create_study, launch_study
+from survey.domain.translations import override_texts
 from survey.enums import (
     AgeBand,
     CheckKind,
@@ -275,6 +276,7 @@ def test_demographics_may_be_asked_last_and_then_only_count(tmp_path: Path) -> N
     path.write_text(re.sub(r"blocks: \[.*\]", f"blocks: {blocks}", text), encoding="utf-8")
     version = load_instrument(read_instrument(folder)).version
     study = create_study(code="late", title="Late", version=version, panel=PanelName.DIRECT, target_per_cell=0)
+    override_texts(study, by="tests", reason="drafts")
     launch_study(study)
     walker = Walker(make_session(study, "GB"), Client())
     walker.walk_to(Page.DEMOGRAPHICS)

@@ -103,12 +103,6 @@ def test_other_placeholder_is_named(folder: Path) -> None:
         ("texts/en-GB.yaml", "locale: en-GB", "locale: en-XX", "'en-XX' is not the file's name"),
         ("texts/en-GB.yaml", "status: machine draft", "status: perfect", "status 'perfect' is none of"),
         ("texts/en-GB.yaml", "{actor}", "{actor", "a lone brace"),
-        (
-            "texts/en-GB.yaml",
-            "status: machine",
-            "statuses: {nothing: frozen}\nstatus: machine",
-            "a text that is not there",
-        ),
         ("items.csv", "food_hospitality", "cooking", "'cooking' is none of food_hospitality"),
         ("items.csv", "\nBR02,BR", "\nBR01,BR", "BR01 stands in line 2 already"),
         ("items.csv", "\nBR02,BR", "\nBR02,XX", "'XX' is none of"),

@@ -6,11 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from survey.instruments.loader import SHIPPED, read_instrument
+from survey.instruments.provenance import warnings
 from survey.instruments.schema import validate
 
 
 class Command(BaseCommand):
-    help = "Check an instrument folder; every problem names file, line and key."
+    help = "Check an instrument folder; every problem and warning names file, line and key."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,6 +26,8 @@ class Command(BaseCommand):
             self.stderr.write(str(problem))
         if problems:
             raise CommandError(f"{len(problems)} problem(s) in {path}")
+        for warning in warnings(definition):
+            self.stderr.write(f"warning: {warning}")
         n_texts = sum(len(file.entries) for file in definition.texts.values())
         self.stdout.write(
             f"{definition.code}: {len(definition.items)} items, {len(definition.texts)} locales, {n_texts} texts, "

@@ -1,0 +1,90 @@
+"""Hold a study back until its texts have come far enough, unless somebody decides otherwise by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.db import transaction
+
+from survey.flow.provenance import statuses_from
+from survey.instruments.visible import ItemPlace, visible_keys
+from survey.models import Item, Study, Text, TextOverride
+
+N_NAMED = 5  # keys that a fault names
+
+
+class NothingToOverride(ValueError):
+    """The study's texts are all as far as it asks for."""
+
+
+class TextFault(NamedTuple):
+    """The texts of one locale that participants can see and that are below the study's status."""
+
+    locale: str
+    required: str
+    n_below: int
+    n_stale: int
+    first_keys: tuple[str, ...]
+
+    def __str__(self) -> str:
+        stale = f" ({self.n_stale} of them stale)" if self.n_stale else ""
+        more = ", …" if self.n_below > len(self.first_keys) else ""
+        return f"{self.locale}: {self.n_below} below {self.required}{stale}: {', '.join(self.first_keys)}{more}"
+
+
+def text_faults(study: Study) -> list[TextFault]:
+    """List, by offered locale, the visible texts that are below the study's status or stale."""
+    visible = visible_by_locale(study)
+    good = statuses_from(study.required_text_status)
+    poor = Text.objects.filter(version=study.version_id, locale__in=visible).exclude(status__in=good, staleness="")
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for locale, key, staleness in poor.values_list("locale", "key", "staleness"):
+        if key in visible[locale]:
+            found[locale].append((key, staleness))
+    return [fault_of(study, locale, found[locale]) for locale in sorted(found)]
+
+
+def fault_of(study: Study, locale: str, texts: list[tuple[str, str]]) -> TextFault:
+    keys = sorted((key for key, _ in texts), key=lambda key: (key.startswith("items."), key))
+    n_stale = sum(bool(staleness) for _, staleness in texts)
+    return TextFault(locale, study.required_text_status, len(texts), n_stale, tuple(keys[:N_NAMED]))
+
+
+def visible_by_locale(study: Study) -> Mapping[str, set[str]]:
+    """Give the keys that participants of the study's arms can see in each locale that an arm offers."""
+    rows = Item.objects.filter(version=study.version_id).values_list("code", "scenario_country", "is_core")
+    items = [ItemPlace(*row) for row in rows.order_by()]
+    visible: dict[str, set[str]] = defaultdict(set)
+    for arm in study.arms.all():
+        keys = visible_keys(study.version.structure, arm.country, items)
+        for locale in arm.locales:
+            visible[locale] |= keys
+    return visible
+
+
+def open_text_faults(study: Study) -> list[TextFault]:
+    """List the faults of the texts that nobody has decided to accept."""
+    decided = study.text_overrides.filter(version=study.version_id, required_text_status=study.required_text_status)
+    accepted = {locale for counts in decided.values_list("counts", flat=True) for locale in counts}
+    return [fault for fault in text_faults(study) if fault.locale not in accepted]
+
+
+@transaction.atomic
+def override_texts(study: Study, *, by: str, reason: str) -> TextOverride:
+    """Record somebody's decision to open the study with its texts as they are; `ValueError` without name or reason."""
+    by, reason = by.strip(), reason.strip()
+    if not by or not reason:
+        raise ValueError("an override needs a name and a reason")
+    faults = text_faults(study)
+    if not faults:
+        raise NothingToOverride(f"the texts of {study.code} are all {study.required_text_status} or further")
+    return TextOverride.objects.create(
+        study=study,
+        version=study.version,
+        required_text_status=study.required_text_status,
+        counts={fault.locale: fault.n_below for fault in faults},
+        by=by,
+        reason=reason,
+    )
