@@ -79,16 +79,19 @@ TEMPLATES = [
 
 # --- Data --------------------------------------------------------------------------------------
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres:///pact")}
+DATABASES["default"]["ENGINE"] = "pact_site.database"  # Django's own, which looks at connections before their use
 DB_POOL_MAX = env.int("DB_POOL_MAX", default=8)  # connections a web process may hold; 0: one per thread
 if DB_POOL_MAX:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": DB_POOL_MAX,
-        "timeout": 10,
+        "timeout": 2,  # seconds to wait for a connection; participants' pages then try again
+        "reconnect_timeout": 4,  # try for so long, else anew: the pauses between tries double up to half of an outage
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Background work ---------------------------------------------------------------------------

@@ -8,6 +8,10 @@ from analysis.views import study_list
 from pact_site.api import router, schema_view
 from pact_site.health import healthz
 
+handler400 = "survey.views.faults.bad_request"
+handler404 = "survey.views.faults.not_found"
+handler500 = "survey.views.faults.server_error"
+
 urlpatterns = [
     path("", study_list, name="home"),
     path("", include("survey.urls")),

@@ -20,6 +20,7 @@ FINAL = frozenset(Status) - {Status.LANDED, Status.ACTIVE}  # no page is due any
 
 
 LIVE_FOR = timedelta(hours=1)  # a session that is idle for longer holds neither items nor a quota place
+REMIND_AFTER = timedelta(days=1)  # who comes back later is told again what the task is
 
 
 def may_follow(old: Status, new: Status) -> bool:

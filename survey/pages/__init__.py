@@ -7,7 +7,7 @@ from survey.pages.comprehension import ComprehensionPage
 from survey.pages.consent import ConsentPage
 from survey.pages.debrief import DebriefPage
 from survey.pages.demographics import DemographicsPage
-from survey.pages.instructions import InstructionsPage
+from survey.pages.instructions import InstructionsPage, reminder
 from survey.pages.language import LanguagePage
 from survey.pages.scenario import ScenarioPage
 from survey.pages.screening import ScreeningPage
@@ -24,4 +24,15 @@ PAGES: dict[Page, PageKind] = {
     Page.DEBRIEF: DebriefPage(),
 }
 
-__all__ = ["DECLINED", "PAGES", "AskAgain", "Option", "PageKind", "RadioGroup", "Reading", "Turn", "read_answers"]
+__all__ = [
+    "DECLINED",
+    "PAGES",
+    "AskAgain",
+    "Option",
+    "PageKind",
+    "RadioGroup",
+    "Reading",
+    "Turn",
+    "read_answers",
+    "reminder",
+]

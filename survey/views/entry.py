@@ -18,6 +18,7 @@ from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
+from survey.views.faults import enduring
 from survey.views.framing import BROKEN_LINK, SeeOther, notice
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothin
 
 
 @never_cache
+@enduring
 @require_safe
 def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
     """Enter from a panel's link: find or begin the session, go to its page."""

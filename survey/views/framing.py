@@ -18,6 +18,7 @@ from survey.queries import text_catalogue
 
 log = logging.getLogger(__name__)
 
+NOT_FOUND = gettext_lazy("This page was not found")
 BROKEN_LINK = gettext_lazy("The link lacks something. Go back to where you found it and open it from there again.")
 
 
@@ -41,16 +42,15 @@ def notice(
     return render(request, "survey/notice.html", context, status=status)
 
 
+def plain_frame(locale: str) -> dict[str, Any]:
+    """Give the same where no study is known."""
+    return {"lang": locale, "title": _("Survey"), "contact": settings.CONTACT_EMAIL}
+
+
 def unknown_session(request: HttpRequest) -> HttpResponse:
     """Say that an address leads to no session, in the browser's language: we know nothing else of the reader."""
     language = translation.get_language_from_request(request)
     with translation.override(language):
-        context = {
-            "lang": language,
-            "title": _("Survey"),
-            "contact": settings.CONTACT_EMAIL,
-            "heading": _("This page was not found"),
-            "body": BROKEN_LINK,
-        }
+        context = {**plain_frame(language), "heading": NOT_FOUND, "body": BROKEN_LINK}
         log.warning("no session under the address asked for")
         return render(request, "survey/notice.html", context, status=404)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,11 +20,13 @@ from survey.flow.status import FINAL
 from survey.models import SurveySession
 from survey.panels import PANELS
 from survey.queries import text_catalogue
-from survey.views.framing import SeeOther, frame, unknown_session
+from survey.views.faults import enduring
+from survey.views.framing import SeeOther, frame, plain_frame, unknown_session
 
 
 @csrf_exempt
 @never_cache
+@enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, token: str) -> HttpResponse:
     """Let a participant stop: asked once more, then nothing of theirs is used."""
@@ -71,12 +72,13 @@ def trouble(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt  # the receipt is the key
 @never_cache
+@enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave_later(request: HttpRequest) -> HttpResponse:
     """Let whoever holds a receipt have the answers behind it taken out."""
     language = translation.get_language_from_request(request)
     with translation.override(language):
-        context: dict[str, Any] = {"lang": language, "title": _("Survey"), "contact": settings.CONTACT_EMAIL}
+        context = plain_frame(language)
         context["heading"] = _("Have your answers taken out")
         if request.method != "POST":
             return render(request, "survey/leave_later.html", context)

@@ -7,6 +7,7 @@ import logging
 from typing import Any, NamedTuple
 
 from django.core.signing import BadSignature
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -40,6 +41,14 @@ class Report(NamedTuple):
 @require_POST
 def events(request: HttpRequest, token: str) -> HttpResponse:
     """Take what a page reports of itself."""
+    try:
+        return take_events(request, token)
+    except (OperationalError, InterfaceError) as error:  # a report is not worth waiting for
+        log.warning("page events lost, the database is away: %s", error)
+        return HttpResponse(status=503)
+
+
+def take_events(request: HttpRequest, token: str) -> HttpResponse:
     session = SurveySession.objects.only("status").filter(token=token).first()
     if session is None:
         return HttpResponse(status=404)

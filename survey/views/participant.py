@@ -22,10 +22,11 @@ from survey.domain.lifecycle import outcome_for_panel
 from survey.enums import Outcome, Page, Status
 from survey.flow.status import FINAL
 from survey.models import SurveySession
-from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers
+from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers, reminder
 from survey.panels import PANELS
 from survey.queries import text_catalogue
 from survey.views.endings import ENDINGS
+from survey.views.faults import enduring
 from survey.views.framing import SeeOther, frame, unknown_session
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Stamp(NamedTuple):
 
 @csrf_exempt  # the unguessable address and the signed stamp do its work, without a cookie
 @never_cache
+@enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page a session stands at, or take what it posts. The session decides which page, never the address."""
@@ -117,6 +119,7 @@ def show(
     context = {
         **frame(session.arm, session.locale, turn.texts["title"]),
         **kind.context(turn),
+        "reminder": reminder(turn),
         "groups": groups,
         "answers": reading.answers,
         "errors": reading.errors,

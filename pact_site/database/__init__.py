@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with a look at each pooled connection before it is used."""

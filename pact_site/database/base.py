@@ -1,0 +1,34 @@
+"""The backend itself; Django looks for it in a module of this name."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+from django.db.backends.postgresql import base
+from psycopg import Connection
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Never give out a pooled connection that died while it lay idle, as all do when PostgreSQL restarts.
+
+    The pool's own check costs a round trip at every request, and it pauses for a second after each dead
+    connection. A look at the socket costs neither: there is something to read exactly when the server hung up.
+    """
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        connection: Connection = super().get_new_connection(conn_params)
+        for _ in range(self.pool.max_size if self.pool else 0):
+            if not has_hung_up(connection):
+                break
+            connection.close()
+            self.pool.putconn(connection)  # which makes it open another one
+            connection = super().get_new_connection(conn_params)
+        return connection
+
+
+def has_hung_up(connection: Connection) -> bool:
+    """Say whether the server closed a connection, or wrote to it unasked, which it does before closing."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))

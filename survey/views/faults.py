@@ -1,0 +1,162 @@
+"""What participants meet when something fails: patience first, then a page that says what to do.
+
+None of these pages needs the database or a session, and none loses what a form brought.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views import defaults
+
+from survey.enums import Locale
+from survey.views.framing import BROKEN_LINK, NOT_FOUND, plain_frame
+
+log = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+UNREACHABLE = (OperationalError, InterfaceError)
+UNREADABLE = (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError)
+PATIENCE = 6.0  # seconds after which no further try begins; the last may wait two more for a connection
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+RETRY_AFTER = "10"  # seconds
+MOST_BYTES = 64 * 1024  # of a form; the largest page sends less than one kB
+MOST_FIELDS = 20  # that a page which could not be stored keeps for another try
+PARTICIPANTS = re.compile(r"/(?:s|join|withdraw)(?:/|$)")
+
+IN_VAIN = _("We cannot show this page at the moment")
+WAIT = _("All answers that you have sent are stored. Wait a moment, then press the button or reload this page.")
+NOT_STORED = _("We could not store this page at the moment")
+SEND_AGAIN = _(
+    "Your answers to the pages before are stored. Wait a moment, then press the button: "
+    "it sends the answers of this page once more."
+)
+DAMAGED = _("We could not read what your browser sent")
+ANSWER_AGAIN = _("All answers that you have sent before are stored. Go back to the survey and answer this page again.")
+OUR_FAULT = _("Something went wrong on our side")
+
+
+def enduring(view: View) -> View:
+    """Serve a participant's address through a lost database and whatever a form brings.
+
+    Every try begins anew, so the view must be harmless to repeat.
+    """
+
+    @wraps(view)
+    def serve(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            read_form(request)
+        except UNREADABLE as error:
+            log.warning("a form was refused: %s: %s", type(error).__name__, error)
+            return refuse(request, status=413 if isinstance(error, RequestDataTooBig) else 400)
+        reply = with_patience(request, lambda: view(request, *args, **kwargs))
+        if reply.status_code == 405:
+            log.warning("a participant's address was asked for with %s", request.method)
+            refusal = refuse(request, status=405)
+            refusal["Allow"] = reply["Allow"]
+            return refusal
+        return reply
+
+    return serve
+
+
+def read_form(request: HttpRequest) -> None:
+    """Read the whole form before anything is locked for it. Our pages send UTF-8, whatever else is claimed."""
+    request.encoding = "utf-8"
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced.isdecimal() and int(announced) > MOST_BYTES:
+        raise RequestDataTooBig("more bytes than a page sends")
+    len(request.POST)  # read at its first use
+
+
+def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """Try again while the database is away, for as long as a participant may be kept waiting."""
+    begun, pause = time.monotonic(), FIRST_PAUSE
+    while True:
+        try:
+            return answer()
+        except UNREACHABLE as error:
+            spent = time.monotonic() - begun
+            if isinstance(error.__cause__, psycopg.errors.DiskFull):
+                log.error("the database's disk is full, answers cannot be stored: %s", error)
+                return unavailable(request)
+            if spent + pause > PATIENCE:
+                log.error("the database was away for %.1f s, gave up: %s", spent, error)
+                return unavailable(request)
+            log.warning("the database was away for %.1f s: %s", spent, error)
+        connection.close_if_unusable_or_obsolete()
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Say that it does not work now; a form's answers wait in the page for another try."""
+    fields = list(request.POST.items())[:MOST_FIELDS]
+    heading, body = (NOT_STORED, SEND_AGAIN) if request.method == "POST" else (IN_VAIN, WAIT)
+    reply = say(request, heading, body, status=503, fields=fields, again=request.get_full_path())
+    reply["Retry-After"] = RETRY_AFTER
+    return reply
+
+
+def refuse(request: HttpRequest, *, status: int) -> HttpResponse:
+    return say(request, DAMAGED, ANSWER_AGAIN, status=status, back=request.path)
+
+
+def say(request: HttpRequest, heading: Promise, body: Promise, *, status: int, **more: Any) -> HttpResponse:
+    locale = guess_locale(request)
+    with translation.override(locale.lower()):
+        context = {**plain_frame(locale), "heading": heading, "body": body, **more}
+        return HttpResponse(render_to_string("survey/fault.html", context), status=status)
+
+
+def guess_locale(request: HttpRequest) -> Locale:
+    """Guess a reader's language from the page that they sent, else the address's country and their browser."""
+    asked = translation.get_language_from_request(request)
+    try:
+        sent = request.POST.get("lang", "")
+    except UNREADABLE:
+        sent = ""
+    if sent in Locale.values:
+        return Locale(sent)
+    offered = [one for one in Locale if request.path.startswith("/join/") and f"/{one[-2:]}/" in request.path]
+    known = {one.lower(): one for one in Locale}
+    browsers = known.get(asked, known[settings.LANGUAGE_CODE])
+    return browsers if browsers in offered or not offered else offered[0]
+
+
+# --- In the place of Django's own error pages, for participants' addresses ---------------------
+
+
+def is_participants(request: HttpRequest) -> bool:
+    return bool(PARTICIPANTS.match(request.path))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return refuse(request, status=400) if is_participants(request) else defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not is_participants(request):
+        return defaults.page_not_found(request, exception)
+    return say(request, NOT_FOUND, BROKEN_LINK, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not is_participants(request):
+        return defaults.server_error(request)
+    return say(request, OUR_FAULT, WAIT, status=500, again=request.get_full_path())
