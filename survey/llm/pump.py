@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from survey.llm.limits import Grant, Limiter, LimiterAway, Memory, Window
 from survey.llm.providers.contract import (
     BadRequest,
     CallError,
@@ -25,12 +26,16 @@ from survey.llm.wire import Reply
 MAX_TRIES = 6
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
+PATIENCE_S = 15.0  # a wait longer than this is not worth a worker
+MOST_AT_ONCE = 50  # calls that leave is asked for together
+GATHER_S = 0.004
 
 
 class Job(NamedTuple):
     cell_id: int
     lease: int
     request: ChatRequest
+    n_tokens: int = 0  # what it may cost at most
 
 
 class Answered(NamedTuple):
@@ -44,6 +49,7 @@ class Tried(NamedTuple):
 
     job: Job
     error: CallError
+    latency_ms: int
 
 
 class GaveUp(NamedTuple):
@@ -58,86 +64,204 @@ class Stopped(NamedTuple):
     error: EndpointRefused
 
 
-Event = Answered | Tried | GaveUp | Stopped
+class Blocked(NamedTuple):
+    """No call may be made for longer than it is worth waiting, and none is under way."""
+
+    seconds: float
+    reason: str
 
 
-@dataclass
+Event = Answered | Tried | GaveUp | Stopped | Blocked
+
+
+class Try(NamedTuple):
+    job: Job
+    n_failed: int = 0
+
+
 class Pump:
-    """Calls until the jobs are used up or `stop` is set; calls in flight are then waited for."""
+    """Calls until the jobs are used up or it is stopped; calls in flight are then waited for.
 
-    provider: ChatProvider
-    tell: Callable[[Event], None]
-    stop: asyncio.Event
-    resume_at: float = field(default=0.0, init=False)  # a rate limit of one is a pause for all
-    n_limited: int = field(default=0, init=False)  # rate limits since the last answer
+    One coroutine hands out calls, as far as the window has room and the limiter gives leave; each call is a task.
+    """
 
-    async def run(self, jobs: Sequence[Job], *, in_flight: int) -> None:
-        """Share the jobs out among as many callers as may call at a time."""
-        waiting = iter(jobs)
-        async with asyncio.TaskGroup() as callers:
-            for _ in range(min(in_flight, len(jobs))):
-                callers.create_task(self._caller(waiting))
+    def __init__(
+        self, provider: ChatProvider, limiter: Limiter, tell: Callable[[Event], None], *, max_in_flight: int
+    ) -> None:
+        self.provider = provider
+        self.limiter = limiter
+        self.tell = tell
+        self.window = Window(max_in_flight)
+        self.is_stopping = False
+        self._is_fed = False  # nothing more will come
+        self._waiting: deque[Try] = deque()
+        self._resting = 0  # jobs that wait out their backoff
+        self._calls: set[asyncio.Task[None]] = set()
+        self._n_limited = 0  # rate limits since the last answer
+        self._calm_at = 0.0  # until then a rate limit belongs to those before it
+        self._owed = 0  # tokens by which estimates were off
+        self._away_since: float | None = None
+        self._news = asyncio.Event()
+        self._crash: BaseException | None = None
 
-    async def _caller(self, waiting: Iterator[Job]) -> None:
-        for job in waiting:
-            await self._finish(job)
-            if self.stop.is_set():
-                return
+    # --- From outside, in the loop of `run` --------------------------------------------------------
 
-    async def _finish(self, job: Job) -> None:
-        """Call until there is an answer, no hope, or a stop."""
-        n_failed = 0
-        while await self._may_call():
-            error = await self._call(job)
-            if error is None:
-                return
-            self.tell(Tried(job, error))
-            if isinstance(error, EndpointRefused):
-                self.stop.set()
-                self.tell(Stopped(error))
-                return
-            n_failed += isinstance(error, Transient)
-            if isinstance(error, BadRequest) or n_failed == MAX_TRIES:
-                self.tell(GaveUp(job))
-                return
-            if isinstance(error, Transient):
-                await self._pause(max(error.retry_after or 0.0, backoff(n_failed)))
+    def feed(self, jobs: Iterable[Job]) -> None:
+        """Add jobs at the end of the queue."""
+        self._waiting.extend(Try(job) for job in jobs)
+        self._news.set()
 
-    async def _call(self, job: Job) -> CallError | None:
-        """Call once and tell of an answer; give the error where there was none."""
+    def feed_no_more(self) -> None:
+        """Let `run` end when all jobs have ended."""
+        self._is_fed = True
+        self._news.set()
+
+    def stop(self) -> None:
+        """Start no further calls."""
+        self.is_stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Call until everything fed has ended; a fault of our own ends it too, once no call is in flight."""
+        if memory := await self.limiter.recall():
+            self.window = Window(self.window.ceiling, memory.size, memory.was_limited)
+        try:
+            while not self._is_over():
+                self._news.clear()
+                await self._sleep(await self._start_calls())
+        finally:
+            self.is_stopping = True
+            while self._calls:
+                await asyncio.wait(self._calls)
+        await self.limiter.remember(Memory(self.window.size, self.window.was_limited))
+        if self._crash:
+            raise self._crash
+
+    def _is_over(self) -> bool:
+        is_idle = not (self._waiting or self._resting or self._calls)
+        return self.is_stopping or (self._is_fed and is_idle)
+
+    # --- Handing out -------------------------------------------------------------------------------
+
+    async def _start_calls(self) -> float | None:
+        """Start what may be started now; give the seconds until more may be, None until something happens."""
+        room = min(self.window.n - len(self._calls), len(self._waiting), MOST_AT_ONCE)
+        if room <= 0:
+            return None
+        candidates = [self._waiting.popleft() for _ in range(room)]
+        try:
+            grant = await self._take([each.job.n_tokens for each in candidates])
+        except LimiterAway as error:
+            grant = self._wait_for_limiter(error)
+        self._waiting.extendleft(reversed(candidates[grant.n :]))
+        if self.is_stopping:
+            return None  # leave that was taken in vain expires by itself
+        for each in candidates[: grant.n]:
+            call = asyncio.create_task(self._call(each))
+            self._calls.add(call)
+            call.add_done_callback(self._ended)
+        if grant.wait_s > PATIENCE_S and not self._calls:
+            self._block(grant.wait_s, "the endpoint's limit")
+        return grant.wait_s if grant.n < room else 0.0
+
+    async def _take(self, tokens: list[int]) -> Grant:
+        """Ask the limiter, unless a pause is known of here."""
+        if (pause := self._calm_at - time.monotonic()) > 0:
+            return Grant(0, pause)
+        owed = self._owed
+        grant = await self.limiter.take(tokens, owed=owed)
+        self._owed -= owed
+        self._away_since = None
+        return grant
+
+    def _wait_for_limiter(self, error: LimiterAway) -> Grant:
+        """Make no call that is not covered; after a while leave the work to whoever comes later."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        if now - self._away_since > PATIENCE_S and not self._calls:
+            self._block(now - self._away_since, f"Redis is away: {error}")
+        return Grant(0, 1.0)
+
+    def _block(self, seconds: float, reason: str) -> None:
+        self.tell(Blocked(seconds, reason))
+        self.stop()
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Sleep until the time is over or something happens: an answer, new jobs, a stop."""
+        if seconds != 0.0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), seconds)
+        # Answers come one by one: gather some, so that leave is asked for several calls together.
+        await asyncio.sleep(0 if self.is_stopping or seconds == 0.0 else GATHER_S)
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._news.set()
+        if not call.cancelled() and (error := call.exception()):
+            self._crash = self._crash or error
+            self.stop()
+
+    # --- One call ----------------------------------------------------------------------------------
+
+    async def _call(self, this: Try) -> None:
+        """Call once, tell what came of it, and queue the job again where that is worth while."""
         start = time.monotonic()
         try:
-            reply = await self.provider.complete(job.request)
+            reply = await self.provider.complete(this.job.request)
         except ContentFiltered as error:
             reply = Reply(body=error.body, text="", is_refusal=True, finish_reason="content_filter")
-        except RateLimited as error:
-            self._cool_down(error)
-            return error
         except CallError as error:
-            return error
-        self.n_limited = 0
-        self.tell(Answered(job, reply, round((time.monotonic() - start) * 1000)))
-        return None
+            self.tell(Tried(this.job, error, _ms_since(start)))
+            await self._handle(this, error)
+            return
+        self._n_limited = 0
+        self.window.answered(len(self._calls))
+        self._owed += (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) - this.job.n_tokens
+        self.tell(Answered(this.job, reply, _ms_since(start)))
 
-    def _cool_down(self, error: RateLimited) -> None:
+    async def _handle(self, this: Try, error: CallError) -> None:
+        """Decide whether a failed job waits with all others, rests by itself, or has had its last call."""
+        self._owed -= this.job.n_tokens
+        n_failed = this.n_failed + 1
+        if isinstance(error, RateLimited):
+            self._waiting.appendleft(this)
+            await self._cool_down(error)
+        elif isinstance(error, EndpointRefused):
+            self.tell(Stopped(error))
+            self.stop()
+        elif isinstance(error, BadRequest) or n_failed >= MAX_TRIES:
+            self.tell(GaveUp(this.job))
+        elif isinstance(error, Transient):
+            self._rest(Try(this.job, n_failed), backoff(n_failed))
+            if error.retry_after:
+                await self._pause(error.retry_after)
+
+    async def _cool_down(self, error: RateLimited) -> None:
         """Make everyone wait; calls that were under way when a pause began do not make it longer step by step."""
         now = time.monotonic()
-        self.n_limited += now >= self.resume_at
-        wait = max(error.retry_after or 0.0, backoff(max(self.n_limited, 1)))
-        self.resume_at = max(self.resume_at, now + wait)
-
-    async def _may_call(self) -> bool:
-        """Wait out a pause of the endpoint, which others may lengthen meanwhile."""
-        while not self.stop.is_set() and (seconds := self.resume_at - time.monotonic()) > 0:
-            await self._pause(seconds)
-        return not self.stop.is_set()
+        self.window.limited(now)
+        self._n_limited += now >= self._calm_at
+        await self._pause(max(error.retry_after or 0.0, backoff(max(self._n_limited, 1))))
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, but not beyond a stop."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stop.wait(), seconds)
+        self._calm_at = max(self._calm_at, time.monotonic() + seconds)
+        with suppress(LimiterAway):  # then `take` fails as well, and all wait for that
+            await self.limiter.pause(seconds)
+
+    def _rest(self, this: Try, seconds: float) -> None:
+        self._resting += 1
+        asyncio.get_running_loop().call_later(seconds, self._wake, this)
+
+    def _wake(self, this: Try) -> None:
+        self._resting -= 1
+        self._waiting.append(this)
+        self._news.set()
 
 
 def backoff(n_failed: int) -> float:
     """Draw a wait between nothing and a ceiling that doubles: callers that failed together come back apart."""
     return random.uniform(0, min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(n_failed - 1, 16)))
+
+
+def _ms_since(start: float) -> int:
+    return round((time.monotonic() - start) * 1000)

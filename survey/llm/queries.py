@@ -118,3 +118,9 @@ def next_run(spec_id: int, *, after: int) -> int | None:
     waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).order_by("pk")
     ids = list(waiting.values_list("pk", flat=True))
     return next((pk for pk in ids if pk > after), ids[0] if ids else None)
+
+
+def are_running(run_ids: Iterable[int]) -> bool:
+    """Tell whether all of some runs are running."""
+    ids = list(run_ids)
+    return Run.objects.filter(pk__in=ids, state=RunState.RUNNING).count() == len(ids)

@@ -76,7 +76,7 @@ def canonical_json(value: Any) -> bytes:
 
 def read_completion(spec: ModelSpec, answered: Answered) -> Completion:
     """Read a reply into the record that is stored with it."""
-    (cell_id, _, request), reply = answered.job, answered.reply
+    cell_id, request, reply = answered.job.cell_id, answered.job.request, answered.reply
     parsed = parse_reply(reply, request.ask.options, request.ask.wording.options)
     probabilities = read_probabilities(reply.first_tokens, request.ask.options)
     return Completion(

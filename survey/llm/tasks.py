@@ -3,51 +3,85 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
+from celery.signals import worker_shutting_down
 from django.db import connection
 from kombu.exceptions import OperationalError
 
 from survey.llm import domain
-from survey.llm.chunk import ask_chunk
 from survey.llm.enums import RunState
 from survey.llm.models import ModelSpec, Run
 from survey.llm.queries import idle_specs, next_run
+from survey.llm.stint import Stint, leaving
 
 logger = logging.getLogger(__name__)
-LOCK_CLASS = 7101  # tells our advisory locks from others in the same database
+LOCK_CLASS = 7101  # tells our advisory locks from others in the same database; the seat's number is added
+CALLS_PER_SEAT = 100  # one process keeps about so many calls going
+MOST_SEATS = 16
 
 
 def launch(run_id: int) -> None:
     """Have a queued run started; with the broker away the sweep does it later."""
+    _queue(start_run, run_id)
+
+
+def _queue(task: Task[..., Any], *args: object) -> None:
+    """Queue a task; with the broker away the sweep does it later."""
     try:
-        start_run.delay(run_id)
+        task.delay(*args)
     except OperationalError as error:
-        logger.warning("run %s waits for the broker: %s", run_id, error)
+        logger.warning("%s%s waits for the broker: %s", task.name, args, error)
+
+
+@worker_shutting_down.connect
+def leave(**_: object) -> None:
+    """Have the stints of this process end soon, so that a shutdown need not wait for their time to be over."""
+    leaving.set()
 
 
 @shared_task
 def start_run(run_id: int) -> None:
-    """Set a queued run going: a chain of chunks per model."""
+    """Set a queued run going: a chain of stints per model and seat."""
     run = Run.objects.get(pk=run_id)
     if domain.begin_run(run):
-        for spec_id in run.specs.values_list("pk", flat=True):
-            work.delay(run_id, spec_id)
+        for spec in run.specs.all():
+            _queue_seats(spec)
+
+
+def _queue_seats(spec: ModelSpec) -> None:
+    for seat in range(n_seats(spec)):
+        _queue(work, spec.pk, seat)
+
+
+def n_seats(spec: ModelSpec) -> int:
+    """Tell how many processes may call a model at a time; they share its calls in flight out among them."""
+    return max(1, min(MOST_SEATS, spec.max_in_flight // CALLS_PER_SEAT))
+
+
+def share(spec: ModelSpec, seat: int) -> int:
+    """Give a seat's part of the calls in flight."""
+    each, rest = divmod(spec.max_in_flight, n_seats(spec))
+    return each + (seat < rest)
 
 
 @shared_task
-def work(run_id: int, spec_id: int) -> None:
-    """Ask one chunk, then queue the model's next one, so that several runs of a model take turns."""
-    with _model_lock(spec_id) as is_ours:
-        if not is_ours:
-            return  # whoever asks this model now queues its next chunk
-        run = Run.objects.select_related("study").get(pk=run_id)
-        ask_chunk(run, ModelSpec.objects.get(pk=spec_id))
-    domain.finish_run_if_done(run)
-    if (next_id := next_run(spec_id, after=run_id)) is not None:
-        work.delay(next_id, spec_id)
+def work(spec_id: int, seat: int = 0) -> None:
+    """Take one stint at a model, then queue the next one behind those of other models."""
+    spec = ModelSpec.objects.get(pk=spec_id)
+    if seat >= n_seats(spec):
+        return  # there were more when this was queued
+    with _seat(spec_id, seat) as keep_seat:
+        if not keep_seat():
+            return  # whoever has the seat queues its next stint
+        goes_on = Stint(spec, max_in_flight=share(spec, seat), keep_seat=keep_seat).work()
+    for run in Run.objects.filter(state=RunState.RUNNING, specs=spec_id):
+        domain.finish_run_if_done(run)
+    if goes_on and next_run(spec_id, after=0) is not None:
+        _queue(work, spec_id, seat)
 
 
 @shared_task(expires=15)
@@ -57,22 +91,34 @@ def sweep() -> None:
     domain.close_cancelled_cells()
     for run in Run.objects.filter(state=RunState.QUEUED):
         start_run.delay(run.pk)
+    idle = set()
     for run in Run.objects.filter(state=RunState.RUNNING):
-        if domain.finish_run_if_done(run):
-            continue
-        for spec_id in idle_specs(run):
-            work.apply_async((run.pk, spec_id), expires=60)
+        if not domain.finish_run_if_done(run):
+            idle.update(idle_specs(run))
+    for spec in ModelSpec.objects.filter(pk__in=idle):
+        for seat in range(n_seats(spec)):
+            work.apply_async((spec.pk, seat), expires=60)
 
 
 @contextmanager
-def _model_lock(spec_id: int) -> Iterator[bool]:
-    """Let one worker at a time call a model, so that its limit of calls in flight holds; gone with its holder."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, spec_id])
-        is_ours = bool(cursor.fetchone()[0])
+def _seat(spec_id: int, seat: int) -> Iterator[Callable[[], bool]]:
+    """Give what takes a seat at a model, if it is free: one process has it at a time, and loses it with its end.
+
+    So the limit of calls in flight holds. After the connection was lost the seat can be taken again.
+    """
+    name = [LOCK_CLASS + seat, spec_id]
+    is_ours = False
+
+    def take() -> bool:
+        nonlocal is_ours
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", name)
+            is_ours = bool(cursor.fetchone()[0])
+        return is_ours
+
     try:
-        yield is_ours
+        yield take
     finally:
         if is_ours:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, spec_id])
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", name)

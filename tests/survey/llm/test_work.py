@@ -15,11 +15,12 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from survey.enums import Choice, OptionOrder
-from survey.llm import chunk, domain, tasks
-from survey.llm.chunk import ask_chunk
+from survey.llm import domain, stint, tasks
+from survey.llm.calls import Calls
 from survey.llm.enums import CellState, PersonaSetting, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
 from survey.llm.providers.simulated import SimulatedProvider
+from survey.llm.stint import Stint
 from survey.models import Study
 from tests.survey.llm.model_server import ModelServer, answer, fail, hang_up, raw
 
@@ -34,8 +35,22 @@ def make_run(study: Study, *specs: ModelSpec) -> Run:
     return run
 
 
+def ask_all(study: Study, spec: ModelSpec) -> Run:
+    run = make_run(study, spec)
+    tasks.work(spec.pk)
+    return run
+
+
+def take_stint(spec: ModelSpec) -> bool:
+    return Stint(spec, max_in_flight=spec.max_in_flight).work()
+
+
 def states(run: Run) -> dict[str, int]:
     return dict(Counter(run.cells.values_list("state", flat=True)))
+
+
+def reload_spec(spec: ModelSpec) -> ModelSpec:
+    return ModelSpec.objects.get(pk=spec.pk)
 
 
 def reload(run: Run) -> Run:
@@ -55,7 +70,7 @@ def test_completion_holds_request_reply_and_reading(
     study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
 ) -> None:
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"done": 12}
     completion = Completion.objects.select_related("cell__item").filter(
         cell__option_order=OptionOrder.PREFERENCE_FIRST
@@ -74,7 +89,7 @@ def test_completion_holds_request_reply_and_reading(
 def test_each_cell_is_asked_its_own_question(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
     run = domain.create_alignment_run(study, specs=[endpoint_spec])
     domain.begin_run(run)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert len({json.dumps(body["messages"]) for body in model_server.bodies}) == run.n_cells
     assert len({body["seed"] for body in model_server.bodies}) == run.n_cells
     assert Completion.objects.values("cell").distinct().count() == run.n_cells
@@ -82,7 +97,7 @@ def test_each_cell_is_asked_its_own_question(study: Study, endpoint_spec: ModelS
 
 def test_seeds_are_the_same_in_the_next_run(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
     for _ in range(2):
-        tasks.work(make_run(study, endpoint_spec).pk, endpoint_spec.pk)
+        ask_all(study, endpoint_spec)
     first, second = model_server.bodies[:12], model_server.bodies[12:]
     assert {body["seed"] for body in first} == {body["seed"] for body in second}
 
@@ -93,13 +108,13 @@ def test_no_more_calls_in_flight_than_the_spec_allows(
     ModelSpec.objects.update(max_in_flight=3)
     model_server.usual = answer(delay=0.02)
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert (states(run), model_server.most_in_flight) == ({"done": 12}, 3)
 
 
 def test_request_fields_of_the_spec_are_sent(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
     ModelSpec.objects.update(parameters={"max_tokens": None, "max_completion_tokens": 9})
-    tasks.work(make_run(study, endpoint_spec).pk, endpoint_spec.pk)
+    ask_all(study, endpoint_spec)
     assert all("max_tokens" not in body for body in model_server.bodies)
     assert all(body["max_completion_tokens"] == 9 for body in model_server.bodies)
 
@@ -111,7 +126,7 @@ def test_mixed_failures_cost_attempts_but_no_cell(
         [fail(429, Retry_After="0"), fail(500), fail(503), hang_up, raw(b'{"choices'), raw(b'{"choices": []}')]
     )
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"done": 12}
     assert Completion.objects.count() == 12
     found = Counter(Attempt.objects.values_list("error_class", "status_code"))
@@ -130,7 +145,7 @@ def test_server_that_only_fails_ends_cells_as_errors(
 ) -> None:
     model_server.usual = fail(500, "on fire")
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"error": 12}
     assert Attempt.objects.filter(message="on fire").count() == 12 * 6
     assert reload(run).state == RunState.DONE
@@ -139,7 +154,7 @@ def test_server_that_only_fails_ends_cells_as_errors(
 def test_bad_request_ends_its_cell_only(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
     model_server.script.append(fail(400, "unsupported parameter"))
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"done": 11, "error": 1}
     assert Attempt.objects.get().message == "unsupported parameter"
 
@@ -157,7 +172,7 @@ def test_what_is_no_choice_is_kept_as_an_outcome(
 ) -> None:
     model_server.usual = behaviour
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {state: 12}
     assert set(Completion.objects.values_list("choice", "parse_stage")) == {("", stage)}
     assert len(model_server.bodies) == 12
@@ -168,7 +183,7 @@ def test_missing_log_probabilities_leave_the_choice(
 ) -> None:
     model_server.usual = answer("B", logprobs=None)
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"done": 12}
     assert set(Completion.objects.values_list("p_culture", "label_mass")) == {(None, None)}
     assert set(Completion.objects.values_list("choice", flat=True)) == set(Choice.values)
@@ -181,7 +196,7 @@ def test_refused_key_stops_the_run_and_says_what_to_mend(
     ModelSpec.objects.update(api_key_env="TRIAL_API_KEY", max_in_flight=1)
     model_server.script.extend([answer(), fail(401, "bad key")])
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert states(run) == {"done": 1, "todo": 11}
     assert reload(run).state == RunState.FAILED
     assert reload(run).error == (
@@ -201,7 +216,7 @@ def test_absent_key_stops_the_run_without_a_call(
 ) -> None:
     ModelSpec.objects.update(api_key_env="ABSENT_API_KEY")
     run = make_run(study, endpoint_spec)
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     assert reload(run).state == RunState.FAILED
     assert "ABSENT_API_KEY" in reload(run).error
     assert (states(run), model_server.bodies) == ({"todo": 12}, [])
@@ -212,7 +227,7 @@ def test_run_cancelled_meanwhile_keeps_answers_and_asks_no_more(
 ) -> None:
     """Cancel after the first recorded answer, while the second call is held back until the stop is known."""
     ModelSpec.objects.update(max_in_flight=1)
-    monkeypatch.setattr(chunk, "FLUSH_SIZE", 1)
+    monkeypatch.setattr(stint, "FLUSH_SIZE", 1)
     run = make_run(study, endpoint_spec)
     record = domain.record_completions
 
@@ -226,23 +241,23 @@ def test_run_cancelled_meanwhile_keeps_answers_and_asks_no_more(
         model_server.released.wait(20)
         answer()(handler)
 
-    stop = chunk.Calls.stop
+    stop = Calls.stop
 
-    def stop_and_release(calls: chunk.Calls) -> None:
+    def stop_and_release(calls: Calls) -> None:
         stop(calls)
         model_server.released.set()
 
     monkeypatch.setattr(domain, "record_completions", cancel_after)
-    monkeypatch.setattr(chunk.Calls, "stop", stop_and_release)
+    monkeypatch.setattr(Calls, "stop", stop_and_release)
     model_server.script.extend([answer(), wait_for_cancel])
-    tasks.work(run.pk, endpoint_spec.pk)
+    tasks.work(endpoint_spec.pk)
     domain.close_cancelled_cells()
     assert states(run) == {"done": 2, "cancelled": 10}
     assert len(model_server.bodies) == 2
     assert reload(run).state == RunState.CANCELLED
 
 
-def test_chunk_holds_at_most_two_hundred_cells(
+def test_stint_holds_few_cells_of_a_slow_model_and_two_for_each_call_of_a_wide_one(
     study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -254,23 +269,52 @@ def test_chunk_holds_at_most_two_hundred_cells(
 
     monkeypatch.setattr(domain, "lease_cells", note)
     for tag, max_in_flight in (("slow", 1), ("usual", 20), ("wide", 500)):
-        ask_chunk(reload(make_run(study, spec := make_spec(tag, max_in_flight=max_in_flight))), spec)
-    assert asked == [10, 200, 200]
+        make_run(study, spec := make_spec(tag, max_in_flight=max_in_flight))
+        asked.clear()
+        take_stint(spec)
+        assert (tag, asked[0]) == (tag, {"slow": 10, "usual": 200, "wide": 1000}[tag])
 
 
-def test_chunk_that_takes_long_renews_what_it_still_holds(
+def test_stint_that_takes_long_renews_what_it_still_holds(
     study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed: list[int] = []
-    monkeypatch.setattr(chunk, "RENEW_SECONDS", -1)
-    monkeypatch.setattr(chunk, "FLUSH_SIZE", 5)
-    monkeypatch.setattr(chunk, "FLUSH_SECONDS", 60)
+    monkeypatch.setattr(stint, "RENEW_SECONDS", -1)
+    monkeypatch.setattr(stint, "FLUSH_SIZE", 5)
+    monkeypatch.setattr(stint, "FLUSH_SECONDS", 60)
     monkeypatch.setattr(domain, "renew_leases", lambda held: renewed.append(len(held)))
-    ask_chunk(reload(make_run(study, spec := make_spec())), spec)
+    make_run(study, spec := make_spec())
+    take_stint(spec)
     assert renewed == [7, 2, 0]
 
 
-def test_crash_inside_a_chunk_gives_its_cells_back(
+def test_stint_whose_time_is_over_gives_back_what_it_has_not_asked(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ModelSpec.objects.update(max_in_flight=1)
+    model_server.usual = answer(delay=0.1)
+    monkeypatch.setattr(stint, "STINT_SECONDS", 0.25)
+    monkeypatch.setattr(stint, "FLUSH_SECONDS", 0.01)
+    run = make_run(study, endpoint_spec)
+    assert take_stint(reload_spec(endpoint_spec)) is True
+    found = states(run)
+    assert set(found) == {"done", "todo"}
+    assert found["done"] == len(model_server.bodies) < 6
+
+
+def test_worker_that_is_asked_to_leave_ends_its_stint(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    run = make_run(study, endpoint_spec)
+    tasks.leave()
+    try:
+        assert take_stint(endpoint_spec) is True
+    finally:
+        stint.leaving.clear()
+    assert (states(run), model_server.bodies) == ({"todo": 12}, [])
+
+
+def test_crash_inside_a_stint_gives_its_cells_back(
     study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = make_spec()
@@ -280,19 +324,19 @@ def test_crash_inside_a_chunk_gives_its_cells_back(
         raise KeyError("bug")
 
     monkeypatch.setattr(SimulatedProvider, "complete", crash)
-    with pytest.raises(ExceptionGroup):
-        tasks.work(run.pk, spec.pk)
+    with pytest.raises(KeyError, match="bug"):
+        tasks.work(spec.pk)
     assert states(run) == {"todo": 12}
 
 
-def test_chunk_takes_the_same_queries_for_few_and_many_cells(study: Study, make_spec: MakeSpec) -> None:
-    few, many = make_spec("few", max_in_flight=1), make_spec("many", max_in_flight=8)
+def test_stint_takes_the_same_queries_for_few_and_many_cells(study: Study, make_spec: MakeSpec) -> None:
+    few, many = make_spec("few"), make_spec("many")
     run = make_run(study, few, many)
     Cell.objects.filter(pk__in=list(run.cells.filter(spec=few).values_list("pk", flat=True)[:9])).delete()
     counts = []
     for spec in (few, many):
         with CaptureQueriesContext(connection) as captured:
-            ask_chunk(reload(run), spec)
+            take_stint(spec)
         statements = (query["sql"].split()[0] for query in captured if "llm_completion" in query["sql"])
         counts.append(Counter(statements))
     assert counts[0] == counts[1] == {"INSERT": 1}
@@ -351,29 +395,42 @@ def test_work_does_nothing_while_another_worker_asks_the_model(study: Study, mak
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [tasks.LOCK_CLASS, spec.pk])
-        tasks.work(run.pk, spec.pk)
+        tasks.work(spec.pk)
         assert states(run) == {"todo": 12}
     finally:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")
         other.close()
-    tasks.work(run.pk, spec.pk)
+    tasks.work(spec.pk)
     assert states(run) == {"done": 12}
 
 
 def test_runs_of_one_model_take_turns(study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = make_spec(max_in_flight=1)
     first, second = make_run(study, spec), make_run(study, spec)
-    asked: list[int] = []
+    leased: list[int] = []
+    lease = domain.lease_cells
 
-    def note(run: Run, spec: ModelSpec) -> int:
-        asked.append(run.pk)
-        return ask_chunk(run, spec)
+    def note(run: Run, spec: ModelSpec, n: int) -> list[Cell]:
+        leased.append(run.pk)
+        return lease(run, spec, n)
 
-    monkeypatch.setattr(tasks, "ask_chunk", note)
-    tasks.work(first.pk, spec.pk)
-    assert asked == [first.pk, second.pk, first.pk, second.pk]
+    monkeypatch.setattr(domain, "lease_cells", note)
+    tasks.work(spec.pk)
+    assert leased[:2] == [first.pk, second.pk]
     assert {reload(first).state, reload(second).state} == {RunState.DONE}
+
+
+@pytest.mark.parametrize(("max_in_flight", "shares"), [(1, [1]), (99, [99]), (250, [125, 125]), (301, [101, 100, 100])])
+def test_seats_share_out_the_calls_in_flight(max_in_flight: int, shares: list[int], make_spec: MakeSpec) -> None:
+    spec = make_spec(max_in_flight=max_in_flight)
+    assert [tasks.share(spec, seat) for seat in range(tasks.n_seats(spec))] == shares
+
+
+def test_seat_that_is_no_more_does_nothing(study: Study, make_spec: MakeSpec) -> None:
+    run = make_run(study, spec := make_spec(max_in_flight=99))
+    tasks.work(spec.pk, 1)
+    assert states(run) == {"todo": 12}
 
 
 def test_launch_survives_an_absent_broker(

@@ -150,7 +150,7 @@ def test_same_work_queued_many_times_asks_nothing_twice(
     run = domain.create_alignment_run(study, specs=[endpoint_spec], persona=[PersonaSetting.PERSONA])
     domain.begin_run(run)
     for _ in range(3):
-        workers.send("work", run.pk, endpoint_spec.pk)
+        workers.send("work", endpoint_spec.pk)
     workers.start()
     workers.start()
     wait_until(lambda: is_done(run))
