@@ -5,7 +5,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Queue
+from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -105,7 +105,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any absence of the broker
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("llm")]  # a worker without -Q serves both
+CELERY_TASK_QUEUES = [  # a worker without -Q serves all
+    Queue("celery", Exchange("celery"), routing_key="celery"),
+    Queue("llm", Exchange("llm"), routing_key="llm"),  # stints at language models: long, and mostly waiting
+]
 CELERY_TASK_ROUTES = {"survey.llm.tasks.work": {"queue": "llm"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
