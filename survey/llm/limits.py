@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.backoff import NoBackoff
 from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from survey.llm.models import ModelSpec

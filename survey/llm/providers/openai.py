@@ -22,10 +22,13 @@ from survey.llm.providers.contract import (
     RateLimited,
     Transient,
 )
+from survey.llm.providers.lanes import Lanes
 from survey.llm.validators import KEY_NAME
 from survey.llm.wire import Reply, UnreadableReply, read_body, read_reply
 
 MESSAGE_LENGTH = 500
+CONNECT_TIMEOUT_S = 10.0
+MAX_REPLY_BYTES = 2_000_000
 OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
@@ -37,8 +40,8 @@ class OpenAIProvider:
         self.key = _key(spec)
         self.client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-            timeout=None,  # one limit for the whole call stands in `complete`
-            limits=httpx2.Limits(max_connections=spec.max_in_flight, max_keepalive_connections=spec.max_in_flight),
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),  # the limit for the whole call: `complete`
+            transport=Lanes(),
             follow_redirects=False,
             trust_env=False,
         )
@@ -48,7 +51,7 @@ class OpenAIProvider:
         """Post the body; every failure becomes a CallError with what the endpoint said, never with the key."""
         try:
             async with asyncio.timeout(self.spec.timeout_s):
-                response = await self.client.post(self.address, json=request.body)
+                response = await self._post(request.body)
         except TimeoutError as error:
             raise Transient(f"no answer within {self.spec.timeout_s} s") from error
         except (httpx2.TransportError, httpx2.DecodingError) as error:
@@ -61,6 +64,17 @@ class OpenAIProvider:
             return read_reply(read_body(response.content))
         except UnreadableReply as error:
             raise Transient(str(error)[:MESSAGE_LENGTH], status=200) from error
+
+    async def _post(self, body: dict[str, Any]) -> httpx2.Response:
+        """Send the body and read what comes back, up to a limit: a reply is stored, and many are under way."""
+        async with self.client.stream("POST", self.address, json=body) as response:
+            parts, size = [], 0
+            async for part in response.aiter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > MAX_REPLY_BYTES:
+                    raise Transient(f"the reply is longer than {MAX_REPLY_BYTES:,} bytes", status=response.status_code)
+        return httpx2.Response(response.status_code, headers=_plain(response.headers), content=b"".join(parts))
 
     def _failure(self, response: httpx2.Response) -> CallError:
         """Sort a failed response into the kinds that callers treat differently."""
@@ -114,6 +128,11 @@ def _key(spec: ModelSpec) -> str:
             "(the name must end with API_KEY, the key is plain ASCII), then resume the run."
         )
     return key
+
+
+def _plain(headers: httpx2.Headers) -> list[tuple[str, str]]:
+    """Give the headers of a body that has been unpacked."""
+    return [(name, value) for name, value in headers.items() if name != "content-encoding"]
 
 
 def _error_body(response: httpx2.Response) -> Any:
