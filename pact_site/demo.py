@@ -41,7 +41,7 @@ class Service(NamedTuple):
 PYTHON = sys.executable
 MANAGE = (PYTHON, "manage.py")
 CELERY = (PYTHON, "-m", "celery", "-A", "pact_site")
-WEB = (PYTHON, "-m", "gunicorn", "pact_site.wsgi:application", "--no-control-socket")
+WEB = (PYTHON, "-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket")
 AFRESH = "If the data are damaged, begin afresh: python3 run.py demo --reset"
 LOGS = "The whole log is in {var}/."
 

@@ -93,15 +93,20 @@ def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> H
         except UNREACHABLE as error:
             spent = time.monotonic() - begun
             if isinstance(error.__cause__, psycopg.errors.DiskFull):
-                log.error("the database's disk is full, answers cannot be stored: %s", error)
+                log.error("the database's disk is full, answers cannot be stored: %s", first_line(error))
                 return unavailable(request)
             if spent + pause > PATIENCE:
-                log.error("the database was away for %.1f s, gave up: %s", spent, error)
+                log.error("the database was away for %.1f s, gave up: %s", spent, first_line(error))
                 return unavailable(request)
-            log.warning("the database was away for %.1f s: %s", spent, error)
+            log.warning("the database was away for %.1f s: %s", spent, first_line(error))
         connection.close_if_unusable_or_obsolete()
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def first_line(error: Exception) -> str:
+    """Give what a log has room for: PostgreSQL explains itself over several lines."""
+    return str(error).partition("\n")[0]
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:

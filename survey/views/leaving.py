@@ -47,6 +47,7 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt
 @never_cache
+@enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def trouble(request: HttpRequest, token: str) -> HttpResponse:
     """Let somebody go back to the panel for whom the survey does not work; they may still return and go on."""

@@ -1,24 +1,29 @@
 """The commands and health checks of docker-compose.yml, run on real servers with production's settings."""
 
 import gzip
+import http.client
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 import environ
 import psycopg
 import pytest
 
-from pact_site.processes import await_ready
+from pact_site.processes import Child, await_ready
 from tests.deployment.files import FILLED_IN, services
 from tests.deployment.proxying import Proxy, start_proxy
-from tests.deployment.running import Site, deployed, free_port
+from tests.deployment.running import Site, ask, deployed, free_port
 
 TOKEN = "a-token-that-nobody-may-read"
 
@@ -127,6 +132,113 @@ def test_database_sorts_as_the_embedded_one_does(site: Site) -> None:
     flags = dict(flag.split("=") for flag in services(FILLED_IN)["db"]["environment"]["POSTGRES_INITDB_ARGS"].split())
     locale, provider = flags["--locale"], flags["--locale-provider"]
     assert found == (flags["--encoding"], locale, locale, provider[0], flags["--builtin-locale"])
+
+
+# --- A participant while the web server dies ---------------------------------------------------
+
+MAKE_STUDY = """
+import django; django.setup()
+from survey.domain.instruments import load_instrument
+from survey.domain.studies import create_study, launch_study
+from survey.domain.translations import override_texts
+from survey.enums import PanelName
+from survey.instruments.loader import SHIPPED, read_instrument
+version = load_instrument(read_instrument(SHIPPED)).version
+study = create_study(code="s1", title="s1", version=version, panel=PanelName.DIRECT, target_per_cell=5)
+override_texts(study, by="tests", reason="drafts")
+launch_study(study)
+"""
+
+
+class Visit(NamedTuple):
+    """A participant at the consent page, with the form that says yes to it."""
+
+    path: str
+    form: bytes
+
+
+@pytest.fixture
+def visit(site: Site) -> Visit:
+    site.await_healthy("web")
+    if site.get("/join/s1/GB/", X_Forwarded_Proto="https").status == 404:
+        env = site.environment("web") | {"DJANGO_SETTINGS_MODULE": "pact_site.settings"}
+        subprocess.run([sys.executable, "-c", MAKE_STUDY], cwd=site.app, env=env, check=True, timeout=120)
+    path = site.get("/join/s1/GB/", X_Forwarded_Proto="https").headers["Location"]
+    stamp = re.search(rb'name="stamp" value="([^"]+)"', site.get(path, X_Forwarded_Proto="https").body)
+    assert stamp
+    return Visit(path, urlencode({"stamp": stamp[1].decode(), "consent": "yes"}).encode())
+
+
+@pytest.fixture
+def database(site: Site) -> Iterator[psycopg.Connection]:
+    parts = environ.Env.db_url_config(site.addresses["DATABASE_URL"])
+    with psycopg.connect(host=parts["HOST"], dbname=parts["NAME"], user=parts["USER"]) as connection:
+        yield connection
+
+
+def send(site: Site, visit: Visit) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    form = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_Proto": "https"}
+    return ask(connection, visit.path, visit.form, **form).status
+
+
+def consents(database: psycopg.Connection, visit: Visit) -> tuple[int, int]:
+    """Give how many consents a session has, and the page where it stands."""
+    found = database.execute(
+        "SELECT (SELECT count(*) FROM survey_consent WHERE session_id = s.id), position "
+        "FROM survey_surveysession s WHERE token = %s",
+        [visit.path.strip("/").removeprefix("s/")],
+    ).fetchone()
+    database.rollback()
+    assert found
+    return found[0], found[1]
+
+
+def test_submit_whose_worker_is_killed_is_stored_once_when_sent_again(
+    site: Site, visit: Visit, database: psycopg.Connection
+) -> None:
+    database.execute("SELECT FROM survey_surveysession FOR UPDATE")  # holds the submit up, in its transaction
+    with ThreadPoolExecutor() as pool:
+        lost = pool.submit(send, site, visit)
+        await_ready(web(site), lambda: is_held_up(database))
+        for pid in children_of(web(site).pid):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises((OSError, http.client.HTTPException)):
+            lost.result()
+    database.rollback()
+    assert consents(database, visit) == (0, 0)
+    site.await_healthy("web")
+    assert send(site, visit) == 303
+    assert consents(database, visit) == (1, 1)
+
+
+def test_submit_whose_reply_was_lost_is_stored_once_when_sent_again(
+    site: Site, visit: Visit, database: psycopg.Connection
+) -> None:
+    head = (
+        f"POST {visit.path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(visit.form)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", site.port)) as line:
+        line.sendall(head.encode() + visit.form)
+    await_ready(web(site), lambda: consents(database, visit) == (1, 1))
+    assert send(site, visit) == 303
+    assert consents(database, visit) == (1, 1)
+
+
+def web(site: Site) -> Child:
+    return next(child for child in site.family.children if child.name == "web")
+
+
+def is_held_up(database: psycopg.Connection) -> bool:
+    found = database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+    assert found
+    return bool(found[0])
+
+
+def children_of(parent: int) -> list[int]:
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(pid) for pid, ppid in (line.split() for line in listed.splitlines()) if int(ppid) == parent]
 
 
 # --- The proxy ---------------------------------------------------------------------------------

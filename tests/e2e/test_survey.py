@@ -22,6 +22,13 @@ WANTED = {
     "gender": "man",
     "comprehension": "both",
 }
+SMALLEST = 320  # CSS pixels, as WCAG 1.4.10 has it
+ORDER = ["H1", "DIV", "FIELDSET", "BUTTON"]
+SPACE_TEXT_OUT = """document.querySelectorAll('body *').forEach(one => {
+    const spacing = {'line-height': '1.5', 'letter-spacing': '0.12em', 'word-spacing': '0.16em'};
+    if (one.tagName === 'P') spacing['margin-bottom'] = '2em';
+    for (const [name, value] of Object.entries(spacing)) one.style.setProperty(name, value, 'important');
+})"""  # WCAG 1.4.12; through the object model, which the content security policy leaves alone
 CHECKS = ("rarely", "often")  # what the attention checks ask to select, in their order
 
 
@@ -75,12 +82,101 @@ def check_stored(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", Locale.values)
-def test_survey_in_each_locale_stores_every_answer(study: Study, new_page: NewPage, locale: str) -> None:
-    page = new_page()
-    headings = list(walk(page, f"/join/e2e/{COUNTRY[locale]}/", locale))
+def test_survey_by_keyboard_in_each_locale(study: Study, new_page: NewPage, locale: str) -> None:
+    """One walk at the smallest width without a mouse: each kind of page is looked at, also with its errors."""
+    page = new_page(width=SMALLEST)
+    page.goto(f"/join/e2e/{COUNTRY[locale]}/")
+    number, checked, headings = 0, set(), []
+    while page.locator("form").count():
+        number += page.locator(".scenario").count()
+        groups = groups_on(page)
+        session = SurveySession.objects.get()
+        kind = session.plan[session.position]["kind"]
+        if kind not in checked:
+            checked.add(kind)
+            check_page(page, f"{locale} {kind}")
+            if groups:
+                check_error_summary(page, groups, f"{locale} {kind}, with errors")
+        headings.append(page.locator("h1").first.inner_text())
+        answer_by_keyboard(page, {name: wish(name, number, locale) for name in groups})
+    check_page(page, f"{locale} end")
     check_stored(locale)
     assert page.locator("html").get_attribute("lang") == locale
     assert len(set(headings)) == len(headings)
+    assert checked >= {"consent", "screening", "comprehension", "scenario", "attention", "debrief"}
+
+
+def answer_by_keyboard(page: Page, wishes: dict[str, str]) -> None:
+    """Go from question to question with Tab, choose with space and arrows, send with Enter."""
+    for name, value in wishes.items():
+        if page.evaluate("document.activeElement.name") != name:
+            page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.name") == name
+        choose_by_keyboard(page, value)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def choose_by_keyboard(page: Page, value: str) -> None:
+    """Select an option of the group that has the focus: space for the first, arrows to the others."""
+    page.keyboard.press("Space")
+    for _ in range(20):
+        if page.evaluate("document.activeElement.value") == value:
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"no option {value}")
+
+
+def check_error_summary(page: Page, groups: list[str], where: str) -> None:
+    """Send the page without answers: the summary has the focus, its links lead to each question's first option."""
+    page.get_by_role("button").click()
+    expect(page.locator(".summary")).to_be_focused()
+    check_page(page, where)
+    links = page.locator(".summary a")
+    assert links.count() == len(groups), where
+    for number in reversed(range(len(groups))):  # ends at the first question
+        links.nth(number).focus()
+        page.keyboard.press("Enter")
+        first = page.locator(f"input[name={groups[number]}]").first
+        expect(first).to_be_focused()
+
+
+def check_page(page: Page, where: str) -> None:
+    """Check what a page must hold for everybody: see each function."""
+    page.evaluate(Axe().axe_script)
+    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], where
+    check_order(page, where)
+    check_fit(page, where)
+    page.evaluate(SPACE_TEXT_OUT)
+    check_fit(page, f"{where}, with the text spaced out")
+    page.evaluate("document.querySelectorAll('*').forEach(one => one.removeAttribute('style'))")
+
+
+def check_order(page: Page, where: str) -> None:
+    """What is read out first also stands first: heading, scenario, questions, button."""
+    blocks = page.locator("h1, .scenario, fieldset, main button").evaluate_all(
+        "all => all.map(one => [one.tagName, one.getBoundingClientRect().top])"
+    )
+    order = [ORDER.index(tag) for tag, _ in blocks]
+    tops = [top for _, top in blocks]
+    assert order == sorted(order), where
+    assert tops == sorted(tops), where
+    assert page.locator("[tabindex]:not([tabindex='-1']):not([tabindex='0'])").count() == 0, where
+
+
+def check_fit(page: Page, where: str) -> None:
+    """Nothing runs out of its box or off the screen, and every row is high enough for a thumb."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= SMALLEST, where
+    cut = page.locator("h1, h2, p, legend, label, label span, button, a, li").evaluate_all(
+        "all => all.filter(a => a.clientWidth > 1 && a.scrollWidth > a.clientWidth + 1).map(a => a.innerText)"
+    )
+    assert cut == [], where
+    rows = page.locator("label:not(.field), button, .button")
+    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert all(height >= 44 for height in heights), where
 
 
 def test_survey_without_javascript_stores_every_answer(study: Study, new_page: NewPage) -> None:
@@ -94,62 +190,6 @@ def test_survey_without_javascript_stores_every_answer(study: Study, new_page: N
             page.locator(f"input[name={name}][value='{wish(name, number, 'pt-BR')}']").check()
         page.get_by_role("button").click()
     check_stored("pt-BR")
-
-
-def test_survey_by_keyboard_alone(study: Study, new_page: NewPage) -> None:
-    page = new_page()
-    page.goto("/join/e2e/GB/")
-    number = 0
-    while page.locator("form").count():
-        number += page.locator(".scenario").count()
-        for name in groups_on(page):
-            page.keyboard.press("Tab")
-            choose_by_keyboard(page, wish(name, number, "en-GB"))
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.tagName") == "BUTTON"
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
-    session = SurveySession.objects.get()
-    assert session.status == Status.COMPLETE
-    assert Response.objects.count() == 36
-
-
-def choose_by_keyboard(page: Page, value: str) -> None:
-    """Select an option of the group that has the focus: space for the first, arrows to the others."""
-    page.keyboard.press("Space")
-    for _ in range(20):
-        if page.evaluate("document.activeElement.value") == value:
-            return
-        page.keyboard.press("ArrowDown")
-    raise AssertionError(f"no option {value}")
-
-
-@pytest.mark.parametrize("locale", Locale.values)
-def test_every_page_is_accessible_and_fits_the_smallest_screen(study: Study, new_page: NewPage, locale: str) -> None:
-    page = new_page(width=320)
-    checked = set()
-    for heading in walk(page, f"/join/e2e/{COUNTRY[locale]}/", locale):
-        kind = SurveySession.objects.get().plan[SurveySession.objects.get().position]["kind"]
-        if kind in checked:
-            continue
-        checked.add(kind)
-        check_page(page, f"{locale} {heading}")
-        if groups_on(page):
-            page.get_by_role("button").click()  # nothing chosen: the same page with an error summary
-            expect(page.locator(".summary")).to_be_focused()
-            check_page(page, f"{locale} {heading}, with errors")
-    check_page(page, f"{locale} end")
-    assert checked >= {"consent", "screening", "comprehension", "scenario", "attention", "debrief"}
-
-
-def check_page(page: Page, where: str) -> None:
-    """Check for axe violations, sideways scrolling and rows too low for a thumb."""
-    page.evaluate(Axe().axe_script)
-    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], where
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, where
-    heights = page.locator("label, button").evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
-    assert all(height >= 44 for height in heights), where
 
 
 def test_back_and_reload_lose_and_double_nothing(study: Study, new_page: NewPage) -> None:

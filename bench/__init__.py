@@ -1,0 +1,1 @@
+"""Measures and trials of the running site, started by hand."""

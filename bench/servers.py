@@ -1,0 +1,141 @@
+"""Servers of a bench's own: PostgreSQL with durable writes, gunicorn as in production, both to be killed."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pact_site import embedded
+from pact_site.postgres import data_folders, start_postgres
+from pact_site.processes import Account, Child, Family, LaunchError, await_ready, clean_environment, database_account
+
+STOPPED_BY = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}  # as `pg_ctl stop` does
+NO_REDIS = "redis://127.0.0.1:1/0"
+WEB = (
+    *("-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket", "--worker-class", "gthread"),
+    *("--workers", "2", "--threads", "4", "--keep-alive", "75", "--max-requests", "1000"),
+    *("--max-requests-jitter", "500"),
+)
+
+
+@dataclass
+class Servers:
+    """The processes and what they need to start again."""
+
+    family: Family
+    sockets: Path
+    account: Account | None
+    environment: dict[str, str]
+    port: int
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def migrate(self) -> None:
+        command = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
+        subprocess.run(command, cwd=embedded.ROOT, env=self.environment, check=True)
+
+    def start_web(self) -> None:
+        command = [sys.executable, *WEB, "--bind", f"127.0.0.1:{self.port}"]
+        child = self.family.start("web", command, cwd=embedded.ROOT, env=self.environment)
+        await_ready(child, self.answers)
+
+    def answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def child(self, name: str) -> Child:
+        return next(child for child in self.family.children if child.name == name)
+
+    def kill_a_worker(self, rng: random.Random) -> bool:
+        """Kill -9 one of gunicorn's workers, in the middle of whatever it does."""
+        parent = self.child("web").pid
+        listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+        workers = [pid for pid, ppid in pairs if ppid == parent]
+        if not workers:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(rng.choice(workers), signal.SIGKILL)
+        return True
+
+    def restart_database(self, how: str) -> None:
+        """Stop PostgreSQL in one of its ways and start it again on the same data."""
+        child = self.child("postgres")
+        child.process.send_signal(STOPPED_BY[how])
+        child.process.wait(60)
+        self.family.forget(child)
+        self.start_database()
+
+    def start_database(self) -> str:
+        """Start PostgreSQL; after a kill it refuses for as long as a process of the old one lives."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return start_postgres(self.family, self.sockets, self.account, durable=True)
+            except LaunchError:
+                if time.monotonic() > deadline:
+                    raise
+                self.family.forget(self.child("postgres"))
+                time.sleep(0.2)
+
+    def tracebacks(self) -> list[str]:
+        """List what the web server logged as an error of ours."""
+        lines = self.child("web").log.read_text(errors="replace").splitlines()
+        return [line for line in lines if "Internal Server Error" in line or line.endswith("Error handling request")]
+
+
+@contextmanager
+def chaos_servers() -> Iterator[Servers]:
+    """Start PostgreSQL in a folder that is gone afterwards; the web server waits for `start_web`."""
+    var = Path(tempfile.mkdtemp(prefix="pact-chaos-"))
+    var.chmod(0o711)  # under root the database runs as another account and must get in
+    (var / embedded.MARKER).touch()
+    account = database_account(data_folders(var))
+    sockets = embedded.socket_folder(var, account)
+    family = Family(var)
+    servers = Servers(family, sockets, account, {}, free_port())
+    try:
+        database = servers.start_database()
+        servers.environment = {
+            **{name: value for name, value in clean_environment().items() if name != "PACT_VAR"},
+            "DATABASE_URL": database,
+            "REDIS_URL": NO_REDIS,
+            "PACT_DEMO": "1",
+            "SECRET_KEY": "for-the-bench-only",
+            "DJANGO_SETTINGS_MODULE": "pact_site.settings",
+            "LOG_LEVEL": "WARNING",
+            "PYTHONUNBUFFERED": "1",
+        }
+        yield servers
+    finally:
+        family.stop_all()
+        shutil.rmtree(sockets, ignore_errors=True)
+        embedded.erase(var)
+        shutil.rmtree(var, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number

@@ -1,0 +1,58 @@
+"""Workers and PostgreSQL are killed while a crowd takes the survey: nothing is lost, doubled or overfilled."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from pact_site.embedded import ROOT
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """One run for all; it starts and stops servers of its own."""
+    command = [sys.executable, "-m", "bench.chaos", "--participants", "200", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.stdout, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_harm_was_done(report: dict[str, Any]) -> None:
+    """Otherwise what follows would say nothing."""
+    assert sorted(report["database_restarts"]) == ["fast", "fast", "immediate", "kill"]
+    assert report["workers_killed"] >= 4
+    harm = ("lost_requests", "lost_replies", "doubled_forms", "contradicted_forms", "broken_connections")
+    assert [name for name in harm if report[name] < 20] == []
+    assert report["acknowledged"] > 2000
+    assert report["turned_away"] > 20  # the cells were full
+
+
+def test_no_acknowledged_answer_is_lost_or_changed(report: dict[str, Any]) -> None:
+    assert report["lost"] == []
+
+
+def test_nothing_is_stored_twice(report: dict[str, Any]) -> None:
+    assert report["doubled"] == []
+
+
+def test_no_quota_cell_is_overfilled(report: dict[str, Any]) -> None:
+    assert report["over_quota"] == []
+
+
+def test_everybody_comes_to_an_end(report: dict[str, Any]) -> None:
+    assert report["stuck"] == []
+    assert sum(report["statuses"].values()) == 200
+    assert set(report["statuses"]) <= {
+        "complete",
+        "quota_full",
+        "no_consent",
+        "screened_out",
+        "failed_comprehension",
+    }
+
+
+def test_no_error_was_shown(report: dict[str, Any]) -> None:
+    assert report["errors_shown"] == []
