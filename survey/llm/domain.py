@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from survey.enums import Country
-from survey.flow.wording import word_item
-from survey.llm.design import Design, Factors
-from survey.llm.enums import OPEN_STATES, CellState, DemographicConfig, PersonaSetting, PreferenceConfig, RunState
+from survey.llm.design import alignment
+from survey.llm.enums import OPEN_STATES, CellState, PersonaSetting, RunState
+from survey.llm.experiment import Experiment
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
-from survey.llm.parsing import PARSER_VERSION
-from survey.llm.prompts import template_hash
+from survey.llm.prompts import Persona
+from survey.llm.queries import current_prices
 from survey.models import Item, Study
-from survey.queries import text_catalogue
 
 LEASE = timedelta(seconds=60)  # holders renew it long before
 MAX_LEASES = 10  # a cell whose holders die this often is taken for the cause
 CELL_COLUMNS = (
-    "run_id", "spec_id", "item_id", "question", "persona_setting", "persona_country", "persona_age",
-    "persona_gender", "option_order", "locale", "condition", "method", "repeat", "paraphrase", "preference_config",
-    "demographic_config", "position", "state", "n_leases",
+    "run_id", "spec_id", "item_id", "question", "persona_setting", "persona_country", "persona_age", "persona_gender",
+    "locale", "option_order", "condition", "paraphrase", "preference_config", "demographic_config", "method", "repeat",
+    "session_id", "position", "state", "n_leases",
 )  # fmt: skip
-PLAIN = (1, PreferenceConfig.ACTOR_PREF_ONLY, DemographicConfig.NO_DEMO, 0)
 
 
 class Held(NamedTuple):
@@ -52,7 +51,6 @@ class Result:
 # --- Runs --------------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def create_alignment_run(
     study: Study,
     *,
@@ -62,73 +60,58 @@ def create_alignment_run(
     limit: int | None = None,
     created_by: AbstractBaseUser | AnonymousUser | None = None,
 ) -> Run:
-    """Make a queued run with all its cells; `ValueError` says why there is nothing to ask."""
-    design = Design(countries=[Country(arm.country) for arm in study.arms.order_by("country")], settings=tuple(persona))
+    """Make a queued run of the ready alignment design with all its cells; `ValueError` says why it cannot be."""
+    countries = [Country(arm.country) for arm in study.arms.order_by("country")]
     chosen = list(study.version.items.order_by("code") if items is None else items)[:limit]
-    _refuse_empty(design, chosen, specs)
-    _refuse_unworded(study, design, chosen)
-    seed = secrets.randbits(32)
-    factors = design.cross([item.pk for item in chosen], seed)
+    return create_run(Experiment(study, alignment(countries, persona), specs, chosen), created_by=created_by)
+
+
+@transaction.atomic
+def create_run(
+    experiment: Experiment,
+    *,
+    budget: Decimal | None = None,
+    priority: int = 0,
+    created_by: AbstractBaseUser | AnonymousUser | None = None,
+) -> Run:
+    """Make a queued run with all its cells and its frozen manifest; `ValueError` says why it cannot be asked."""
+    experiment.check()
     run = Run.objects.create(
-        study=study,
-        manifest=_manifest(study, design, chosen, specs, seed),
-        n_cells=len(factors) * len(specs),
+        study=experiment.study,
+        kind=experiment.design.kind,
+        manifest=experiment.manifest,
+        manifest_hash=experiment.manifest_hash,
+        n_cells=experiment.n_cells,
+        budget=budget,
+        currency=_currency(experiment.specs, budget),
+        priority=priority,
         created_by_id=created_by.pk if created_by else None,
     )
-    run.specs.set(specs)
-    _copy_cells(run, design, factors, specs)
+    run.specs.set(experiment.specs)
+    _copy_cells(run, experiment)
     return run
 
 
-def _refuse_empty(design: Design, items: Sequence[Item], specs: Sequence[ModelSpec]) -> None:
-    if not specs:
-        raise ValueError("Choose at least one model.")
-    if not items:
-        raise ValueError("The study's instrument has no items.")
-    if not design.respondents:
-        raise ValueError("Choose no persona, personas or both; personas need a study with respondent countries.")
+def _currency(specs: Sequence[ModelSpec], budget: Decimal | None) -> str:
+    """Give the one currency that all prices are in; blank where there is no price."""
+    found = {price.currency for price in current_prices(specs, timezone.now().date()).values()}
+    if len(found) > 1:
+        raise ValueError(f"The models' prices are in {' and '.join(sorted(found))}: run them one currency at a time.")
+    if budget is not None and not found:
+        raise ValueError("A budget needs a price: none of these models has one.")
+    return next(iter(found), "")
 
 
-def _refuse_unworded(study: Study, design: Design, items: Sequence[Item]) -> None:
-    texts = text_catalogue(study.version_id, design.locale)
-    for item in items:
-        if item.version_id != study.version_id:
-            raise ValueError(f"Item {item.code} belongs to another version than the study.")
-        try:
-            word_item(texts, item.code)
-        except KeyError as error:
-            raise ValueError(f"The instrument has no {design.locale} text {error}.") from error
-
-
-def _manifest(
-    study: Study, design: Design, items: Sequence[Item], specs: Sequence[ModelSpec], seed: int
-) -> dict[str, Any]:
-    """Freeze what the run asks, of whom and how, so that it can be told and done again."""
-    spec_fields = ("tag", "provider", "base_url", "model", "family", "stage", "parameters")
-    return {
-        "kind": "alignment",
-        "study": study.code,
-        "instrument": str(study.version),
-        "content_hash": study.version.content_hash,
-        **asdict(design),
-        "template_hash": template_hash(design.template),
-        "parser_version": PARSER_VERSION,
-        "items": [item.code for item in items],
-        "specs": [{name: getattr(spec, name) for name in spec_fields} for spec in specs],
-        "shuffle_seed": seed,
-    }
-
-
-def _copy_cells(run: Run, design: Design, factors: Sequence[Factors], specs: Sequence[ModelSpec]) -> None:
-    """Stream the cells into the table (COPY): a run has tens of thousands."""
+def _copy_cells(run: Run, experiment: Experiment) -> None:
+    """Stream the cells into the table (COPY): a run has tens of thousands and more."""
     columns = ", ".join(CELL_COLUMNS)
     with connection.cursor() as cursor, cursor.copy(f"COPY llm_cell ({columns}) FROM STDIN") as copy:
-        for spec in specs:
-            for item_id, question, persona, order in factors:
+        for spec in experiment.specs:
+            for factors in experiment.factors:
+                item_id, question, persona, *rest = factors
                 setting = PersonaSetting.PERSONA if persona else PersonaSetting.NO_PERSONA
-                named = persona or ("", "", "")
-                fixed = (design.locale, design.template, design.method, design.repeat, *PLAIN, CellState.TODO, 0)
-                copy.write_row((run.pk, spec.pk, item_id, question, setting, *named, order, *fixed))
+                named = persona or Persona()
+                copy.write_row((run.pk, spec.pk, item_id, question, setting, *named, *rest, CellState.TODO, 0))
 
 
 def begin_run(run: Run) -> bool:

@@ -100,11 +100,25 @@ class ParseStage(TextChoices):
     """The first rule of the parser that decided how an answer is read."""
 
     LABEL = "label", "The label alone"
+    JSON_FIELD = "json_field", "The field of a JSON object"
     LABEL_START = "label_start", "A label at the start"
     OPTION_TEXT = "option_text", "The text of one option"
-    JSON_FIELD = "json_field", "The field of a JSON object"
     REFUSAL = "refusal", "A refusal"
     UNPARSED = "unparsed", "Not understood"
+
+
+class Feature(TextChoices):
+    """What a probe finds out about a model, in the order in which it does."""
+
+    CALL = "call", "Answers a plain question"
+    LOGPROBS = "logprobs", "Sends log-probabilities of the first token"
+    LABEL_MASS = "label_mass", "Answers with a label"
+    LOGPROBS_AT_T = "logprobs_at_t", "Log-probabilities change with the temperature"
+    NEUTRAL = "neutral", "Takes a neutral sampler (T 1, top_p 1, top_k 0, min_p 0)"
+    TEMPERATURE = "temperature", "Samples differ at temperature 1"
+    SEED = "seed", "Same seed, same answer"
+    SEVERAL = "several", "Several answers to one call (n)"
+    JSON_SCHEMA = "json_schema", "Keeps to a JSON schema"
 
 
 OPEN_STATES = (CellState.TODO, CellState.LEASED)

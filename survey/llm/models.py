@@ -268,7 +268,9 @@ class Completion(models.Model):
     text = models.TextField(blank=True)
     model_returned = models.CharField(max_length=200, blank=True)
     finish_reason = models.CharField(max_length=40, blank=True)
-    choice = models.CharField(max_length=10, choices=Choice, blank=True, help_text="blank: refused or unparsed")
+    choice = models.CharField(
+        max_length=10, choices=Choice, blank=True, help_text="blank: refused, unparsed or split evenly"
+    )
     p_culture = models.FloatField(
         null=True, help_text="probability of the culture option: among the two labels, or as the model puts it in words"
     )

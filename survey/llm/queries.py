@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
+from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
+from survey.llm.design import Shown
 from survey.llm.enums import CellState, RunState
-from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
+from survey.llm.models import Attempt, Cell, Completion, ModelPrice, ModelSpec, Probe, Run
+from survey.llm.prompts import Persona
+from survey.models import Response, Study, SurveySession
+from survey.queries import version_structure
 
 RATE_WINDOW = timedelta(seconds=30)
 N_ERRORS = 5
@@ -124,3 +130,63 @@ def are_running(run_ids: Iterable[int]) -> bool:
     """Tell whether all of some runs are running."""
     ids = list(run_ids)
     return Run.objects.filter(pk__in=ids, state=RunState.RUNNING).count() == len(ids)
+
+
+def probe_target(spec: ModelSpec) -> dict[str, Any]:
+    """Give what decides how a model is called; a probe holds as long as this stays the same."""
+    names = ("provider", "base_url", "model", "prompt_format", "parameters")
+    return {name: getattr(spec, name) for name in names}
+
+
+def current_probes(specs: Iterable[ModelSpec]) -> dict[int, Probe]:
+    """Give the newest finished probe of each model by its key, as far as it still holds."""
+    by_pk = {spec.pk: spec for spec in specs}
+    finished = Probe.objects.filter(spec__in=by_pk, finished_at__isnull=False, error="")
+    newest = finished.order_by("spec_id", "-asked_at", "-pk").distinct("spec_id")
+    return {probe.spec_id: probe for probe in newest if probe.target == probe_target(by_pk[probe.spec_id])}
+
+
+def current_findings(specs: Iterable[ModelSpec]) -> dict[int, Mapping[str, Mapping[str, Any]]]:
+    return {pk: probe.findings for pk, probe in current_probes(specs).items()}
+
+
+def current_prices(specs: Iterable[ModelSpec], on: date) -> dict[int, ModelPrice]:
+    """Give what each model costs on a day, by its key."""
+    valid = ModelPrice.objects.filter(spec__in=list(specs), valid_from__lte=on)
+    return {price.spec_id: price for price in valid.order_by("spec_id", "-valid_from").distinct("spec_id")}
+
+
+def shown_pages(study: Study, *, status: Status, n_sessions: int | None = None) -> list[Shown]:
+    """Give every question that sessions answered, as it was put, in the order in which they saw it."""
+    sessions = SurveySession.objects.filter(arm__study=study, version=study.version, status=status).order_by("pk")
+    sessions = sessions.select_related("arm", "demographics")[:n_sessions]
+    buckets = version_structure(study.version_id).get("age_buckets", {})
+    by_session = {session.pk: session for session in sessions}
+    responses = Response.objects.filter(session__in=by_session).order_by("session", "position")
+    pages = [_shown(response, by_session[response.session_id], buckets) for response in responses]
+    return sorted(pages, key=lambda page: _place(page, by_session[page.session_id]))
+
+
+def _shown(response: Response, session: SurveySession, buckets: Mapping[str, str]) -> Shown:
+    return Shown(
+        session.pk,
+        response.position,
+        response.item_id,
+        Question(response.question),
+        OptionOrder(response.option_order),
+        response.locale,
+        _respondent(session, buckets),
+    )
+
+
+def _place(page: Shown, session: SurveySession) -> tuple[int, int, int]:
+    return page.session_id, page.position, session.plan[page.position]["questions"].index(page.question)
+
+
+def _respondent(session: SurveySession, buckets: Mapping[str, str]) -> Persona:
+    """Describe a respondent as a persona, as far as they said and personas can."""
+    said = getattr(session, "demographics", None)
+    genders = {Gender.WOMAN.value: ActorGender.FEMALE, Gender.MAN.value: ActorGender.MALE}
+    age = buckets.get(said.age_band, "") if said else ""
+    gender = genders.get(said.gender, "") if said else ""
+    return Persona(session.arm.country, age, gender)

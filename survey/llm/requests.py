@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from survey.enums import ActorGender, AgeBucket, Country, OptionOrder, Question
-from survey.flow.wording import word_item
+from survey.enums import Country, Locale, OptionOrder, Question
+from survey.flow.wording import Wording, word_item
+from survey.llm.enums import DemographicConfig, Method, PreferenceConfig, PromptCondition, PromptFormat
 from survey.llm.models import Cell, Completion, ModelSpec
-from survey.llm.parsing import PARSER_VERSION, parse_reply, read_probabilities
-from survey.llm.prompts import Ask, Persona, messages
+from survey.llm.parsing import PARSER_VERSION, read_answer
+from survey.llm.prompts import Ask, Persona, configure
 from survey.llm.providers.contract import ChatRequest
 from survey.llm.pump import Answered
-from survey.llm.wire import first_token_body
+from survey.llm.wire import request_body
+from survey.models import Item
 from survey.queries import text_catalogue
 
 
 def build_request(spec: ModelSpec, cell: Cell, version_id: int) -> ChatRequest:
     """Give the call that asks a cell: the body as it goes out and what identifies it."""
-    ask = _ask(cell, version_id)
-    seed = cell_seed(spec.tag, ask, cell.locale, cell.method, cell.repeat)
-    changes = {} if spec.is_simulated else spec.parameters
-    body = first_token_body(spec.model, messages(ask), seed=seed, changes=changes)
+    ask = ask_of(spec, cell, version_id)
+    seed = cell_seed(spec.tag, cell, ask)
+    changes = request_changes(spec)
+    body = request_body(ask, spec.model, seed=seed, changes=changes)
     return ChatRequest(
         body=body,
         ask=ask,
@@ -33,28 +36,61 @@ def build_request(spec: ModelSpec, cell: Cell, version_id: int) -> ChatRequest:
     )
 
 
-def _ask(cell: Cell, version_id: int) -> Ask:
+def request_changes(spec: ModelSpec) -> Mapping[str, Any]:
+    """Give the rules by which a spec changes every request; a simulated model's parameters are its behaviour."""
+    return {} if spec.is_simulated else spec.parameters
+
+
+def ask_of(spec: ModelSpec, cell: Cell, version_id: int) -> Ask:
+    """Word a cell's question as it is put."""
+    preference, demographic = PreferenceConfig(cell.preference_config), DemographicConfig(cell.demographic_config)
     return Ask(
         item_code=cell.item.code,
         scenario_country=Country(cell.item.scenario_country),
-        wording=word_item(text_catalogue(version_id, cell.locale), cell.item.code),
+        wording=item_wording(cell.item, cell.locale, version_id, preference, demographic),
         question=Question(cell.question),
         order=OptionOrder(cell.option_order),
-        persona=_persona(cell),
-        template=cell.condition,
+        persona=persona_of(cell),
+        locale=Locale(cell.locale),
+        condition=PromptCondition(cell.condition),
+        paraphrase=cell.paraphrase,
+        preference_config=preference,
+        demographic_config=demographic,
+        method=Method(cell.method),
+        prompt_format=PromptFormat(spec.prompt_format),
     )
 
 
-def _persona(cell: Cell) -> Persona | None:
-    if not cell.persona_country:
-        return None
-    return Persona(Country(cell.persona_country), AgeBucket(cell.persona_age), ActorGender(cell.persona_gender))
+def item_wording(
+    item: Item, locale: str, version_id: int, preference: PreferenceConfig, demographic: DemographicConfig
+) -> Wording:
+    """Word an item as people read it, then as the two configurations change it."""
+    texts = text_catalogue(version_id, locale)
+    return configure(
+        word_item(texts, item.code),
+        name=texts[f"items.{item.code}.actor"],
+        actor=Persona(item.actor_country, item.actor_age, item.actor_gender),
+        receiver=Persona(item.receiver_country, item.receiver_age, item.receiver_gender),
+        preference=preference,
+        demographic=demographic,
+        locale=locale,
+    )
 
 
-def cell_seed(tag: str, ask: Ask, locale: str, method: str, repeat: int) -> int:
+def persona_of(cell: Cell) -> Persona | None:
+    """Give whom a cell is answered as."""
+    persona = Persona(cell.persona_country, cell.persona_age, cell.persona_gender)
+    return persona if any(persona) else None
+
+
+def cell_seed(tag: str, cell: Cell, ask: Ask) -> int:
     """Derive a cell's seed from its factors: the same in every run, different between repeats."""
-    factors = [tag, ask.item_code, ask.question, *(ask.persona or ()), ask.order, ask.template]
-    digest = hashlib.sha256("|".join([*factors, locale, method, str(repeat)]).encode()).digest()
+    factors = [
+        tag, ask.item_code, cell.question, cell.persona_country, cell.persona_age, cell.persona_gender, cell.locale,
+        cell.option_order, cell.condition, cell.paraphrase, cell.preference_config, cell.demographic_config,
+        cell.method, cell.repeat, cell.session_id or "",
+    ]  # fmt: skip
+    digest = hashlib.sha256("|".join(map(str, factors)).encode()).digest()
     return int.from_bytes(digest[:4]) >> 1
 
 
@@ -77,8 +113,7 @@ def canonical_json(value: Any) -> bytes:
 def read_completion(spec: ModelSpec, answered: Answered) -> Completion:
     """Read a reply into the record that is stored with it."""
     cell_id, request, reply = answered.job.cell_id, answered.job.request, answered.reply
-    parsed = parse_reply(reply, request.ask.options, request.ask.wording.options)
-    probabilities = read_probabilities(reply.first_tokens, request.ask.options)
+    reading = read_answer(request.ask, reply)
     return Completion(
         cell_id=cell_id,
         request=request.body,
@@ -89,11 +124,11 @@ def read_completion(spec: ModelSpec, answered: Answered) -> Completion:
         text=reply.text,
         model_returned=reply.model,
         finish_reason=reply.finish_reason,
-        choice=parsed.choice or "",
-        p_culture=probabilities.p_culture,
-        label_mass=probabilities.label_mass,
+        choice=reading.choice or "",
+        p_culture=reading.p_culture,
+        label_mass=reading.label_mass,
         parser_version=PARSER_VERSION,
-        parse_stage=parsed.stage,
+        parse_stage=reading.stage,
         seed=request.seed,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from survey.enums import Country, Locale
 from survey.llm import domain
-from survey.llm.design import n_cells_per_model
+from survey.llm.design import ItemFacts, Languages, alignment
 from survey.llm.enums import CellState, PersonaSetting, RunState
 from survey.llm.forms import ModelSpecForm, RunForm
 from survey.llm.models import ModelSpec, Run
@@ -103,8 +104,10 @@ def _estimates(study: Study | None) -> list[Estimate]:
     """Say how many calls a model gets before anybody pays for them."""
     if study is None:
         return []
-    n_items, n_countries = study.version.items.count(), study.arms.count()
-    return [Estimate(setting, n_cells_per_model(n_items, n_countries, setting)) for setting in PersonaSetting]
+    items = [ItemFacts(*each) for each in study.version.items.values_list("pk", "scenario_country")]
+    countries = [Country(arm.country) for arm in study.arms.all()]
+    source = Languages(Locale.EN_US)
+    return [Estimate(each, alignment(countries, [each]).n_cells(items, source)) for each in PersonaSetting]
 
 
 @staff_page

@@ -1,4 +1,4 @@
-"""Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, llama.cpp, Ollama, gateways."""
+"""Any endpoint that speaks OpenAI's completions, chat or plain: OpenAI, vLLM, llama.cpp, Ollama, gateways."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import httpx2
 
+from survey.llm.enums import PromptFormat
 from survey.llm.models import ModelSpec
 from survey.llm.providers.contract import (
     BadRequest,
@@ -29,6 +30,7 @@ from survey.llm.wire import Reply, UnreadableReply, read_body, read_reply
 MESSAGE_LENGTH = 500
 CONNECT_TIMEOUT_S = 10.0
 MAX_REPLY_BYTES = 2_000_000
+PATHS = {PromptFormat.CHAT: "/chat/completions", PromptFormat.COMPLETIONS: "/completions"}
 OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
@@ -45,7 +47,7 @@ class OpenAIProvider:
             follow_redirects=False,
             trust_env=False,
         )
-        self.address = spec.base_url.rstrip("/") + "/chat/completions"
+        self.address = spec.base_url.rstrip("/") + PATHS[PromptFormat(spec.prompt_format)]
 
     async def complete(self, request: ChatRequest) -> Reply:
         """Post the body; every failure becomes a CallError with what the endpoint said, never with the key."""

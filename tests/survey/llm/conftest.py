@@ -43,8 +43,9 @@ def make_ask(wording: Wording) -> Callable[..., Ask]:
         persona: Persona | None = None,
         item_code: str = "T01",
         scenario_country: Country = Country.BR,
+        **fields: Any,
     ) -> Ask:
-        return Ask(item_code, scenario_country, wording, question, order, persona)
+        return Ask(item_code, scenario_country, wording, question, order, persona, **fields)
 
     return make
 

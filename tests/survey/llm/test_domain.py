@@ -17,6 +17,7 @@ from survey.llm import domain
 from survey.llm.domain import MAX_LEASES, Held, Result
 from survey.llm.enums import CellState, ParseStage, PersonaSetting, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
+from survey.llm.parsing import PARSER_VERSION
 from survey.llm.prompts import template_hash
 from survey.models import Instrument, InstrumentVersion, Item, Study, Text
 
@@ -98,38 +99,55 @@ def test_manifest_freezes_the_factors(study: Study, spec: ModelSpec) -> None:
     manifest = run.manifest
     assert run.created_by == user
     assert isinstance(manifest.pop("shuffle_seed"), int)
-    assert manifest == {
-        "kind": "alignment",
-        "study": "trial",
-        "instrument": "trial v1",
-        "content_hash": "0" * 64,
-        "countries": ["BR", "ZA"],
-        "settings": ["no_persona", "persona"],
-        "locale": "en-US",
-        "template": "no_balance",
-        "template_hash": template_hash("no_balance"),
-        "method": "first_token",
-        "repeat": 0,
-        "parser_version": "1",
+    assert len(run.manifest_hash) == 64
+    assert (manifest["kind"], manifest["study"], manifest["instrument"]) == ("alignment", "trial", "trial v1")
+    assert manifest["content_hash"] == "0" * 64
+    assert manifest["personas"][:2] == [None, ["BR", "younger", "female"]]
+    assert len(manifest["personas"]) == 9
+    levels = {
+        "questions": ["personal", "norm"],
+        "locales": ["source"],
+        "conditions": ["no_balance"],
+        "paraphrases": [1],
+        "preference_configs": ["actor_pref_only"],
+        "demographic_configs": ["no_demo"],
+        "methods": ["first_token"],
+        "n_samples": 10,
+        "n_repeats": 1,
+        "languages": {"source": "en-US", "by_country": {}},
+        "prompts": {"en-US": {"version": "1", "status": "machine draft", "content_hash": template_hash("en-US")}},
+        "parser_version": PARSER_VERSION,
         "items": ["T01", "T02", "T03"],
-        "specs": [
-            {
-                "tag": "simulated",
-                "provider": "simulated",
-                "base_url": "",
-                "model": "simulated",
-                "family": "",
-                "stage": "instruct",
-                "parameters": {},
-            }
-        ],
+        "sessions": [],
     }
+    assert {name: manifest[name] for name in levels} == levels
+    assert manifest["specs"] == [
+        {
+            "tag": "simulated",
+            "provider": "simulated",
+            "base_url": "",
+            "model": "simulated",
+            "family": "",
+            "stage": "instruct",
+            "prompt_format": "chat",
+            "parameters": {},
+        }
+    ]
+
+
+def test_same_choice_gives_the_same_manifest_and_order(study: Study, spec: ModelSpec, make_spec: MakeSpec) -> None:
+    one, two = (domain.create_alignment_run(study, specs=[spec]) for _ in range(2))
+    assert (one.manifest, one.manifest_hash) == (two.manifest, two.manifest_hash)
+    first, second = (list(run.cells.order_by("pk").values_list(*FACTORS)) for run in (one, two))
+    assert first == second
+    other = domain.create_alignment_run(study, specs=[make_spec("other")])
+    assert other.manifest_hash != one.manifest_hash
 
 
 def test_run_without_anything_to_ask_is_refused(study: Study, spec: ModelSpec) -> None:
     with pytest.raises(ValueError, match="at least one model"):
         domain.create_alignment_run(study, specs=[])
-    with pytest.raises(ValueError, match="no items"):
+    with pytest.raises(ValueError, match="No item is left"):
         domain.create_alignment_run(study, specs=[spec], items=[])
     study.arms.all().delete()
     with pytest.raises(ValueError, match="respondent countries"):

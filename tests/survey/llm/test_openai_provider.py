@@ -11,7 +11,7 @@ import pytest
 
 from survey.llm.enums import ProviderName
 from survey.llm.models import ModelSpec
-from survey.llm.prompts import Ask, messages
+from survey.llm.prompts import Ask
 from survey.llm.providers import open_provider
 from survey.llm.providers.contract import (
     BadRequest,
@@ -22,7 +22,7 @@ from survey.llm.providers.contract import (
     RateLimited,
     Transient,
 )
-from survey.llm.wire import Reply, first_token_body
+from survey.llm.wire import Reply, request_body
 from tests.survey.llm.model_server import Behaviour, ModelServer, fail, hang, hang_up, raw
 
 MakeAsk = Callable[..., Ask]
@@ -31,7 +31,7 @@ MakeAsk = Callable[..., Ask]
 def call(spec: ModelSpec, ask: Ask) -> Reply:
     async def once() -> Reply:
         async with open_provider(spec) as provider:
-            body = first_token_body(spec.model, messages(ask), seed=7, changes=spec.parameters)
+            body = request_body(ask, spec.model, seed=7, changes=spec.parameters)
             return await provider.complete(ChatRequest(body, ask, 7))
 
     return asyncio.run(once())
@@ -51,7 +51,7 @@ def test_call_sends_the_body_and_returns_the_reply(
     reply = call(spec, make_ask())
     assert (reply.text, reply.model) == ("A", "served-model-1")
     assert model_server.paths == ["/v1/chat/completions"]
-    assert model_server.bodies == [first_token_body("m1", messages(make_ask()), seed=7, changes={})]
+    assert model_server.bodies == [request_body(make_ask(), "m1", seed=7, changes={})]
     assert model_server.keys == [None]
 
 

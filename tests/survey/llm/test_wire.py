@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from survey.llm.prompts import Message
-from survey.llm.wire import TokenLogprob, UnreadableReply, first_token_body, read_body, read_reply
+from survey.llm.enums import Method, PromptFormat
+from survey.llm.prompts import Ask, messages, prompt_text
+from survey.llm.wire import NEUTRAL, TokenLogprob, UnreadableReply, read_body, read_reply, request_body
 from tests.survey.llm.model_server import completion
 
-HELLO: list[Message] = [{"role": "user", "content": "A or B?"}]
+MakeAsk = Callable[..., Ask]
 
 
-def test_body_asks_for_a_short_deterministic_answer_with_log_probabilities() -> None:
-    assert first_token_body("m", HELLO, seed=7, changes={}) == {
+def test_body_asks_for_a_short_deterministic_answer_with_log_probabilities(make_ask: MakeAsk) -> None:
+    assert request_body(make_ask(), "m", seed=7, changes={}) == {
         "model": "m",
-        "messages": HELLO,
+        "messages": messages(make_ask()),
         "temperature": 0,
         "top_p": 1,
         "max_tokens": 16,
@@ -25,10 +27,44 @@ def test_body_asks_for_a_short_deterministic_answer_with_log_probabilities() -> 
     }
 
 
-def test_body_takes_what_an_endpoint_wants_otherwise() -> None:
-    body = first_token_body("m", HELLO, seed=7, changes={"max_tokens": None, "max_completion_tokens": 16})
+def test_base_model_gets_plain_text_to_continue(make_ask: MakeAsk) -> None:
+    ask = make_ask(prompt_format=PromptFormat.COMPLETIONS)
+    body = request_body(ask, "m", seed=7, changes={})
+    assert body["prompt"] == prompt_text(ask)
+    assert body["prompt"].endswith("\nB. Decline the coffee\n\nAnswer:")
+    assert "messages" not in body
+    assert body["logprobs"] == 5
+
+
+@pytest.mark.parametrize("method", [Method.SAMPLE, Method.JSON_CHOICE, Method.VERBALISED])
+def test_whatever_is_sampled_is_sampled_neutrally(method: Method, make_ask: MakeAsk) -> None:
+    body = request_body(make_ask(method=method), "m", seed=7, changes={})
+    assert {name: body[name] for name in NEUTRAL} == {"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0}
+    assert "logprobs" not in body
+    assert ("response_format" in body) == (method == Method.JSON_CHOICE)
+
+
+def test_schema_allows_the_labels_alone(make_ask: MakeAsk) -> None:
+    form = request_body(make_ask(method=Method.JSON_CHOICE), "m", seed=7, changes={})["response_format"]
+    assert form["json_schema"]["schema"]["properties"] == {"answer": {"type": "string", "enum": ["A", "B"]}}
+
+
+def test_body_takes_what_an_endpoint_wants_otherwise(make_ask: MakeAsk) -> None:
+    changes = {"max_tokens": None, "max_completion_tokens": 16}
+    body = request_body(make_ask(), "m", seed=7, changes=changes)
     assert "max_tokens" not in body
     assert body["max_completion_tokens"] == 16
+
+
+def test_plain_completion_is_taken_apart() -> None:
+    logprobs = {
+        "tokens": [" B", "."],
+        "token_logprobs": [-0.7, -0.1],
+        "top_logprobs": [{" A": -0.9, " B": -0.7}, {".": -0.1}],
+    }
+    reply = read_reply({"choices": [{"text": " B.", "finish_reason": "length", "logprobs": logprobs}]})
+    assert (reply.text, reply.finish_reason) == (" B.", "length")
+    assert reply.first_tokens == [TokenLogprob(" A", -0.9), TokenLogprob(" B", -0.7)]
 
 
 def test_reply_is_taken_apart() -> None:
@@ -61,6 +97,8 @@ def test_sampled_token_counts_though_it_is_not_among_the_top() -> None:
         {"content": [{"token": "A", "logprob": None, "top_logprobs": []}]},
         {"content": [{"token": "A", "logprob": 3.0, "top_logprobs": None}]},
         {"content": [{"token": "A", "logprob": "-1", "top_logprobs": ["A"]}]},
+        {"tokens": [], "token_logprobs": [], "top_logprobs": []},
+        {"tokens": ["A"], "token_logprobs": [None], "top_logprobs": None},
         "none",
     ],
 )
