@@ -1,0 +1,131 @@
+"""What a study's visits add up to, country by country: pay, money, returns, screen-outs. Pure: rows in, sums out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from survey.domain.visits import Row
+from survey.enums import Country, Discrepancy, PanelName, SubmissionStatus
+from survey.flow.pay import hourly_pay, judge_pay
+from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS, is_waiting
+from survey.models import Arm
+from survey.panels.terms import Terms, read_terms
+
+PAID_BY_HOUR = frozenset({SubmissionStatus.APPROVED, SubmissionStatus.AWAITING_REVIEW})
+
+
+class ArmTotals(NamedTuple):
+    """One country's visits added up; money in its currency, without the panel's fee; None: not known."""
+
+    country: str
+    panel: str
+    currency: str
+    n_visits: int
+    n_waiting: int
+    n_returned: int
+    spent: Decimal | None
+    committed: Decimal | None
+    budget: Decimal | None
+    hourly: Decimal | None
+    judgement: str
+    slots_left: int | None
+    n_partly_paid: int
+
+    @property
+    def percent_returned(self) -> float | None:
+        return 100 * self.n_returned / self.n_visits if self.n_visits else None
+
+    @property
+    def is_over_budget(self) -> bool:
+        return bool(self.budget is not None and self.spent is not None and self._all > self.budget)
+
+    @property
+    def _all(self) -> Decimal:
+        return (self.spent or Decimal(0)) + (self.committed or Decimal(0))
+
+    @property
+    def is_underpaid(self) -> bool:
+        return self.judgement.startswith("below")
+
+
+class MoneySum(NamedTuple):
+    """Money in one currency over all countries; a budget only where every country has one."""
+
+    currency: str
+    spent: Decimal
+    committed: Decimal
+    budget: Decimal | None
+
+
+def add_up_arms(arms: Sequence[Arm], rows: Sequence[Row]) -> list[ArmTotals]:
+    """Add up the visits of each arm."""
+    return [_add_up(arm, read_terms(arm), [row for row in rows if row.arm.pk == arm.pk]) for arm in arms]
+
+
+def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
+    n = Counter(row.visit.panel_status for row in rows)
+    times = [row.panel_seconds for row in rows if row.panel_seconds and row.visit.panel_status in PAID_BY_HOUR]
+    hourly = hourly_pay(terms.reward, times)
+    slots, n_out = terms.screen_out_slots, n[SubmissionStatus.SCREENED_OUT]
+    return ArmTotals(
+        country=Country(arm.country).label,
+        panel=PanelName(arm.panel).label,
+        currency=terms.currency,
+        n_visits=sum(n.values()) - n[SubmissionStatus.UNKNOWN],
+        n_waiting=n[SubmissionStatus.AWAITING_REVIEW],
+        n_returned=n[SubmissionStatus.RETURNED],
+        spent=_spent(terms, n, rows),
+        committed=None if terms.reward is None else _committed(terms.reward, n, rows),
+        budget=terms.budget,
+        hourly=hourly,
+        judgement=judge_pay(hourly, terms.currency),
+        slots_left=None if slots is None else max(0, slots - n_out),
+        n_partly_paid=n[SubmissionStatus.PARTIALLY_APPROVED],
+    )
+
+
+def _spent(terms: Terms, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Decimal | None:
+    """Add up rewards, screen-out rewards and bonuses paid; parts of a reward are not known here and left out."""
+    n_out = n[SubmissionStatus.SCREENED_OUT]
+    if terms.reward is None or (n_out and terms.screen_out_reward is None):
+        return None
+    bonuses = sum((row.bonus_paid for row in rows), Decimal(0))
+    return terms.reward * n[SubmissionStatus.APPROVED] + (terms.screen_out_reward or Decimal(0)) * n_out + bonuses
+
+
+def _committed(reward: Decimal, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Decimal:
+    """Add up what is still to be paid: rewards under review and bonuses due."""
+    due = sum((row.bonus_due or Decimal(0) for row in rows), Decimal(0))
+    return reward * n[SubmissionStatus.AWAITING_REVIEW] + due
+
+
+def add_up_money(totals: Sequence[ArmTotals]) -> list[MoneySum]:
+    """Add up the countries' money by currency; countries without a reward set do not count."""
+    sums = []
+    for currency in sorted({one.currency for one in totals}):
+        known = [one for one in totals if one.currency == currency and one.spent is not None]
+        if known:
+            budgets = [one.budget for one in known if one.budget is not None]
+            budget = sum(budgets, Decimal(0)) if len(budgets) == len(known) else None
+            spent = sum((one.spent or Decimal(0) for one in known), Decimal(0))
+            committed = sum((one.committed or Decimal(0) for one in known), Decimal(0))
+            sums.append(MoneySum(currency, spent, committed, budget))
+    return sums
+
+
+def count_discrepancies(rows: Sequence[Row]) -> list[tuple[Discrepancy, int]]:
+    """Count the visits of each discrepancy, in the order of the vocabulary."""
+    n = Counter(found for row in rows for found in row.discrepancies)
+    return [(found, n[found]) for found in Discrepancy]
+
+
+def count_soon_approved(rows: Sequence[Row]) -> int:
+    """Count what Prolific will approve by itself within days because nobody has reviewed it."""
+    limit = APPROVED_BY_ITSELF_DAYS - SOON_DAYS
+    return sum(
+        row.arm.panel == PanelName.PROLIFIC and is_waiting(row.visit) and (row.visit.waiting_days or 0) > limit
+        for row in rows
+    )
