@@ -93,6 +93,9 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DB_LOCK_TIMEOUT = env.int("DB_LOCK_TIMEOUT", default=0)  # seconds; 0: wait for a lock as long as somebody holds it
+if DB_LOCK_TIMEOUT:
+    DATABASES["default"]["OPTIONS"]["options"] = f"-c lock_timeout={DB_LOCK_TIMEOUT}s"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Background work ---------------------------------------------------------------------------

@@ -77,7 +77,10 @@ def enduring(view: View) -> View:
 
 def read_form(request: HttpRequest) -> None:
     """Read the whole form before anything is locked for it. Our pages send UTF-8, whatever else is claimed."""
-    request.encoding = "utf-8"
+    if "charset" in request.content_params:
+        request.encoding = "utf-8"
+    if request.method != "POST":
+        return
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isdecimal() and int(announced) > MOST_BYTES:
         raise RequestDataTooBig("more bytes than a page sends")

@@ -123,7 +123,7 @@ def test_addresses_name_the_services_beside(compose: dict[str, Any]) -> None:
 
 
 def _shared(environment: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name != "PORT"}
+    return {name: value for name, value in environment.items() if name not in {"PORT", "DB_LOCK_TIMEOUT"}}
 
 
 def test_background_processes_keep_no_connection_pool(compose: dict[str, Any]) -> None:

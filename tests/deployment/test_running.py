@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -208,6 +209,18 @@ def test_submit_whose_worker_is_killed_is_stored_once_when_sent_again(
     database.rollback()
     assert consents(database, visit) == (0, 0)
     site.await_healthy("web")
+    assert send(site, visit) == 303
+    assert consents(database, visit) == (1, 1)
+
+
+def test_submit_held_up_by_a_forgotten_transaction_is_asked_for_again(
+    site: Site, visit: Visit, database: psycopg.Connection
+) -> None:
+    database.execute("SELECT FROM survey_surveysession FOR UPDATE")
+    begun = time.monotonic()
+    assert send(site, visit) == 503
+    assert 6 <= time.monotonic() - begun < 20
+    database.rollback()
     assert send(site, visit) == 303
     assert consents(database, visit) == (1, 1)
 

@@ -1,14 +1,19 @@
-"""The survey on a 2G line, from the entry link to the first scenarios."""
+"""The survey on a 2G line, and while the database is away."""
 
 import time
 
 import pytest
-from playwright.sync_api import Page, Request
+from django.db import OperationalError
+from playwright.sync_api import Browser, Page, Request, expect
+from pytest_django.live_server_helper import LiveServer
 
+from survey.enums import Page as PageName
 from survey.models import Response
+from survey.views import faults
 from tests.e2e.conftest import NewPage
-from tests.e2e.test_survey import groups_on, wish
-from tests.factories import make_study
+from tests.e2e.test_survey import SMALLEST, check_page, groups_on, wish
+from tests.factories import make_session, make_study
+from tests.survey.test_flow_pages import Walker
 from tests.survey.test_page_weight import FIRST_VIEW, LATER_VIEW
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -53,3 +58,33 @@ def test_pages_come_through_a_2g_line(new_page: NewPage) -> None:
     assert by_page[0] <= FIRST_VIEW
     assert max(by_page[1:]) <= 2 * LATER_VIEW  # which compression halves at least
     assert {kind for _, kind, _ in received} <= {"document", "stylesheet", "script", "other", "ping", "fetch"}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_page_that_could_not_be_stored_is_sent_again_by_its_button(
+    browser: Browser, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch, scripts: bool
+) -> None:
+    session = make_session(make_study("e2e"), "IN")
+    walker = Walker(session)
+    walker.post(locale="hi-IN")
+    walker.walk_to(PageName.SCENARIO)
+    monkeypatch.setattr(faults, "PATIENCE", 0.0)
+    with browser.new_context(base_url=live_server.url, java_script_enabled=scripts, locale="pt-BR") as context:
+        page = context.new_page()
+        page.set_viewport_size({"width": SMALLEST, "height": 740})
+        page.goto(f"/s/{session.token}/")
+        for name in ("personal", "norm"):
+            page.locator(f"input[name={name}][value=culture]").check()
+        with monkeypatch.context() as patch:
+            patch.setattr("survey.views.participant.lock_session", lose_the_database)
+            page.get_by_role("button").click()
+            expect(page.locator("h1")).to_have_text("हम अभी यह पेज दर्ज नहीं कर पाए")  # as the page was, not the browser
+            if scripts:
+                check_page(page, "not stored")
+        page.get_by_role("button").click()
+        expect(page.locator(".scenario")).to_be_visible()
+    assert set(Response.objects.values_list("question", "choice")) == {("personal", "culture"), ("norm", "culture")}
+
+
+def lose_the_database(*args: object) -> None:
+    raise OperationalError("the connection is lost")
