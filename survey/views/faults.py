@@ -77,7 +77,7 @@ def enduring(view: View) -> View:
 
 def read_form(request: HttpRequest) -> None:
     """Read the whole form before anything is locked for it. Our pages send UTF-8, whatever else is claimed."""
-    if "charset" in request.content_params:
+    if "charset" in (request.content_params or {}):
         request.encoding = "utf-8"
     if request.method != "POST":
         return

@@ -9,10 +9,10 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from survey.enums import Page
-from survey.models import Response, Study, SurveySession
+from survey.enums import Page, PanelName
+from survey.models import Arm, Response, Study, SurveySession
 from survey.views.faults import MOST_BYTES
-from tests.factories import make_session, make_study
+from tests.factories import get_arm, make_session, make_study
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +165,7 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 @FUZZ
 @given(
     method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS"]),
-    path=st.sampled_from(["", "stop/", "events/", "x/", "%00"]),
+    path=st.sampled_from(["", "stop/", "trouble/", "events/", "x/", "%00"]),
     query=st.binary(max_size=40),
     content_type=CONTENT_TYPES,
     body=st.binary(max_size=400),
@@ -181,6 +181,41 @@ def test_any_request_without_a_valid_stamp_changes_nothing(
         method, address, body, content_type=content_type, query_string=query.decode("latin-1")
     )
     assert reply.status_code < 500
+    assert state(walker.session) == before
+
+
+PARAMETERS = st.sampled_from(
+    ["PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "participantId", "assignmentId", "projectId", "RID", "pid", "simulated"]
+)
+VALUES = st.one_of(st.text(max_size=80), st.from_regex(r"[0-9a-f]{24}", fullmatch=True), st.just("\x00"))
+
+
+@FUZZ
+@given(
+    panel=st.sampled_from(PanelName),
+    parameters=st.dictionaries(st.one_of(PARAMETERS, st.text(max_size=10)), VALUES, max_size=5),
+)
+def test_any_entry_link_begins_a_session_or_says_what_is_wrong(
+    study: Study, panel: PanelName, parameters: dict[str, str]
+) -> None:
+    arm = get_arm(study)
+    Arm.objects.filter(pk=arm.pk).update(panel=panel)
+    before = SurveySession.objects.count()
+    reply = Client().get("/join/s1/BR/", parameters)
+    assert reply.status_code in {303, 400}
+    if reply.status_code == 400:
+        assert '<html lang="pt-BR">' in reply.content.decode()
+        assert SurveySession.objects.count() == before
+    else:
+        assert Client().get(reply.headers["Location"]).status_code == 200
+
+
+@FUZZ
+@given(receipt=st.text(max_size=40))
+def test_any_receipt_takes_out_only_its_own_answers(walker: Walker, receipt: str) -> None:
+    before = state(walker.session)
+    reply = Client().post("/withdraw/", {"receipt": receipt})
+    assert reply.status_code == 422
     assert state(walker.session) == before
 
 
