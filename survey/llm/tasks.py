@@ -14,7 +14,8 @@ from kombu.exceptions import OperationalError
 
 from survey.llm import domain
 from survey.llm.enums import RunState
-from survey.llm.models import ModelSpec, Run
+from survey.llm.models import ModelSpec, Probe, Run
+from survey.llm.probing import run_probe
 from survey.llm.queries import idle_specs, next_run
 from survey.llm.stint import Stint, leaving
 
@@ -35,6 +36,17 @@ def _queue(task: Task[..., Any], *args: object) -> None:
         task.delay(*args)
     except OperationalError as error:
         logger.warning("%s%s waits for the broker: %s", task.name, args, error)
+
+
+def launch_probe(probe_id: int) -> None:
+    """Have a model probed."""
+    _queue(probe, probe_id)
+
+
+@shared_task
+def probe(probe_id: int) -> None:
+    """Call a model a few times and keep what it can do."""
+    run_probe(Probe.objects.select_related("spec").get(pk=probe_id))
 
 
 @worker_shutting_down.connect

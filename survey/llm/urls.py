@@ -2,17 +2,23 @@
 
 from django.urls import path
 
-from survey.llm import views
+from survey.llm import completion_views, plan_views, spec_views, views
 
 app_name = "llm"
 urlpatterns = [
     path("", views.run_list, name="runs"),
-    path("new/", views.run_new, name="run_new"),
+    path("new/", plan_views.run_new, name="run_new"),
     path("<int:pk>/", views.run_page, name="run"),
     path("<int:pk>/progress/", views.run_progress_part, name="run_progress"),
     path("<int:pk>/cancel/", views.run_cancel, name="run_cancel"),
     path("<int:pk>/resume/", views.run_resume, name="run_resume"),
-    path("models/", views.spec_list, name="specs"),
-    path("models/new/", views.spec_edit, name="spec_new"),
-    path("models/<slug:tag>/", views.spec_edit, name="spec_edit"),
+    path("completions/", completion_views.completion_list, name="completions"),
+    path("completions/<int:pk>/", completion_views.completion_page, name="completion"),
+    path("models/", spec_views.spec_list, name="specs"),
+    path("models/new/", spec_views.spec_edit, name="spec_new"),
+    path("models/<slug:tag>/", spec_views.spec_page, name="spec"),
+    path("models/<slug:tag>/edit/", spec_views.spec_edit, name="spec_edit"),
+    path("models/<slug:tag>/probe/", spec_views.spec_probe, name="spec_probe"),
+    path("models/<slug:tag>/probe/state/", spec_views.probe_part, name="spec_probe_part"),
+    path("models/<slug:tag>/prices/", spec_views.price_add, name="price_add"),
 ]

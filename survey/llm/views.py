@@ -1,23 +1,18 @@
-"""Staff pages: start model runs, watch them, describe models."""
+"""Staff pages of runs: list them, watch one, cancel it, have it go on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from survey.enums import Country, Locale
 from survey.llm import domain
-from survey.llm.design import ItemFacts, Languages, alignment
-from survey.llm.enums import CellState, PersonaSetting, RunState
-from survey.llm.forms import ModelSpecForm, RunForm
+from survey.llm.enums import CellState, RunState
 from survey.llm.models import ModelSpec, Run
 from survey.llm.queries import Progress, add_up, answers_per_second, last_errors, run_progress, samples
 from survey.llm.tasks import launch
@@ -52,11 +47,6 @@ class Row(NamedTuple):
     segments: Sequence[Segment]
 
 
-class Estimate(NamedTuple):
-    setting: PersonaSetting
-    n_calls: int
-
-
 def staff_page(view: View) -> View:
     """Send everyone who is not logged in as staff to the site's own login page."""
     return staff_member_required(view, login_url="login")
@@ -70,44 +60,6 @@ def run_list(request: HttpRequest) -> HttpResponse:
     runs = runs.select_related("study", "created_by").prefetch_related("specs")
     context = {"study": study, "runs": runs[:N_RUNS_LISTED], "has_models": ModelSpec.objects.exists()}
     return render(request, "llm/runs.html", context)
-
-
-@staff_page
-def run_new(request: HttpRequest) -> HttpResponse:
-    """Start a run of the chosen models on a study."""
-    form = RunForm(request.POST or None, initial={"study": request.GET.get("study")})
-    if form.is_valid() and (run := _create(request, form)):
-        return redirect("llm:run", run.pk)
-    study = Study.objects.filter(code=request.POST.get("study") or request.GET.get("study") or "").first()
-    return render(request, "llm/run_new.html", {"form": form, "study": study, "estimates": _estimates(study)})
-
-
-def _create(request: HttpRequest, form: RunForm) -> Run | None:
-    data = form.cleaned_data
-    try:
-        with transaction.atomic():
-            run = domain.create_alignment_run(
-                data["study"],
-                specs=list(data["specs"]),
-                persona=[PersonaSetting(setting) for setting in data["persona"]],
-                limit=data["limit"],
-                created_by=request.user,
-            )
-            transaction.on_commit(partial(launch, run.pk))
-    except ValueError as error:
-        form.add_error(None, str(error))
-        return None
-    return run
-
-
-def _estimates(study: Study | None) -> list[Estimate]:
-    """Say how many calls a model gets before anybody pays for them."""
-    if study is None:
-        return []
-    items = [ItemFacts(*each) for each in study.version.items.values_list("pk", "scenario_country")]
-    countries = [Country(arm.country) for arm in study.arms.all()]
-    source = Languages(Locale.EN_US)
-    return [Estimate(each, alignment(countries, [each]).n_cells(items, source)) for each in PersonaSetting]
 
 
 @staff_page
@@ -183,21 +135,3 @@ def run_resume(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.warning(request, "Only a run that was stopped by an error can go on.")
     return redirect("llm:run", pk)
-
-
-@staff_page
-@require_safe
-def spec_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "llm/specs.html", {"specs": ModelSpec.objects.all()})
-
-
-@staff_page
-def spec_edit(request: HttpRequest, tag: str | None = None) -> HttpResponse:
-    """Describe a new model or mend a known one."""
-    spec = get_object_or_404(ModelSpec, tag=tag) if tag else None
-    form = ModelSpecForm(request.POST or None, instance=spec)
-    if form.is_valid():
-        saved = form.save()
-        messages.success(request, f"{saved.tag} is saved.")
-        return redirect("llm:specs")
-    return render(request, "llm/spec_edit.html", {"form": form, "spec": spec})

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,18 +14,6 @@ from survey.llm.models import Attempt, Completion, ModelSpec, Run
 from survey.models import Study
 
 MakeSpec = Callable[..., ModelSpec]
-SPEC_FORM = {
-    "tag": "llama",
-    "provider": "openai",
-    "base_url": "http://localhost:8000/v1",
-    "model": "llama-3.1-8b",
-    "api_key_env": "",
-    "family": "llama",
-    "stage": "instruct",
-    "max_in_flight": "20",
-    "timeout_s": "60",
-    "parameters": "{}",
-}
 PAGES = [
     ("get", "llm:runs", False),
     ("get", "llm:run_new", False),
@@ -38,6 +25,7 @@ PAGES = [
     ("get", "llm:specs", False),
     ("get", "llm:spec_new", False),
     ("post", "llm:spec_new", False),
+    ("get", "llm:completions", False),
 ]
 
 
@@ -87,38 +75,6 @@ def test_list_takes_the_same_queries_for_one_and_three_runs(
             staff_client.get(reverse("llm:runs"))
         counts.append(len(captured))
     assert counts[0] == counts[1]
-
-
-def test_form_tells_the_number_of_calls_before_the_start(study: Study, staff_client: Client) -> None:
-    page = staff_client.get(reverse("llm:run_new"), {"study": "trial"}).content.decode()
-    assert "<td>12</td>" in page
-    assert "<td>96</td>" in page
-
-
-def test_form_starts_a_run(
-    study: Study, make_spec: MakeSpec, staff_client: Client, monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: Any,
-) -> None:  # fmt: skip
-    launched: list[int] = []
-    monkeypatch.setattr("survey.llm.views.launch", launched.append)
-    spec = make_spec()
-    data = {"study": "trial", "specs": [spec.pk], "persona": ["no_persona"], "limit": "2"}
-    with django_capture_on_commit_callbacks(execute=True):
-        response = staff_client.post(reverse("llm:run_new"), data)
-    run = Run.objects.get()
-    assert response["Location"] == reverse("llm:run", args=[run.pk])
-    assert (run.n_cells, run.created_by and run.created_by.username, launched) == (8, "rana", [run.pk])
-
-
-def test_form_without_a_model_or_texts_says_so(study: Study, make_spec: MakeSpec, staff_client: Client) -> None:
-    response = staff_client.post(reverse("llm:run_new"), {"study": "trial", "persona": ["persona"]})
-    assert response.context["form"].errors == {"specs": ["This field is required."]}
-    spec = make_spec()
-    study.version.texts.filter(key="items.T01.scenario").delete()
-    data = {"study": "trial", "specs": [spec.pk], "persona": ["persona"]}
-    page = staff_client.post(reverse("llm:run_new"), data).content.decode()
-    assert "items.T01.scenario" in page
-    assert not Run.objects.exists()
 
 
 @pytest.mark.usefixtures("in_process")
@@ -204,67 +160,6 @@ def test_resume_goes_on_where_the_run_stopped(run: Run, staff_client: Client) ->
     assert "Only a run that was stopped" in again.content.decode()
 
 
-# --- Models ------------------------------------------------------------------------------------
-
-
-def test_model_is_saved_and_listed(staff_client: Client) -> None:
-    response = staff_client.post(reverse("llm:spec_new"), SPEC_FORM, follow=True)
-    spec = ModelSpec.objects.get()
-    assert (spec.tag, spec.base_url, spec.parameters) == ("llama", "http://localhost:8000/v1", {})
-    assert "llama-3.1-8b" in response.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("base_url", ""),
-        ("base_url", "localhost:8000/v1"),
-        ("base_url", "ftp://localhost/v1"),
-        ("base_url", "file:///etc/passwd"),
-        ("base_url", "https://"),
-        ("base_url", "https://user:key@example.org/v1"),
-        ("base_url", "https://example.org/v1?key=1"),
-        ("base_url", "http://localhost:99999/v1"),
-        ("api_key_env", "SECRET_KEY"),
-        ("api_key_env", "DATABASE_URL"),
-        ("api_key_env", "sk-12345"),
-        ("max_in_flight", "0"),
-        ("timeout_s", "0"),
-        ("parameters", "[1]"),
-        ("parameters", '{"messages": []}'),
-        ("parameters", "{"),
-    ],
-)
-def test_model_that_cannot_work_is_refused(field: str, value: str, staff_client: Client) -> None:
-    response = staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, field: value})
-    assert list(response.context["form"].errors) == [field]
-    assert not ModelSpec.objects.exists()
-
-
-@pytest.mark.parametrize("address", ["http://vllm:8000/v1", "https://api.example.org/v1", "http://[::1]:8000/v1"])
-def test_addresses_of_containers_and_hosts_are_taken(address: str, staff_client: Client) -> None:
-    staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, "base_url": address, "api_key_env": "VLLM_API_KEY"})
-    assert ModelSpec.objects.get().base_url == address
-
-
-def test_simulated_model_has_its_behaviour_checked(staff_client: Client) -> None:
-    form = {**SPEC_FORM, "provider": "simulated", "parameters": '{"order_bias": 1, "colour": 2}'}
-    response = staff_client.post(reverse("llm:spec_new"), form)
-    assert "unknown: colour" in response.content.decode()
-    staff_client.post(reverse("llm:spec_new"), {**form, "parameters": '{"order_bias": 1}'})
-    spec = ModelSpec.objects.get()
-    assert (spec.base_url, spec.parameters, spec.is_simulated) == ("", {"order_bias": 1}, True)
-
-
-def test_asked_model_keeps_its_identity_but_can_move(study: Study, make_spec: MakeSpec, staff_client: Client) -> None:
-    spec = make_spec("llama", provider="openai", base_url="http://old/v1", model="llama-3.1-8b")
-    domain.create_alignment_run(study, specs=[spec], limit=1)
-    form = {**SPEC_FORM, "tag": "other", "model": "other", "base_url": "http://new/v1"}
-    staff_client.post(reverse("llm:spec_edit", args=["llama"]), form)
-    spec.refresh_from_db()
-    assert (spec.tag, spec.model, spec.base_url) == ("llama", "llama-3.1-8b", "http://new/v1")
-
-
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("name", ["modelspec", "run", "cell", "completion", "attempt"])
 def test_admin_shows_raw_records_and_changes_none(name: str, run: Run, admin_client: Client) -> None:
@@ -277,3 +172,51 @@ def test_admin_shows_raw_records_and_changes_none(name: str, run: Run, admin_cli
     assert admin_client.get(page).status_code == 200
     assert admin_client.post(page, {}).status_code == 403
     assert admin_client.get(reverse(f"admin:llm_{name}_add")).status_code == 403
+
+
+# --- Completions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_process")
+def test_completions_are_found_by_their_factors_and_in_pages(
+    run: Run, staff_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("survey.llm.completion_views.PAGE_SIZE", 5)
+    tasks.start_run.delay(run.pk)
+    url = reverse("llm:completions")
+    seen: list[int] = []
+    query = f"?spec=one&run={run.pk}"
+    while query:
+        response = staff_client.get(url + query)
+        seen += [row.pk for row in response.context["rows"]]
+        query = response.context["older"]
+        assert "spec=one" in query or not query
+    own = Completion.objects.filter(cell__spec__tag="one").order_by("-pk")
+    assert seen == list(own.values_list("pk", flat=True))
+    chosen = {"item": "T02", "question": "norm", "option_order": "culture_first", "persona_setting": "no_persona"}
+    assert len(staff_client.get(url, chosen).context["rows"]) == 2
+    assert staff_client.get(url, {"state": "refused"}).context["rows"] == []
+    assert staff_client.get(url, {"question": "colour"}).context["rows"] == []
+
+
+@pytest.mark.usefixtures("in_process")
+def test_completion_has_a_page_with_request_and_reply_as_stored(run: Run, staff_client: Client) -> None:
+    tasks.start_run.delay(run.pk)
+    completion = Completion.objects.select_related("cell__item").order_by("pk")[0]
+    page = staff_client.get(reverse("llm:completion", args=[completion.pk])).content.decode()
+    assert "Simulated." in page
+    assert completion.request["messages"][0]["content"] in page
+    assert completion.reply["id"] in page
+    assert completion.text_hash in page
+    assert staff_client.get(reverse("llm:completion", args=[0])).status_code == 404
+
+
+@pytest.mark.usefixtures("in_process")
+def test_list_of_completions_takes_few_queries_whatever_its_length(run: Run, staff_client: Client) -> None:
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            staff_client.get(reverse("llm:completions"))
+        counts.append(len(captured))
+        tasks.start_run.delay(run.pk)
+    assert counts[0] == counts[1]
