@@ -16,6 +16,7 @@ from survey.flow.provenance import Provenance
 from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile
 
 SHIPPED = Path(__file__).parent / "pact"
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where the library has it: ten times as fast
 DRAFTS = "provenance/drafts.csv"
 DRAFT_COLUMNS = ("key", "source_hash")
 RECORD_COLUMNS = ("key", "status", *Provenance._fields)
@@ -84,7 +85,7 @@ def compose(path: Path, name: str, problems: list[Problem]) -> yaml.MappingNode 
     if content is None:
         return None
     try:
-        node = yaml.compose(content, Loader=yaml.SafeLoader)
+        node = yaml.compose(content, Loader=YAML)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problems.append(Problem(name, line, name, f"not valid YAML: {error.problem}"))
@@ -133,7 +134,7 @@ def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any],
         parts = key.split(".")
         for depth in range(1, len(parts) + 1):
             lines.setdefault(".".join(parts[:depth]), leaf.line)
-    content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=YAML)  # noqa: S506 (it is a safe one)
     return content, lines
 
 

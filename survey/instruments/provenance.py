@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from survey.enums import Staleness
 from survey.flow.provenance import find_staleness, hash_text
-from survey.instruments.loader import DRAFT_COLUMNS, DRAFTS, RECORD_COLUMNS, record_file
+from survey.instruments.loader import DRAFT_COLUMNS, DRAFTS, RECORD_COLUMNS, read_records, record_file
 from survey.instruments.rewriting import write_file
 from survey.instruments.schema import Definition, Problem, TextEntry
 
@@ -40,7 +41,7 @@ def warnings(definition: Definition) -> Iterator[Problem]:
                 n_unknown, first = n_unknown + 1, first or key
         if n_unknown:
             message = f"{n_unknown} text(s) without the hash of their source, a change of which would go unnoticed"
-            yield Problem(DRAFTS, 1, first, f"{message}: see mark_texts --new")
+            yield Problem(DRAFTS, 1, first, f"{message}: see mark_texts --drafts")
 
 
 def write_records(folder: Path, locale: str, entries: Mapping[str, TextEntry]) -> None:
@@ -49,12 +50,16 @@ def write_records(folder: Path, locale: str, entries: Mapping[str, TextEntry]) -
     write_file(folder / record_file(locale), table(RECORD_COLUMNS, rows))
 
 
-def note_new_drafts(folder: Path, definition: Definition, known: Mapping[str, str]) -> list[str]:
-    """Record the present source of the texts that ``drafts.csv`` does not know yet; say which."""
+def note_drafts(folder: Path, definition: Definition, patterns: Collection[str]) -> list[str]:
+    """Record the present source of the keys as that of their drafts, or of those not recorded yet; say which."""
     source = definition.texts[definition.structure["source_locale"]].entries
-    rows = [[key, known.get(key) or hash_text(entry.body)] for key, entry in source.items()]
-    write_file(folder / DRAFTS, table(DRAFT_COLUMNS, rows))
-    return [key for key in source if key not in known]
+    known = {key: row.values["source_hash"] for key, row in read_records(folder, DRAFTS, []).items()}
+    renewed = [
+        key for key in source if any(fnmatchcase(key, p) for p in patterns) or (not patterns and key not in known)
+    ]
+    known |= {key: hash_text(source[key].body) for key in renewed}
+    write_file(folder / DRAFTS, table(DRAFT_COLUMNS, [[key, known[key]] for key in source if key in known]))
+    return renewed
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
