@@ -1,5 +1,6 @@
 """Whole surveys in a browser: every locale, without JavaScript, by keyboard, on the smallest screen."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -84,7 +85,7 @@ def check_stored(locale: str) -> None:
 @pytest.mark.parametrize("locale", Locale.values)
 def test_survey_by_keyboard_in_each_locale(study: Study, new_page: NewPage, locale: str) -> None:
     """One walk at the smallest width without a mouse: each kind of page is looked at, also with its errors."""
-    page = new_page(width=SMALLEST)
+    page = new_page(width=SMALLEST, locale=locale)
     page.goto(f"/join/e2e/{COUNTRY[locale]}/")
     number, checked, headings = 0, set(), []
     while page.locator("form").count():
@@ -97,6 +98,8 @@ def test_survey_by_keyboard_in_each_locale(study: Study, new_page: NewPage, loca
             check_page(page, f"{locale} {kind}")
             if groups:
                 check_error_summary(page, groups, f"{locale} {kind}, with errors")
+            if kind == PageName.SCENARIO:
+                check_pages_beside(page, locale)
         headings.append(page.locator("h1").first.inner_text())
         answer_by_keyboard(page, {name: wish(name, number, locale) for name in groups})
     check_page(page, f"{locale} end")
@@ -104,6 +107,16 @@ def test_survey_by_keyboard_in_each_locale(study: Study, new_page: NewPage, loca
     assert page.locator("html").get_attribute("lang") == locale
     assert len(set(headings)) == len(headings)
     assert checked >= {"consent", "screening", "comprehension", "scenario", "attention", "debrief"}
+
+
+def check_pages_beside(page: Page, locale: str) -> None:
+    """Look at the pages of those who want to stop, and come back."""
+    here = page.url
+    for path in (f"{here}stop/", f"{here}trouble/", "/withdraw/"):
+        page.goto(path)
+        expect(page.locator("html")).to_have_attribute("lang", re.compile(f"^{locale}$", re.IGNORECASE))
+        check_page(page, f"{locale} {path}")
+    page.goto(here)
 
 
 def answer_by_keyboard(page: Page, wishes: dict[str, str]) -> None:
