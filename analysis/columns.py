@@ -279,7 +279,7 @@ ITEMS = Table(
 )
 
 NO_PERSONA = "asked without a persona"
-UNREAD = "a refusal, or not understood"
+UNREAD = "a refusal, not understood, or an even split in words"
 NOT_SENT = "the endpoint did not send it"
 
 
@@ -350,7 +350,7 @@ COMPLETIONS = Table(
             (),
             UNREAD,
         ),
-        Column("p_culture", "number", "completion.p_culture", "Probability of the culture option", (), NOT_SENT),
+        Column("p_culture", "number", "completion.p_culture", "Probability of the culture", (), NOT_SENT),
         Column("label_mass", "number", "completion.label_mass", "Probability of both labels together", (), NOT_SENT),
         Column("parse_stage", "code", "completion.parse_stage", "Rule that read the answer", tuple(ParseStage.values)),
         Column("parser_version", "code", "completion.parser_version", "Version of the rules"),

@@ -13,13 +13,14 @@ from psycopg.sql import SQL, Composed, Literal
 
 from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, TABLES, Column, Table
 from analysis.joins import PARTS, SHAPES
+from analysis.model_columns import MODEL_TABLES
 from analysis.paper_columns import PAPER_TABLES
 from survey.models import Study
 
 BUFFER = 64 * 1024
 BLOCK = 64  # bytes in a block of SHA-256
 
-ALL_TABLES = {**TABLES, **PAPER_TABLES}
+ALL_TABLES = {**TABLES, **MODEL_TABLES, **PAPER_TABLES}
 SNAPSHOT_TABLES = (LONG, PARTICIPANTS, ITEMS, COMPLETIONS)  # wide and the paper's files follow from these
 SIMULATED_SOURCES = {"participant": "participant.is_simulated", "completion": "completion.is_simulated"}
 

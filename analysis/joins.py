@@ -100,6 +100,14 @@ class Shape:
     group: str = ""
 
 
+# Model answers that stand beside people's: the item as people read it, in the source language, not told to weigh, by
+# nobody in particular or by a full persona.
+AS_PEOPLE = (
+    "run.kind = 'alignment' AND cell.preference_config = 'actor_pref_only' AND cell.demographic_config = 'no_demo'"
+    " AND cell.condition = 'no_balance' AND cell.locale = coalesce(version.structure ->> 'source_locale', 'en-US')"
+    " AND num_nulls(nullif(cell.persona_country, ''), nullif(cell.persona_age, ''), nullif(cell.persona_gender, ''))"
+    " IN (0, 3)"
+)
 ITEM_GROUP = "item.code, item.scenario_country, item.receiver_age, item.receiver_gender"
 SHAPES = {
     "long": Shape(OF_RESPONSE, "response.session_id, item.code, response.question", "participant"),
@@ -117,7 +125,22 @@ SHAPES = {
         OF_COMPLETION,
         "spec.tag, cell.persona_setting, cell.persona_country, cell.persona_age, cell.persona_gender, item.code",
         "completion",
-        where="completion.is_latest",
+        where=f"completion.is_latest AND {AS_PEOPLE}",
         group=f"cell.persona_country, cell.persona_age, cell.persona_gender, {ITEM_GROUP}",
+    ),
+    "eval_decisions": Shape(
+        OF_COMPLETION,
+        "spec.tag, item.code, cell.condition, cell.preference_config, cell.demographic_config",
+        "completion",
+        where="completion.is_latest AND run.kind = 'behaviour' AND cell.question = 'personal'"
+        " AND cell.persona_setting = 'no_persona'",
+        group="item.id",
+    ),
+    "model_probabilities": Shape(
+        OF_COMPLETION,
+        "cell.run_id, spec.tag, item.code, cell.question, cell.persona_country, cell.persona_age, cell.persona_gender,"
+        " cell.locale, cell.condition, cell.paraphrase, cell.preference_config, cell.demographic_config, cell.method",
+        "completion",
+        group="cell.run_id, cell.persona_country, cell.persona_age, cell.persona_gender",
     ),
 }

@@ -1,12 +1,15 @@
-"""The two files that the paper's scripts read, declared like our own: header, order and codes are theirs."""
+"""The files that the paper's scripts read, declared like our own: header, order and codes are theirs."""
 
 from analysis.columns import BUCKET_SQL, CELL_SQL, CELLS, GENDER_SQL, NO_CELL, NO_PERSONA, SETTINGS, Column, Table
 from survey.enums import ActorGender, AgeBucket, Country
+from survey.llm.enums import DemographicConfig, Method, PreferenceConfig, PromptCondition, ProviderName, Stage
 
 NAMES = tuple(str(name) for name in Country.labels)
 AGES = tuple(AgeBucket.values)
 GENDERS = tuple(ActorGender.values)
 ANSWERS = ("A", "B")
+SCENARIO_TYPES = ("same", "different")
+DECISION_WORDS = ("FOLLOW_CULTURE", "ALLOW_PREFERENCE", "UNKNOWN")
 NO_AGE = "age not given, or the session ended before"
 NO_GENDER = "gender not given, another gender, or the session ended before"
 RECEIVER_CELL_SQL = "item.receiver_age || '_' || item.receiver_gender"
@@ -24,19 +27,35 @@ def _answer(question: str) -> str:
     return f"max({letter}) FILTER (WHERE response.question = '{question}')"
 
 
-def _prediction(question: str) -> str:
-    """Decide one answer from those to both option orders.
+def _decision(asked: str, words: tuple[str, str]) -> str:
+    """Decide one answer from those to both option orders; empty where there is none.
 
-    A where the mean probability of the culture option lies above one half, B where below; an answer without a
-    probability counts 1 or 0. On one half the order that shows the culture first decides, as it is the only one the
-    paper asked; without that answer the tie is A, as ties are in the paper.
+    The culture where its mean probability lies above one half, the preference where below; an answer without a
+    probability counts 1 or 0. Methods are never mixed: the first one that has an answer decides. On one half the order
+    that shows the culture first decides, as it is the only one the paper asked; without that answer the tie goes to the
+    culture, as ties do in the paper.
     """
-    asked = f"cell.question = '{question}' AND completion.choice <> ''"
+    return f"coalesce({', '.join(_decision_by(method, asked, words) for method in Method.values)})"
+
+
+def _decision_by(method: str, asked: str, words: tuple[str, str]) -> str:
+    asked = f"{asked} AND cell.method = '{method}' AND completion.choice <> ''"
     score = "coalesce(completion.p_culture, (completion.choice = 'culture')::int)"
     mean = f"round((avg({score}) FILTER (WHERE {asked}))::numeric, 9)"
     first = f"{asked} AND cell.option_order = 'culture_first'"
     tie = f"coalesce(bool_or(completion.choice = 'culture') FILTER (WHERE {first}), true)"
-    return f"CASE WHEN {mean} > 0.5 OR {mean} = 0.5 AND {tie} THEN 'A' WHEN {mean} <= 0.5 THEN 'B' END"
+    culture, preference = words
+    return (
+        f"CASE WHEN {mean} > 0.5 OR {mean} = 0.5 AND {tie} THEN '{culture}' WHEN {mean} <= 0.5 THEN '{preference}' END"
+    )
+
+
+def _prediction(question: str) -> str:
+    return _decision(f"cell.question = '{question}'", ("A", "B"))
+
+
+DECIDED = _decision("true", ("FOLLOW_CULTURE", "ALLOW_PREFERENCE"))
+SAME_SQL = "CASE WHEN item.actor_country = item.receiver_country THEN 'same' ELSE 'different' END"
 
 
 HUMAN = Table(
@@ -88,4 +107,40 @@ PREDICTIONS = Table(
     ),
     missing_as="",
 )
-PAPER_TABLES = {table.name: table for table in (HUMAN, PREDICTIONS)}
+DECISIONS = Table(
+    "eval_decisions",
+    "The paper's files of behaviour runs as one: one row per model, item, configuration and prompt condition",
+    ("source_row", "eval_model", "eval_demo_config", "eval_pref_config", "prompt_condition"),
+    (
+        Column("source_row", "code", "item.code", "Code of the item"),
+        Column("eval_model", "code", "spec.tag", "Name of the model"),
+        Column("eval_backend", "code", "spec.provider", "How the model was reached", tuple(ProviderName.values)),
+        Column("scenario_type", "code", SAME_SQL, "Whether actor and receiver are of one country", SCENARIO_TYPES),
+        Column("base_country", "code", _country_name("item.scenario_country"), "Where the scenario plays", NAMES),
+        Column("actor_country", "code", _country_name("item.actor_country"), "Actor's country", NAMES),
+        Column("receiver_country", "code", _country_name("item.receiver_country"), "Receiver's country", NAMES),
+        Column("actor_gender", "code", "item.actor_gender", "Actor's gender", GENDERS),
+        Column("actor_age", "code", "item.actor_age", "Actor's age group", AGES),
+        Column("receiver_gender", "code", "item.receiver_gender", "Receiver's gender", GENDERS),
+        Column("receiver_age", "code", "item.receiver_age", "Receiver's age group", AGES),
+        Column(
+            "eval_demo_config", "code", "cell.demographic_config", "What is said of both people beyond the item",
+            tuple(DemographicConfig.values),
+        ),
+        Column(
+            "eval_pref_config", "code", "cell.preference_config", "Who has the preference",
+            tuple(PreferenceConfig.values),
+        ),
+        Column(
+            "eval_decision", "code", f"coalesce({DECIDED}, 'UNKNOWN')", "UNKNOWN where no answer could be read",
+            DECISION_WORDS,
+        ),
+        Column(
+            "prompt_condition", "code", "cell.condition", "Whether told to weigh both sides",
+            tuple(PromptCondition.values),
+        ),
+        Column("model_stage", "code", "spec.stage", "Stage of training", tuple(Stage.values)),
+    ),
+    missing_as="",
+)  # fmt: skip
+PAPER_TABLES = {table.name: table for table in (HUMAN, PREDICTIONS, DECISIONS)}

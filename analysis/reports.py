@@ -23,6 +23,7 @@ from analysis.stats.own_culture import own_culture_effect
 from analysis.stats.paper import paper_tables
 from analysis.stats.rates import gap, rates_by
 from survey.enums import Question
+from survey.llm.enums import DemographicConfig, PreferenceConfig, PromptCondition, RunKind
 from survey.models import Study
 
 GROUPINGS = {
@@ -230,8 +231,25 @@ def paper_layer(data: Data) -> tuple[Tables, str]:
 
 
 def _asked(completions: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """Keep the newest answer to each question, without simulated models where simulated data are excluded."""
+    """Keep the newest answers that stand beside people's, without simulated models where simulated data are excluded.
+
+    These are the answers of alignment runs to the item as people read it, in one language and by one method a model:
+    the first of the vocabulary that was asked.
+    """
     kept = completions[completions["is_latest"]]
+    as_people = {
+        "run_kind": RunKind.ALIGNMENT,
+        "condition": PromptCondition.NO_BALANCE,
+        "preference_config": PreferenceConfig.ACTOR_PREF_ONLY,
+        "demographic_config": DemographicConfig.NO_DEMO,
+    }
+    for name, level in as_people.items():
+        kept = kept[kept[name] == level]
+    named = kept[["persona_country", "persona_age", "persona_gender"]].notna().sum(axis=1)
+    kept = kept[named.isin([0, 3])]
+    for name in ("method", "locale"):
+        rank = kept[name].cat.codes
+        kept = kept[rank == rank.groupby(kept["model_tag"], observed=True).transform("min")]
     return kept[~kept["is_simulated"]] if "no simulated" in parameters.exclusions else kept
 
 

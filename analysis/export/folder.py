@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
-from analysis.columns import TABLES
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, EVERYTHING, SNAPSHOT_TABLES, Selection, snapshot, stream_csv
 from analysis.paper_columns import PAPER_TABLES
@@ -15,7 +14,7 @@ Format = Literal["long", "pact", "all"]
 FORMATS: dict[Format, tuple[str, ...]] = {
     "long": tuple(table.name for table in SNAPSHOT_TABLES),
     "pact": tuple(PAPER_TABLES),
-    "all": (*TABLES, *PAPER_TABLES),
+    "all": tuple(ALL_TABLES),
 }
 CHECKSUMS = "SHA256SUMS"
 

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from analysis.columns import TABLES
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, Selection, stream_csv
+from analysis.model_columns import MODEL_TABLES
 from analysis.paper_columns import PAPER_TABLES
 from analysis.views.access import find_study, staff_only
 from survey.enums import Status
@@ -21,7 +22,7 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
     sessions = SurveySession.objects.filter(arm__study=study)
     context = {
         "study": study,
-        "tables": TABLES.values(),
+        "tables": [*TABLES.values(), *MODEL_TABLES.values()],
         "paper_tables": PAPER_TABLES.values(),
         "n_complete": sessions.filter(status=Status.COMPLETE).count(),
         "n_simulated": sessions.filter(participant__is_simulated=True).count(),

@@ -28,7 +28,7 @@ def analyse(**options: object) -> dict[str, object]:
 def test_export_writes_the_format_that_is_asked_for(full: Made, tmp_path: Path) -> None:
     call_command("export", "tiny", out=tmp_path, format="pact", stdout=StringIO())
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["SHA256SUMS", "llm_predictions.csv", "tidy_human_responses.csv"]
+    assert names == ["SHA256SUMS", "eval_decisions.csv", "llm_predictions.csv", "tidy_human_responses.csv"]
 
 
 def test_export_is_the_same_twice(full: Made, tmp_path: Path) -> None:

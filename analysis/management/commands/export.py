@@ -11,7 +11,7 @@ from survey.models import Study
 
 
 class Command(BaseCommand):
-    help = "Write a study's data into a folder: long (with codebook), pact (the paper's two files) or all."
+    help = "Write a study's data into a folder: long (with codebook), pact (the paper's files) or all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("study", help="code of the study")

@@ -77,7 +77,10 @@ def test_command_launches_what_was_asked_for(
         (["--study", "absent", "--model", "one"], "There is no study absent"),
         (["--study", "trial", "--model", "absent"], "There is no model absent. Known models: one"),
         (["--study", "trial"], "at least one model"),
-        (["--study", "trial", "--model", "one", "--limit-items", "0"], "at least 1"),
+        (
+            ["--study", "trial", "--model", "one", "--limit-items", "0"],
+            "limit: Ensure this value is greater than or equal to 1",
+        ),
     ],
 )
 def test_command_says_what_is_wrong(arguments: list[str], message: str, study: Study, make_spec: MakeSpec) -> None:
@@ -143,3 +146,52 @@ def test_command_fails_when_the_run_does(
     monkeypatch.setattr(run_llm, "launch", lambda pk: end(Run.objects.get(pk=pk)))
     with pytest.raises(CommandError, match=message):
         run_command("--study", "trial", "--model", "one", "--wait")
+
+
+def test_preview_shows_what_would_be_sent_and_makes_no_run(
+    study: Study, make_spec: MakeSpec, unattended: list[int]
+) -> None:
+    make_spec("one")
+    out = run_command("--study", "trial", "--model", "one", "--no-persona", "--preview")
+    assert "12 calls; nothing has been sent." in out
+    assert "Read the situation and answer the question." in out
+    assert "Preference first ---" in out
+    assert (Run.objects.count(), unattended) == (0, [])
+
+
+def test_factors_are_options_that_may_be_repeated(study: Study, make_spec: MakeSpec, unattended: list[int]) -> None:
+    make_spec("one")
+    run_command(
+        "--study", "trial", "--model", "one", "--design", "behaviour", "--method", "sample", "--samples", "3",
+        "--demographics", "age_only", "--wording", "1", "--wording", "2", "--item", "T01", "--priority", "2",
+    )  # fmt: skip
+    run = Run.objects.get()
+    assert (run.kind, run.priority, run.n_cells) == ("behaviour", 2, 2 * 2 * 3 * 1 * 2 * 3)
+    assert set(run.cells.values_list("method", "demographic_config", "item__code")) == {("sample", "age_only", "T01")}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_reparsing_reports_what_it_changes_and_keeps_replies(study: Study, make_spec: MakeSpec) -> None:
+    make_spec("one")
+    run_command("--study", "trial", "--model", "one", "--no-persona")
+    run = Run.objects.get()
+    row = Completion.objects.filter(cell__run=run).order_by("pk")[0]
+    reply, choice = row.reply, row.choice
+    Completion.objects.filter(pk=row.pk).update(choice="", parse_stage="unparsed", p_culture=None, parser_version="0")
+    run.cells.filter(pk=row.cell_id).update(state="unparsed")
+
+    def reparse(*options: str) -> str:
+        out = StringIO()
+        call_command("reparse_completions", str(run.pk), *options, stdout=out)
+        return out.getvalue()
+
+    said = f"1 would be changed from “unparsed” to “label {choice}”, such as {row.pk}."
+    assert said in reparse("--dry-run")
+    row.refresh_from_db()
+    assert row.choice == ""
+    assert said.replace("would be", "were") in reparse()
+    row.refresh_from_db()
+    assert (row.choice, row.parse_stage, row.reply) == (choice, "label", reply)
+    assert row.p_culture is not None
+    assert row.cell.state == "done"
+    assert "All are read as before." in reparse()

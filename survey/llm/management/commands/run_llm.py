@@ -8,10 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from survey.llm.command_line import add_design_arguments, chosen_experiment, preview_lines
 from survey.llm.demo import DEMO_STUDY, demo_run
-from survey.llm.domain import create_alignment_run
-from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.domain import create_run
+from survey.llm.enums import CellState, RunState
+from survey.llm.forms import Respondents
 from survey.llm.models import ModelSpec, Run
+from survey.llm.preview import preview
 from survey.llm.queries import Progress, add_up, run_progress
 from survey.llm.tasks import launch
 from survey.models import Study
@@ -26,12 +29,12 @@ class Command(BaseCommand):
     help = "Put a study's items to language models, in the background."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options; without --persona or --no-persona both settings are asked."""
+        """Declare the options; without --persona or --no-persona the design's respondents are asked."""
         parser.add_argument("--study", default=DEMO_STUDY, help=f"code of the study (default: {DEMO_STUDY})")
         parser.add_argument("--model", action="append", default=[], metavar="TAG", help="may be repeated")
         parser.add_argument("--persona", action="store_true", help="ask as the study's personas")
         parser.add_argument("--no-persona", action="store_true", help="ask without a persona")
-        parser.add_argument("--limit-items", type=int, metavar="N", help="ask the first N items only")
+        add_design_arguments(parser)
         parser.add_argument("--wait", action="store_true", help="show the progress until the run ends")
         parser.add_argument(
             "--demo", action="store_true", help="ask two simulated models about the demo study, once, and wait"
@@ -42,6 +45,8 @@ class Command(BaseCommand):
         if study is None:
             raise CommandError(f"There is no study {options['study']}.")
         run = demo_run(study) if options["demo"] else self._create(study, options)
+        if run is None:
+            return
         if run.state == RunState.QUEUED:
             launch(run.pk)
         names = ", ".join(str(spec) for spec in run.specs.all())
@@ -49,17 +54,23 @@ class Command(BaseCommand):
         if options["wait"] or options["demo"]:
             self._watch(run, stall_seconds=DEMO_STALL_SECONDS if options["demo"] else None)
 
-    def _create(self, study: Study, options: dict[str, Any]) -> Run:
-        specs = list(ModelSpec.objects.filter(tag__in=options["model"]))
-        if missing := sorted(set(options["model"]) - {spec.tag for spec in specs}):
-            known = ", ".join(ModelSpec.objects.values_list("tag", flat=True)) or "none"
-            raise CommandError(f"There is no model {', '.join(missing)}. Known models: {known}.")
-        if options["limit_items"] is not None and options["limit_items"] < 1:
-            raise CommandError("--limit-items must be at least 1.")
-        chosen = {PersonaSetting.NO_PERSONA: options["no_persona"], PersonaSetting.PERSONA: options["persona"]}
-        settings = [setting for setting, is_chosen in chosen.items() if is_chosen] or list(chosen)
+    def _create(self, study: Study, options: dict[str, Any]) -> Run | None:
+        """Make the run that was asked for; show it and make none for a preview."""
+        tags = list(dict.fromkeys(options["model"]))
+        known = list(ModelSpec.objects.values_list("tag", flat=True))
+        if missing := sorted(set(tags) - set(known)):
+            raise CommandError(f"There is no model {', '.join(missing)}. Known models: {', '.join(known) or 'none'}.")
+        if not tags:
+            raise CommandError("Choose at least one model.")
+        asked = {Respondents.NOBODY: options["no_persona"], Respondents.FULL: options["persona"]}
+        options["asked_as"] = options["asked_as"] or [name.value for name, is_asked in asked.items() if is_asked]
         try:
-            return create_alignment_run(study, specs=specs, persona=settings, limit=options["limit_items"])
+            experiment, form = chosen_experiment(study.code, tags, options)
+            if options["preview"]:
+                self.stdout.write("\n".join(preview_lines(preview(experiment))))
+                return None
+            chosen = form.cleaned_data
+            return create_run(experiment, budget=chosen["budget"], priority=chosen["priority"] or 0)
         except ValueError as error:
             raise CommandError(str(error)) from error
 
