@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -25,10 +25,12 @@ from django.db.models.expressions import Func, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from survey.enums import AgeBucket, Country, Gender, LeaseState, Page, Question, Status, TextStatus
+from analysis.translations import LocaleStand, stands
+from survey.enums import AgeBucket, Country, Gender, LeaseState, Page, Question, Status
 from survey.flow.plan import PlannedItem, build_plan
+from survey.flow.provenance import statuses_from
 from survey.flow.status import FINAL, LIVE_FOR
-from survey.models import Arm, Lease, QuotaCell, Response, Study, SurveySession, Text
+from survey.models import Arm, Lease, QuotaCell, Response, Study, SurveySession
 
 N_LAST_ANSWERS = 6
 IS_LIVE = Q(status__in=[Status.LANDED, Status.ACTIVE], last_activity_at__gte=Now() - LIVE_FOR)
@@ -87,21 +89,6 @@ class LastAnswer(NamedTuple):
     country: str
     item: str
     is_simulated: bool
-
-
-class LocaleStatus(NamedTuple):
-    """How many texts of a locale are in each status; a machine's draft awaits a person."""
-
-    locale: str
-    counts: Mapping[str, int]
-
-    @property
-    def by_status(self) -> list[int]:
-        return [self.counts.get(status, 0) for status in TextStatus.values]
-
-    @property
-    def n_drafts(self) -> int:
-        return self.counts.get(TextStatus.MACHINE_DRAFT, 0)
 
 
 class _Group(NamedTuple):
@@ -267,12 +254,8 @@ class Fieldwork:
         return [LastAnswer(at, Country(country).label, item, simulated) for at, country, item, simulated in rows]
 
     @cached_property
-    def locales(self) -> list[LocaleStatus]:
-        rows = Text.objects.filter(version=self.study.version_id).values_list("locale", "status")
-        counts: dict[str, dict[str, int]] = defaultdict(dict)
-        for locale, status, n in rows.annotate(n=Count("pk")).order_by("locale"):
-            counts[locale][status] = n
-        return [LocaleStatus(locale, by_status) for locale, by_status in counts.items()]
+    def locales(self) -> list[LocaleStand]:
+        return stands(self.study, statuses_from(self.study.required_text_status))
 
     @property
     def has_drafts(self) -> bool:

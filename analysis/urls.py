@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analysis.views import dashboard, exports, results
+from analysis.views import dashboard, exports, results, translations
 
 app_name = "analysis"
 urlpatterns = [
@@ -12,6 +12,12 @@ urlpatterns = [
     path("studies/<slug:code>/results/", results.study_results, name="study_results"),
     path("studies/<slug:code>/exports/", exports.page, name="exports"),
     path("studies/<slug:code>/exports/<str:name>", exports.download, name="export"),
+    path("studies/<slug:code>/translations/", translations.page, name="translations"),
+    path("studies/<slug:code>/translations/status.csv", translations.status_csv, name="translations_csv"),
+    path("studies/<slug:code>/translations/override/", translations.override, name="translations_override"),
+    path("studies/<slug:code>/translations/variants/", translations.variants, name="translations_variants"),
+    path("studies/<slug:code>/translations/<str:locale>/", translations.locale_page, name="translations_locale"),
+    path("studies/<slug:code>/translations/<str:locale>/texts.csv", translations.texts_csv, name="translations_texts"),
     path("results/<int:pk>/", results.result, name="result"),
     path("results/<int:pk>/live/", results.live, name="result_live"),
     path("results/<int:pk>/results.json", results.as_json, name="result_json"),

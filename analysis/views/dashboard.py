@@ -46,7 +46,8 @@ class RunLine(NamedTuple):
 def study_dashboard(request: HttpRequest, code: str) -> HttpResponse:
     study = find_study(code)
     work = Fieldwork(study)
-    return render(request, "analysis/dashboard.html", {"work": work, **live_context(study, work)})
+    context = {"work": work, "overrides": study.text_overrides.all(), **live_context(study, work)}
+    return render(request, "analysis/dashboard.html", context)
 
 
 @staff_only

@@ -15,7 +15,7 @@ from survey.enums import Status
 from tests.analysis.conftest import Made, fill, make_session, make_study
 
 ALL = choose(include_simulated=True)
-DASHBOARD_QUERIES = 14
+DASHBOARD_QUERIES = 15
 LIVE_QUERIES = 13
 LIST_QUERIES = 5
 
