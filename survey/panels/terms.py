@@ -1,8 +1,9 @@
 """What an arm agreed with its panel: rewards, limits, and what its codes stand for. Pure.
 
-``panel_settings`` may hold, each as a number or as text: ``reward`` and ``screen_out_reward`` in ``currency``,
-``budget`` (what the arm's submissions may cost, without the panel's fee), ``screen_out_slots`` and ``review_days``
-(after how many days a submission has awaited review for long). What is not there is not known.
+``panel_settings`` may hold, each as a number or as text: ``reward``, ``screen_out_reward`` and ``budget`` (what the
+arm's submissions may cost, without the panel's fee), all three in hundredths of ``currency`` (pence, cents);
+``screen_out_slots``, and ``review_days`` (after how many days a submission has awaited review for long). What is not
+there is not known.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from survey.flow.reconciling import REVIEW_DAYS
 from survey.models import Arm
 from survey.panels.base import exit_code, mapping, resolve, text
 
-NUMBERS = ("reward", "screen_out_reward", "budget", "screen_out_slots", "review_days")
-MOST = Decimal(1_000_000)
+MONEY = ("reward", "screen_out_reward", "budget")
+MOST = Decimal(1_000_000_000)
+CENT = Decimal("0.01")
 
 
 class Terms(NamedTuple):
-    """An arm's terms; None and empty where they are not set or cannot be read."""
+    """An arm's terms, money in whole units of the currency; None and empty where they are not set or cannot be read."""
 
     reward: Decimal | None
     screen_out_reward: Decimal | None
@@ -36,8 +38,9 @@ class Terms(NamedTuple):
 
 def read_terms(arm: Arm) -> Terms:
     settings = mapping(arm.panel_settings)
-    numbers = {name: read_number(settings.get(name)) for name in NUMBERS}
-    slots, days = numbers["screen_out_slots"], numbers["review_days"]
+    money = {name: read_number(settings.get(name)) for name in MONEY}
+    reward, screen_out_reward, budget = (None if one is None else (one / 100).quantize(CENT) for one in money.values())
+    slots, days = (read_number(settings.get(name)) for name in ("screen_out_slots", "review_days"))
     researcher = {outcome: researcher_code(arm, outcome) for outcome in Outcome}
     codes: dict[str, set[Outcome]] = defaultdict(set)
     for outcome in Outcome:
@@ -45,9 +48,9 @@ def read_terms(arm: Arm) -> Terms:
             if code:
                 codes[code.casefold()].add(outcome)
     return Terms(
-        numbers["reward"],
-        numbers["screen_out_reward"],
-        numbers["budget"],
+        reward,
+        screen_out_reward,
+        budget,
         text(settings.get("currency")).upper()[:3],
         None if slots is None else int(slots),
         REVIEW_DAYS if days is None else float(days),

@@ -3,14 +3,17 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from playwright.sync_api import Page
 
+from survey.enums import Outcome, PanelName, SubmissionStatus
 from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
 from survey.llm.models import ModelSpec
-from survey.models import Study
+from survey.models import PanelAct, Study
 from tests.e2e.conftest import NewPage
 from tests.factories import make_session, make_study
 from tests.survey.test_flow_pages import Walker
+from tests.survey.visits import CODES, SETTINGS, make_visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PATHS = [
@@ -21,6 +24,8 @@ PATHS = [
     "/studies/e2e/translations/",
     "/studies/e2e/translations/hi-IN/",
     "/studies/e2e/translations/variants/",
+    "/studies/e2e/reconciliation/",
+    "/studies/e2e/reconciliation/?discrepancy=clean&country=US",
     "/runs/",
     "/runs/new/?study=e2e",
     "/runs/{run}/",
@@ -37,22 +42,72 @@ def study() -> Study:
     return study
 
 
-@pytest.mark.parametrize("width", [360, 1200])
-def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, width: int) -> None:
-    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
-    spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
-    run = create_alignment_run(study, specs=[spec], limit=1)
-    page = new_page(width=width, bypass_csp=False)
-    page.goto("/studies/e2e/")
+def add_visits(study: Study) -> None:
+    """Have a panel send people to one country, some of whom do not agree with what it says."""
+    study.arms.filter(country="GB").update(panel=PanelName.PROLIFIC, exit_codes=CODES, panel_settings=SETTINGS)
+    waiting = SubmissionStatus.AWAITING_REVIEW
+    make_visit(study, "5f1e9c0a77d24b0012ab34cd", waiting, Outcome.COMPLETE, time_taken_s=640, code="CDONE")
+    make_visit(study, "6a1e9c0a77d24b0012ab34ce", waiting, Outcome.FAILED_COMPREHENSION, code="CNO")
+    make_visit(study, "6b1e9c0a77d24b0012ab34cf", SubmissionStatus.TIMED_OUT, Outcome.COMPLETE, time_taken_s=3000)
+
+
+def log_in(page: Page, address: str) -> None:
+    page.goto(address)
     assert "/login/" in page.url
     page.get_by_label("User name").fill("staff")
     page.get_by_label("Password").fill("a long pass phrase")
     page.get_by_role("button", name="Log in").click()
+
+
+def look_over(page: Page, width: int) -> None:
+    """Hold a page against its width and the accessibility rules."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+    page.evaluate(Axe().axe_script)
+    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], page.url
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, width: int) -> None:
+    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
+    spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
+    add_visits(study)
+    run = create_alignment_run(study, specs=[spec], limit=1)
+    page = new_page(width=width, bypass_csp=False)
+    log_in(page, "/studies/e2e/")
     for path in PATHS:
         reply = page.goto(path.format(run=run.pk))
         assert reply is not None
         assert reply.status == 200, path
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.evaluate(Axe().axe_script)
-        result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-        assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], path
+        look_over(page, width)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_visits_are_settled_with_the_keyboard(study: Study, new_page: NewPage, width: int) -> None:
+    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
+    add_visits(study)
+    page = new_page(width=width, bypass_csp=True)  # axe comes in as a script
+    log_in(page, "/studies/e2e/reconciliation/")
+    box = page.get_by_role("checkbox", name="visit-6a1e9c0a77d24b0012ab34ce")
+    box.focus()
+    page.keyboard.press("Space")
+    assert box.is_checked()
+    page.get_by_role("button", name="Request return …").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Request return: 1 visit").wait_for()
+    look_over(page, width)
+    assert not PanelAct.objects.exists()
+    page.get_by_role("button", name="Request return: 1").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("1 written down").wait_for()
+    assert PanelAct.objects.count() == 1
+    look_over(page, width)
+    page.get_by_text("Upload the panel's list").click()
+    rows = b"Submission id,Participant id,Status\nvisit-6b1e9c0a77d24b0012ab34cf,,APPROVED\nx,,LOST\n"
+    page.get_by_label("File", exact=True).set_input_files({"name": "list.csv", "mimeType": "text/csv", "buffer": rows})
+    look_over(page, width)
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_text("Nothing is stored yet").wait_for()
+    look_over(page, width)
+    page.get_by_role("button", name="Store 1 row").click()
+    page.get_by_text("1 row(s) stored").wait_for()

@@ -14,10 +14,10 @@ from tests.factories import get_arm, make_study
 
 CODES = {"complete": "CDONE", "no_consent": "CNO", "screened_out": "COUT"}
 SETTINGS = {
-    "reward": "1.50",
-    "screen_out_reward": "0.10",
+    "reward": "150",
+    "screen_out_reward": 10,
     "currency": "GBP",
-    "budget": 100,
+    "budget": 10_000,
     "screen_out_slots": 5,
     "researcher_codes": {"complete": "RDONE"},
 }
