@@ -26,11 +26,13 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from analysis.translations import LocaleStand, stands
-from survey.enums import AgeBucket, Country, Gender, LeaseState, Page, Question, Status
+from survey.enums import Country, LeaseState, Page, Question, Status
+from survey.flow.cells import cell_label, cell_order
 from survey.flow.plan import PlannedItem, build_plan
 from survey.flow.provenance import statuses_from
 from survey.flow.status import FINAL, LIVE_FOR
-from survey.models import Arm, Lease, QuotaCell, Response, Study, SurveySession
+from survey.models import Arm, QuotaCell, Response, Study, SurveySession
+from survey.queries import places_held
 
 N_LAST_ANSWERS = 6
 IS_LIVE = Q(status__in=[Status.LANDED, Status.ACTIVE], last_activity_at__gte=Now() - LIVE_FOR)
@@ -150,25 +152,18 @@ class Fieldwork:
         cells = defaultdict(list)
         for cell in QuotaCell.objects.filter(arm__study=self.study):
             cells[cell.arm_id].append(cell)
-        filled = self._filled()
+        filled = places_held(self.study.pk)
         return [self._country(arm, cells[arm.pk], filled) for arm in self.arms]
-
-    def _filled(self) -> Counter[tuple[int, str]]:
-        """Count the places held by cell and state; a live place counts while its session is active."""
-        is_live = Q(state=LeaseState.LIVE, session__last_activity_at__gte=Now() - LIVE_FOR)
-        held = Lease.objects.filter(Q(state=LeaseState.COMPLETE) | is_live, cell__arm__study=self.study)
-        groups = held.values_list("cell_id", "state").annotate(n=Count("pk")).order_by()
-        return Counter({(cell_id, state): n for cell_id, state, n in groups})
 
     def _country(self, arm: Arm, cells: Sequence[QuotaCell], filled: Counter[tuple[int, str]]) -> CountryFill:
         fills = [
             Fill(
-                _cell_label(cell),
+                cell_label(cell.age_bucket, cell.gender),
                 filled[cell.pk, LeaseState.COMPLETE],
                 filled[cell.pk, LeaseState.LIVE],
                 cell.target,
             )
-            for cell in sorted(cells, key=_cell_order)
+            for cell in sorted(cells, key=lambda one: cell_order(one.age_bucket, one.gender))
         ]
         n_complete = self.count(arm_id=arm.pk, status=Status.COMPLETE)
         total = Fill("All", n_complete, self.count(arm_id=arm.pk, is_live=True), sum(fill.target for fill in fills))
@@ -264,20 +259,3 @@ class Fieldwork:
 
 def _flag(condition: Q) -> ExpressionWrapper[Q]:
     return ExpressionWrapper(condition, output_field=BooleanField())
-
-
-def _cell_order(cell: QuotaCell) -> tuple[int, int]:
-    """Sort by age and gender as the vocabularies list them, what stands for any last."""
-    ages, genders = [*AgeBucket.values, ""], [*Gender.values, ""]
-    return ages.index(cell.age_bucket), genders.index(cell.gender)
-
-
-def _cell_label(cell: QuotaCell) -> str:
-    if not cell.age_bucket and not cell.gender:
-        return "Everybody else"
-    age = AgeBucket(cell.age_bucket).label if cell.age_bucket else "All"
-    return f"{age} {_people(cell.gender) if cell.gender else 'people'}"
-
-
-def _people(gender: str) -> str:
-    return {Gender.WOMAN: "women", Gender.MAN: "men"}.get(Gender(gender), Gender(gender).label.lower())

@@ -1,9 +1,13 @@
 """Raw records for staff. What belongs to a version or was answered can be read here, never changed."""
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 
 from survey import models
+from survey.enums import StudyState
+from survey.panels.lint import Severity, lint_arm
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -19,22 +23,55 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
+class ArmFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Keep the arms of a live study free of errors: whoever is inside needs the way back to their panel."""
+
+    def clean(self) -> None:
+        super().clean()
+        if self.instance.state != StudyState.LIVE or any(self.errors):
+            return
+        kept = [form.instance for form in self.forms if form.instance.country and form not in self.deleted_forms]
+        faults = [
+            f"{arm.country}: {fault}" for arm in kept for fault in lint_arm(arm) if fault.severity == Severity.ERROR
+        ]
+        if faults:
+            raise ValidationError(faults)
+
+
 class ArmInline(admin.TabularInline):  # type: ignore[type-arg]
     model = models.Arm
+    formset = ArmFormSet
     extra = 0
 
 
 @admin.register(models.Study)
 class StudyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Titles, contact and arms. State, version and launch change on the study's setup page alone."""
+
     list_display = ["code", "title", "version", "state", "launched_at"]
-    readonly_fields = ["launched_at"]
     inlines = [ArmInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Study | None = None) -> list[str]:
+        return ["state", "launched_at"] if obj is None else ["version", "state", "launched_at"]
+
+
+@admin.register(models.StudyChange)
+class StudyChangeAdmin(ReadOnly):
+    list_display = ["study", "kind", "cell", "old", "new", "by", "reason", "at"]
+    list_filter = ["study", "kind"]
+    list_select_related = ["study", "cell__arm__study"]
 
 
 @admin.register(models.QuotaCell)
 class QuotaCellAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["arm", "age_bucket", "gender", "target"]
+    """New cells; the numbers of a cell change on the study's setup page, where each change is kept."""
+
+    list_display = ["arm", "age_bucket", "gender", "target", "over_target", "soft_limit", "is_open"]
     list_filter = ["arm"]
+    list_select_related = ["arm__study"]
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
 
 
 @admin.register(models.InstrumentVersion)

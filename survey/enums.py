@@ -166,6 +166,14 @@ class StudyState(TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class StudyChangeKind(TextChoices):
+    """What of a study was changed by hand."""
+
+    STATE = "state", "State"
+    VERSION = "version", "Version"
+    QUOTA_CELL = "quota_cell", "Quota cell"
+
+
 class TextStatus(TextChoices):
     """How far a text has come from a machine's draft to one that a person answers for."""
 

@@ -1,8 +1,8 @@
-"""The addresses participants meet, and the pages where staff reconcile with the panel."""
+"""The addresses participants meet, and the pages where staff set a study up and reconcile with the panel."""
 
 from django.urls import path
 
-from survey.views import entry, leaving, paradata, participant, reconciliation, submission_upload
+from survey.views import entry, leaving, paradata, participant, reconciliation, setup, submission_upload
 
 app_name = "survey"
 urlpatterns = [
@@ -19,4 +19,8 @@ urlpatterns = [
     path("studies/<slug:code>/reconciliation/acts/<int:pk>/", reconciliation.resolve, name="reconciliation_resolve"),
     path("studies/<slug:code>/reconciliation/upload/", submission_upload.look, name="submission_upload"),
     path("studies/<slug:code>/reconciliation/upload/keep/", submission_upload.keep, name="submission_keep"),
+    path("studies/<slug:code>/setup/", setup.page, name="setup"),
+    path("studies/<slug:code>/setup/state/", setup.change_state, name="setup_state"),
+    path("studies/<slug:code>/setup/version/", setup.change_version, name="setup_version"),
+    path("studies/<slug:code>/setup/cells/<int:pk>/", setup.edit_cell, name="setup_cell"),
 ]

@@ -6,12 +6,14 @@ one whose session was idle for too long is freed by whoever next wants a place.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from django.db import transaction
 from django.utils import timezone
 
-from survey.enums import LeaseState
+from survey.enums import LeaseState, StudyChangeKind
 from survey.flow.status import LIVE_FOR
-from survey.models import Lease, QuotaCell, SurveySession
+from survey.models import Lease, QuotaCell, StudyChange, SurveySession
 
 
 def find_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
@@ -63,3 +65,41 @@ def complete_place(session: SurveySession) -> bool:
 def free_place(session: SurveySession) -> None:
     """Give a session's place back."""
     Lease.objects.filter(session=session).exclude(state=LeaseState.FREED).update(state=LeaseState.FREED)
+
+
+class CellLimits(NamedTuple):
+    """What a researcher sets of a quota cell; see `QuotaCell`."""
+
+    target: int
+    over_target: int
+    soft_limit: int | None
+    is_open: bool
+
+    def __str__(self) -> str:
+        soft = "" if self.soft_limit is None else f", soft limit {self.soft_limit}"
+        return f"target {self.target}, {self.over_target} over{soft}, {'open' if self.is_open else 'closed'}"
+
+
+@transaction.atomic
+def change_cell(cell_id: int, limits: CellLimits, *, by: str = "", reason: str = "") -> bool:
+    """Set what a cell takes; say whether that is a change. Places that are held already stay, whatever the numbers.
+
+    `ValueError` for a soft limit that the hard limit would never let it reach.
+    """
+    if limits.soft_limit is not None and limits.soft_limit > limits.target + limits.over_target:
+        raise ValueError(f"the soft limit {limits.soft_limit} is above target and places over it together")
+    cell = QuotaCell.objects.select_for_update(of=("self",)).select_related("arm").get(pk=cell_id)
+    old = CellLimits(cell.target, cell.over_target, cell.soft_limit, cell.is_open)
+    if limits == old:
+        return False
+    QuotaCell.objects.filter(pk=cell_id).update(**limits._asdict())
+    StudyChange.objects.create(
+        study_id=cell.arm.study_id,
+        kind=StudyChangeKind.QUOTA_CELL,
+        cell=cell,
+        old=str(old),
+        new=str(limits),
+        by=by,
+        reason=reason,
+    )
+    return True

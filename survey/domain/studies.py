@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
+from survey.domain.study_states import change_state
 from survey.domain.translations import open_text_faults
 from survey.enums import AgeBucket, Gender, PanelName, StudyState
 from survey.models import Arm, InstrumentVersion, QuotaCell, Study
@@ -37,20 +37,19 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
 
 
 @transaction.atomic
-def launch_study(study: Study) -> bool:
+def launch_study(study: Study, *, by: str = "", reason: str = "") -> bool:
     """Open a draft or paused study to participants; say whether it was us. `NotReady` if arms or texts are not fit."""
-    openable = Study.objects.filter(pk=study.pk, state__in=[StudyState.DRAFT, StudyState.PAUSED])
-    if openable.select_for_update().exists():
+    if Study.objects.select_for_update().get(pk=study.pk).state in {StudyState.DRAFT, StudyState.PAUSED}:
         refuse_errors(study)
-    opened = openable.update(state=StudyState.LIVE, launched_at=timezone.now())
-    study.refresh_from_db()
-    return bool(opened)
+    return change_state(study, StudyState.LIVE, by=by, reason=reason)
 
 
 def refuse_errors(study: Study) -> None:
     """Raise `NotReady` with every error of every arm, and what is wrong with the texts of each locale."""
     arms = study.arms.select_related("study__version")
-    errors = [
+    errors = [] if arms else ["the study has no arms"]
+    errors += [f"{arm.country}: offers no locale" for arm in arms if not arm.locales]
+    errors += [
         f"{arm.country}: {violation}"
         for arm in arms
         for violation in lint_arm(arm)

@@ -66,9 +66,14 @@ def visible_by_locale(study: Study) -> Mapping[str, set[str]]:
 
 def open_text_faults(study: Study) -> list[TextFault]:
     """List the faults of the texts that nobody has decided to accept."""
-    decided = study.text_overrides.filter(version=study.version_id, required_text_status=study.required_text_status)
-    accepted = {locale for counts in decided.values_list("counts", flat=True) for locale in counts}
+    accepted = accepted_locales(study)
     return [fault for fault in text_faults(study) if fault.locale not in accepted]
+
+
+def accepted_locales(study: Study) -> set[str]:
+    """Give the locales whose texts somebody accepted as they are, for this version and the status asked for."""
+    decided = study.text_overrides.filter(version=study.version_id, required_text_status=study.required_text_status)
+    return {locale for counts in decided.values_list("counts", flat=True) for locale in counts}
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """The data of a study. Fields and constraints only; the rules stand in `survey.domain`."""
 
+from survey.models.changes import StudyChange
 from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study, TextOverride
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
 from survey.models.panel import PanelAct, PanelEvent, PanelSubmission
@@ -37,6 +38,7 @@ __all__ = [
     "Response",
     "StatusChange",
     "Study",
+    "StudyChange",
     "SurveySession",
     "Text",
     "TextOverride",

@@ -27,6 +27,11 @@ class Study(models.Model):
     class Meta:
         ordering = ["code"]
         verbose_name_plural = "studies"
+        constraints = [
+            models.CheckConstraint(
+                name="launched_has_time", condition=models.Q(state="draft") | models.Q(launched_at__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title

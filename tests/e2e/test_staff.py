@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PATHS = [
     "/",
     "/studies/e2e/",
+    "/studies/e2e/setup/",
     "/studies/e2e/results/",
     "/studies/e2e/exports/",
     "/studies/e2e/translations/",
