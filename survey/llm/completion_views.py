@@ -35,7 +35,7 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
     study = django_filters.CharFilter(field_name="cell__run__study__code", label="Study")
     spec = django_filters.CharFilter(field_name="cell__spec__tag", label="Model")
     item = django_filters.CharFilter(field_name="cell__item__code", label="Item")
-    question = django_filters.ChoiceFilter(field_name="cell__question", choices=Question.choices)
+    question = django_filters.ChoiceFilter(field_name="cell__question", choices=Question.choices, label="Question")
     persona_setting = django_filters.ChoiceFilter(
         field_name="cell__persona_setting", choices=PersonaSetting.choices, label="Asked as"
     )
@@ -43,16 +43,20 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
         field_name="cell__persona_country", choices=Country.choices, label="Persona's country"
     )
     locale = django_filters.ChoiceFilter(field_name="cell__locale", choices=Locale.choices, label="Language")
-    option_order = django_filters.ChoiceFilter(field_name="cell__option_order", choices=OptionOrder.choices)
-    condition = django_filters.ChoiceFilter(field_name="cell__condition", choices=PromptCondition.choices)
+    option_order = django_filters.ChoiceFilter(
+        field_name="cell__option_order", choices=OptionOrder.choices, label="Order"
+    )
+    condition = django_filters.ChoiceFilter(
+        field_name="cell__condition", choices=PromptCondition.choices, label="Condition"
+    )
     preference_config = django_filters.ChoiceFilter(
         field_name="cell__preference_config", choices=PreferenceConfig.choices, label="Preference"
     )
     demographic_config = django_filters.ChoiceFilter(
         field_name="cell__demographic_config", choices=DemographicConfig.choices, label="Demographics"
     )
-    method = django_filters.ChoiceFilter(field_name="cell__method", choices=Method.choices)
-    state = django_filters.ChoiceFilter(field_name="cell__state", choices=CellState.choices)
+    method = django_filters.ChoiceFilter(field_name="cell__method", choices=Method.choices, label="Method")
+    state = django_filters.ChoiceFilter(field_name="cell__state", choices=CellState.choices, label="State")
     parse_stage = django_filters.ChoiceFilter(choices=ParseStage.choices, label="Read by")
     choice = django_filters.ChoiceFilter(choices=Choice.choices)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from survey.enums import Locale, Status
+from survey.enums import Locale, Status, TextStatus
 from survey.flow.wording import word_item
 from survey.llm.design import Design, Factors, ItemFacts, Languages, Shown, yoke
 from survey.llm.enums import RunKind
@@ -18,7 +18,7 @@ from survey.llm.prompts import Persona, prompt_texts
 from survey.llm.queries import current_findings, shown_pages
 from survey.llm.requests import canonical_json
 from survey.llm.validity import Target, cautions, refusals
-from survey.models import Item, Study
+from survey.models import Item, Study, Text
 from survey.queries import text_catalogue, version_structure
 
 SPEC_FIELDS = ("tag", "provider", "base_url", "model", "family", "stage", "prompt_format", "parameters")
@@ -102,7 +102,20 @@ class Experiment:
             raise ValueError(" ".join(found))
 
     def warnings(self) -> list[str]:
-        return list(dict.fromkeys(cautions(self.design, self.targets, self.facts, self.languages)))
+        """Give what should be known before the start."""
+        found = [*cautions(self.design, self.targets, self.facts, self.languages, self.locales), *self._draft_texts()]
+        return list(dict.fromkeys(found))
+
+    def _draft_texts(self) -> list[str]:
+        """Name the languages in which nobody answers for the items' texts yet."""
+        drafts = Text.objects.filter(
+            version=self.study.version_id,
+            locale__in=self.locales,
+            key__startswith="items.",
+            status=TextStatus.MACHINE_DRAFT,
+        )
+        locales = sorted(drafts.order_by().values_list("locale", flat=True).distinct())
+        return [f"Texts of items are machine drafts in {', '.join(locales)}."] if locales else []
 
     @cached_property
     def factors(self) -> list[Factors]:

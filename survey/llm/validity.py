@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from survey.enums import Country
+from survey.enums import Country, Locale, TextStatus
 from survey.llm.design import Design, ItemFacts, Languages
 from survey.llm.enums import Feature, LocaleSource, Method, PromptFormat, RunKind, Stage
 from survey.llm.prompts import n_paraphrases, prompt_texts
@@ -85,15 +85,27 @@ def _target_faults(design: Design, target: Target) -> Iterator[str]:
 
 
 def cautions(
-    design: Design, targets: Iterable[Target], items: Iterable[ItemFacts], languages: Languages
+    design: Design,
+    targets: Iterable[Target],
+    items: Iterable[ItemFacts],
+    languages: Languages,
+    locales: Sequence[str],
 ) -> Iterator[str]:
-    """Say what may be asked but should be known first."""
+    """Say what may be asked but should be known first; `locales` are those that are really asked in."""
     for target in targets:
         yield from _target_cautions(design, target)
-    yield from _language_cautions(design, items, languages)
+    drafts = [locale for locale in locales if prompt_texts(locale).status == TextStatus.MACHINE_DRAFT]
+    if drafts:
+        yield f"The words around the items are machine drafts in {', '.join(drafts)}."
+    if LocaleSource.ITEM in design.locales:
+        without = sorted(
+            {str(Country(item.country).label) for item in items if item.country not in languages.by_country}
+        )
+        if without:
+            yield f"Items of {', '.join(without)} are asked in {languages.source}, for want of another language."
     if Method.FIRST_TOKEN in design.methods and design.n_repeats > 1:
         yield "Log-probabilities hardly differ between repetitions; they tell how stable the endpoint is."
-    if any(locale.startswith("pt") for locale in _locales(design, languages)) and Method.FIRST_TOKEN in design.methods:
+    if Locale.PT_BR in locales and Method.FIRST_TOKEN in design.methods:
         yield "In Portuguese “A” is also an article: compare first-token results with restricted choices there."
 
 
@@ -115,24 +127,3 @@ def _target_cautions(design: Design, target: Target) -> Iterator[str]:
         yield f"{target.tag} gave the same answer to every seed at temperature 1: its samples may not be samples."
     if (target.stage == Stage.BASE) != (target.prompt_format == PromptFormat.COMPLETIONS):
         yield f"{target.tag} is a {target.stage} model asked in the format {target.prompt_format}: is that meant?"
-
-
-def _language_cautions(design: Design, items: Iterable[ItemFacts], languages: Languages) -> Iterator[str]:
-    for locale in sorted(_locales(design, languages)):
-        status = prompt_texts(locale).status
-        if status == "machine draft":
-            yield f"The words around the items are a machine draft in {locale}."
-    if LocaleSource.ITEM in design.locales:
-        without = sorted({Country(item.country).label for item in items if item.country not in languages.by_country})
-        if without:
-            yield f"Items of {', '.join(without)} are asked in {languages.source}, for want of another language."
-
-
-def _locales(design: Design, languages: Languages) -> set[str]:
-    """Give every locale that a design may ask in."""
-    found = {locale for locale in design.locales if locale not in LocaleSource.values}
-    if LocaleSource.SOURCE in design.locales:
-        found.add(languages.source)
-    if found != set(design.locales):
-        found |= {locale for locales in languages.by_country.values() for locale in locales}
-    return found
