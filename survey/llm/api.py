@@ -32,7 +32,10 @@ class ByKey(pagination.CursorPagination):
 class ModelSpecSerializer(serializers.ModelSerializer[ModelSpec]):
     class Meta:
         model = ModelSpec
-        fields = ["tag", "provider", "base_url", "model", "family", "stage", "max_in_flight", "timeout_s", "parameters"]
+        fields = [
+            "tag", "provider", "base_url", "model", "family", "stage", "prompt_format", "max_in_flight",
+            "requests_per_minute", "tokens_per_minute", "timeout_s", "parameters",
+        ]  # fmt: skip
 
 
 class ModelSpecViewSet(viewsets.ReadOnlyModelViewSet[ModelSpec]):
@@ -129,6 +132,9 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
     locale = serializers.CharField(source="cell.locale")
     option_order = serializers.CharField(source="cell.option_order")
     condition = serializers.CharField(source="cell.condition")
+    paraphrase = serializers.IntegerField(source="cell.paraphrase")
+    preference_config = serializers.CharField(source="cell.preference_config")
+    demographic_config = serializers.CharField(source="cell.demographic_config")
     method = serializers.CharField(source="cell.method")
     repeat = serializers.IntegerField(source="cell.repeat")
 
@@ -136,9 +142,11 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
         model = Completion
         fields = [
             "id", "run", "spec", "item", "question", "persona_setting", "persona_country", "persona_age",
-            "persona_gender", "locale", "option_order", "condition", "method", "repeat", "choice", "p_culture",
+            "persona_gender", "locale", "option_order", "condition", "paraphrase", "preference_config",
+            "demographic_config", "method", "repeat", "choice", "p_culture",
             "label_mass", "text", "parse_stage", "parser_version", "finish_reason", "model_returned", "seed",
-            "prompt_tokens", "completion_tokens", "latency_ms", "is_simulated", "created_at", "request", "reply",
+            "prompt_tokens", "completion_tokens", "latency_ms", "is_simulated", "created_at", "text_hash",
+            "dropped_params", "request", "reply",
         ]  # fmt: skip
 
 

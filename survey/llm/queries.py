@@ -22,6 +22,10 @@ from survey.queries import version_structure
 RATE_WINDOW = timedelta(seconds=30)
 N_ERRORS = 5
 N_SAMPLES = 4
+SAME_QUESTION = (
+    "run_id", "item_id", "question", "persona_country", "persona_age", "persona_gender", "locale", "option_order",
+    "condition", "paraphrase", "preference_config", "demographic_config", "method", "repeat", "session_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,15 +102,8 @@ def samples(run: Run, specs: Sequence[ModelSpec], parts: Sequence[Progress]) -> 
 
 
 def _sample(cell: Cell, specs: Sequence[ModelSpec]) -> Sample:
-    found = Completion.objects.filter(
-        cell__run=cell.run_id,
-        cell__item=cell.item_id,
-        cell__question=cell.question,
-        cell__persona_country=cell.persona_country,
-        cell__persona_age=cell.persona_age,
-        cell__persona_gender=cell.persona_gender,
-        cell__option_order=cell.option_order,
-    ).select_related("cell")
+    same = {f"cell__{name}": getattr(cell, name) for name in SAME_QUESTION}
+    found = Completion.objects.filter(**same).select_related("cell")
     by_spec = {completion.cell.spec_id: completion for completion in found}
     return Sample(cell, [by_spec.get(spec.pk) for spec in specs])
 

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from survey.llm import domain, tasks
-from survey.llm.enums import CellState, PersonaSetting, RunState
+from survey.llm.design import Design
+from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, RunState
+from survey.llm.experiment import Experiment
 from survey.llm.models import Attempt, Completion, ModelSpec, Run
 from survey.models import Study
 
@@ -102,6 +104,21 @@ def test_samples_are_questions_that_the_slowest_model_has_answered(run: Run, sta
     assert [[answer is None for answer in sample.answers] for sample in shown] == [[False, False]] * 4
     answered_by_slow = set(Completion.objects.filter(cell__spec=slow).values_list("pk", flat=True))
     assert {sample.answers[1].pk for sample in shown} <= answered_by_slow
+
+
+@pytest.mark.usefixtures("in_process")
+def test_answers_side_by_side_are_to_the_very_same_question(
+    study: Study, make_spec: MakeSpec, staff_client: Client
+) -> None:
+    specs = [make_spec("one"), make_spec("two")]
+    design = Design(methods=(Method.FIRST_TOKEN, Method.SAMPLE), n_samples=3, conditions=tuple(PromptCondition))
+    run = domain.create_run(Experiment(study, design, specs, list(study.version.items.all())))
+    tasks.start_run.delay(run.pk)
+    shown = staff_client.get(reverse("llm:run_progress", args=[run.pk])).context["samples"]
+    for sample in shown:
+        first, second = (answer.cell for answer in sample.answers)
+        assert (first.method, first.repeat, first.condition) == (second.method, second.repeat, second.condition)
+    assert len(shown) == 4
 
 
 def test_page_of_an_open_run_refreshes_its_progress(run: Run, staff_client: Client) -> None:
