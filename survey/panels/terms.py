@@ -19,6 +19,7 @@ from survey.models import Arm
 from survey.panels.base import exit_code, mapping, resolve, text
 
 MONEY = ("reward", "screen_out_reward", "budget")
+COUNTS = ("screen_out_slots", "review_days")
 MOST = Decimal(1_000_000_000)
 CENT = Decimal("0.01")
 
@@ -40,7 +41,7 @@ def read_terms(arm: Arm) -> Terms:
     settings = mapping(arm.panel_settings)
     money = {name: read_number(settings.get(name)) for name in MONEY}
     reward, screen_out_reward, budget = (None if one is None else (one / 100).quantize(CENT) for one in money.values())
-    slots, days = (read_number(settings.get(name)) for name in ("screen_out_slots", "review_days"))
+    slots, days = (read_number(settings.get(name)) for name in COUNTS)
     researcher = {outcome: researcher_code(arm, outcome) for outcome in Outcome}
     codes: dict[str, set[Outcome]] = defaultdict(set)
     for outcome in Outcome:
@@ -68,6 +69,14 @@ def read_number(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() and 0 <= number <= MOST else None
+
+
+def faulty_settings(arm: Arm) -> list[str]:
+    """Name the settings that are there and cannot be read, so that nobody takes them for heeded."""
+    settings = mapping(arm.panel_settings)
+    faulty = [name for name in (*MONEY, *COUNTS) if name in settings and read_number(settings[name]) is None]
+    is_unpriced = any(name in settings for name in MONEY) and len(text(settings.get("currency"))) != 3
+    return [*faulty, *(["currency"] if is_unpriced else [])]
 
 
 def researcher_code(arm: Arm, outcome: Outcome) -> str:

@@ -30,9 +30,11 @@ from survey.enums import ActState, Country, Discrepancy, PanelVerb, SubmissionSt
 from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS
 from survey.models import PanelAct, Study
 from survey.panels.submission_files import COLUMNS, FIELDS
+from survey.panels.terms import faulty_settings
 from survey.views.framing import SeeOther
 
 ROWS_A_PAGE = 50
+MOST_AT_ONCE = 500  # visits that one confirmation is about
 EFFECTS: dict[PanelVerb, str] = {
     PanelVerb.APPROVE: "The panel pays them. That cannot be taken back.",
     PanelVerb.COMPLETE: "The panel counts them as complete, as if they had entered the code.",
@@ -70,6 +72,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
         "arms": arms,
         "has_api": any(has_api(arm) for arm in arms),
         "has_upload_only": any(not has_api(arm) for arm in arms),
+        "faulty": [(Country(arm.country).label, names) for arm in arms if (names := faulty_settings(arm))],
         "has_rows": bool(rows),
         "n_rows": len(chosen),
         "lines": with_details(list(shown.object_list)),
@@ -120,12 +123,15 @@ def confirm(request: HttpRequest, study: Study) -> HttpResponse:
         messages.warning(request, "No visit was chosen.")
         return back_to(study, request.POST)
     planned = preview(study, Wish(verb, addition=request.POST.get("addition", "")[:LONGEST_ADDITION]), pks)
+    n_chosen, planned = len(planned), planned[:MOST_AT_ONCE]
     doable = [one for one in planned if not one.obstacle]
     rewards = {(one.row.terms.reward, one.row.terms.currency) for one in doable}
     context = {
         "study": study,
         "verb": verb,
         "effect": EFFECTS[verb],
+        "n_chosen": n_chosen,
+        "n_later": n_chosen - len(planned),
         "doable": doable,
         "left_out": [one for one in planned if one.obstacle],
         "rows": ",".join(str(one.row.submission_pk) for one in doable),

@@ -19,7 +19,7 @@ from survey.enums import ActState, Outcome, PanelName, PanelVerb, SubmissionStat
 from survey.flow.reconciling import SHORTEST_MESSAGE
 from survey.models import PanelAct, PanelSubmission, Study
 from survey.panels.submission_files import FileRow
-from survey.views import submission_upload
+from survey.views import reconciliation, submission_upload
 from tests.factories import make_study
 from tests.survey.visits import make_panel_study, make_visit
 
@@ -212,6 +212,23 @@ def test_amount_is_filled_in_only_where_the_reward_is_owed(study: Study, staff: 
     paid = make_visit(study, "b", SubmissionStatus.APPROVED, Outcome.COMPLETE)
     assert 'value="1.50"' in text_of(staff, f"{PAGE}confirm/", verb="bonus", row=owed.pk)
     assert 'value="1.50"' not in text_of(staff, f"{PAGE}confirm/", verb="bonus", row=[owed.pk, paid.pk])
+
+
+def test_more_than_one_confirmation_can_hold_is_said(
+    study: Study, staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "MOST_AT_ONCE", 2)
+    for name in "abc":
+        make_visit(study, name, WAITING, Outcome.COMPLETE)
+    form = text_of(staff, f"{PAGE}confirm/", verb="approve", all="1")
+    assert "3 were chosen; 1 of them are left for another time" in form
+    assert "Approve: 2 visits" in form
+
+
+def test_settings_that_cannot_be_read_are_named(study: Study, staff: Client) -> None:
+    assert "cannot be read" not in text_of(staff, PAGE)
+    study.arms.filter(country="GB").update(panel_settings={"reward": "much", "budget": 1000, "review_days": -1})
+    assert "United Kingdom: reward, review_days, currency in" in text_of(staff, PAGE)
 
 
 def test_nobody_can_be_rejected(study: Study, staff: Client) -> None:
