@@ -182,6 +182,63 @@ WIDE = Table(
     (*ANSWER_CONTEXT, *(_of_question(column, question) for question in Question.values for column in ANSWER)),
 )
 
+BEFORE_CELLS = "the session began before this was stored"
+DESIGN = (
+    Column("seed", "code", "session.seed::text", "Seed of the orders below; a code, as it is too long for a number"),
+    Column(
+        "design_cell",
+        "code",
+        "nullif(session.design_cell, '')",
+        "Arm, option order (by_item: changes from item to item) and question that comes first",
+        (),
+        BEFORE_CELLS,
+    ),
+    Column(
+        "assigned_items",
+        "text",
+        "design.items",
+        "Items given, in the order shown, separated by spaces",
+        (),
+        "no item was given",
+    ),
+    Column(
+        "item_option_orders",
+        "text",
+        "design.option_orders",
+        "Option order of each of these items, separated by spaces",
+        (),
+        "no item was given",
+    ),
+    Column(
+        "question_order",
+        "text",
+        "design.question_order",
+        "The questions in the order on the page, separated by spaces",
+        (),
+        BEFORE_CELLS,
+    ),
+    Column(
+        "option_order_setting",
+        "code",
+        "version.structure ->> 'option_order'",
+        "Whether the instrument draws the option order per participant or lays it out by item",
+        ("participant", "item"),
+    ),
+    Column(
+        "question_order_setting",
+        "code",
+        "version.structure ->> 'question_order'",
+        "Whether the instrument fixes the order of the questions or draws it per participant",
+        ("fixed", "participant"),
+    ),
+    Column(
+        "instrument_questions",
+        "text",
+        "translate(version.structure ->> 'questions', '[]\",', '')",
+        "The questions in the instrument's order, separated by spaces",
+    ),
+)
+
 PARTICIPANTS = Table(
     "participants",
     "One row per respondent: who came, how far they came",
@@ -192,7 +249,14 @@ PARTICIPANTS = Table(
         Column("panel", "code", "coalesce(identity.panel, arm.panel)", "Way of recruitment", tuple(PanelName.values)),
         Column("session_status", "code", "session.status", "How far the session came", tuple(Status.values)),
         Column("locale", "code", "session.locale", "Language of the session", LOCALES),
-        Column("option_order", "code", "session.option_order", "Which choice was shown first, on all pages", ORDERS),
+        Column(
+            "option_order",
+            "code",
+            "session.option_order",
+            "The respondent's own option order; on all pages where the instrument draws it per participant",
+            ORDERS,
+        ),
+        *DESIGN,
         Column("has_consented", "boolean", "consent.is_given", "The consent given", (), "consent was not answered"),
         Column(
             "consent_version",

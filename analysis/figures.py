@@ -270,3 +270,39 @@ def bar(name: str, title: str, *, done: float, live: float = 0, target: float | 
     told += [f"target {target:g}"] if target is not None else []
     place = None if target is None else round(target * unit, 1)
     return Bar(name, round(done * unit, 1), round(live * unit, 1), place, title, ", ".join(told))
+
+
+class Column(NamedTuple):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Histogram(NamedTuple):
+    """How many things have each count, from the smallest to the largest."""
+
+    name: str
+    title: str
+    description: str
+    columns: Sequence[Column]
+    low: int
+    high: int
+    width: float = BAR_WIDTH
+    height: float = 40.0
+
+
+def histogram(name: str, title: str, counts: Sequence[int], *, most: int = 25) -> Histogram:
+    """Lay out one column per count; where counts spread wider than ``most``, a column takes several."""
+    low, high = min(counts, default=0), max(counts, default=0)
+    step = math.ceil((high - low + 1) / most)
+    n_columns = (high - low) // step + 1
+    heights = [sum(low + at * step <= count < low + (at + 1) * step for count in counts) for at in range(n_columns)]
+    width = min(BAR_WIDTH / n_columns, 24.0)
+    unit = 38.0 / max(heights) if counts else 0.0
+    columns = [
+        Column(round(at * width, 1), round(39 - n * unit, 1), round(max(width - 1.5, 0.5), 1), round(n * unit, 1))
+        for at, n in enumerate(heights)
+    ]
+    told = f"{len(counts)} items, given out {low} to {high} times" if counts else "no items"
+    return Histogram(name, title, told, columns, low, high)

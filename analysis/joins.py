@@ -59,7 +59,17 @@ CROSS JOIN LATERAL (
             WHERE session_id = session.id AND kind = 'attention' AND NOT is_correct) AS n_attention_failed,
            (SELECT count(*) FROM survey_checkanswer
             WHERE session_id = session.id AND kind = 'comprehension' AND NOT is_correct) AS n_comprehension_wrong
-) counts"""
+) counts
+CROSS JOIN LATERAL (
+    SELECT (SELECT string_agg(given.code, ' ' ORDER BY assignment.number) FROM survey_assignment assignment
+            JOIN survey_item given ON given.id = assignment.item_id WHERE session_id = session.id) AS items,
+           (SELECT string_agg(coalesce(page ->> 'option_order', session.option_order), ' ' ORDER BY place)
+            FROM jsonb_array_elements(session.plan) WITH ORDINALITY shown(page, place)
+            WHERE page ->> 'item' IS NOT NULL) AS option_orders,
+           (SELECT string_agg(question, ' ' ORDER BY place) FROM jsonb_array_elements_text(
+                jsonb_path_query_first(session.plan, '$[*].questions')) WITH ORDINALITY asked(question, place)
+           ) AS question_order
+) design"""
 OF_ITEM = """
 FROM survey_item item
 JOIN survey_instrumentversion version ON version.id = item.version_id

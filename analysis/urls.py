@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from analysis.views import dashboard, exports, results, translations
+from analysis.views import dashboard, exports, monitoring, results, translations
 
 app_name = "analysis"
 urlpatterns = [
     path("studies/<slug:code>/", dashboard.study_dashboard, name="dashboard"),
     path("studies/<slug:code>/live/", dashboard.live, name="live"),
     path("studies/<slug:code>/fieldwork/<slug:name>.csv", dashboard.fieldwork_csv, name="fieldwork_csv"),
+    path("studies/<slug:code>/balance/", monitoring.balance_page, name="balance"),
+    path("studies/<slug:code>/balance/<slug:name>.csv", monitoring.balance_csv, name="balance_csv"),
+    path("studies/<slug:code>/quality/", monitoring.quality_page, name="quality"),
+    path("studies/<slug:code>/quality/<slug:name>.csv", monitoring.quality_csv, name="quality_csv"),
     path("studies/<slug:code>/results/", results.study_results, name="study_results"),
     path("studies/<slug:code>/exports/", exports.page, name="exports"),
     path("studies/<slug:code>/exports/<str:name>", exports.download, name="export"),

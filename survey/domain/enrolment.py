@@ -10,16 +10,8 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from survey.enums import PanelName, Status, StudyState
-from survey.flow.assignment import (
-    CORE,
-    POOLS,
-    Candidate,
-    draw_items,
-    draw_option_order,
-    draw_question_order,
-    item_option_orders,
-    relation_between,
-)
+from survey.flow.assignment import POOLS, Candidate, draw_items, pool_of, relation_between
+from survey.flow.design import Settings, derive_design
 from survey.flow.plan import PlannedItem, build_plan
 from survey.flow.status import LIVE_FOR
 from survey.models import (
@@ -152,9 +144,8 @@ def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None
     """Draw the items and lay out the plan. The seed is stored: with the loads of that moment it gives the same draw."""
     seed = secrets.randbits(62) if seed is None else seed
     structure = arm.study.version.structure
-    items = assign_items(arm, seed=seed)
-    orders = item_option_orders(items, setting=structure["option_order"], seed=seed)
-    questions = draw_question_order(structure["questions"], setting=structure["question_order"], seed=seed)
+    settings = Settings(structure["option_order"], structure["question_order"], structure["questions"])
+    design = derive_design(assign_items(arm, seed=seed), country=arm.country, settings=settings, seed=seed)
     now = timezone.now()
     session = SurveySession.objects.create(
         participant=participant,
@@ -164,17 +155,21 @@ def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None
         receipt=draw_receipt(),
         locale=arm.locales[0],
         seed=seed,
-        option_order=draw_option_order(seed),
+        option_order=design.option_order,
+        design_cell=design.cell,
         plan=build_plan(
             structure["blocks"],
-            items=[PlannedItem(code, order, questions) for code, order in zip(items, orders, strict=True)],
+            items=[
+                PlannedItem(code, order, design.questions)
+                for code, order in zip(design.items, design.option_orders, strict=True)
+            ],
             n_locales=len(arm.locales),
             n_attention_checks=len(structure["attention_checks"]),
         ),
         landed_at=now,
         last_activity_at=now,
     )
-    store_assignments(session, items)
+    store_assignments(session, design.items)
     StatusChange.objects.create(session=session, old="", new=Status.LANDED, reason="entry link")
     return session
 
@@ -187,16 +182,12 @@ def draw_receipt() -> str:
 def assign_items(arm: Arm, *, seed: int) -> list[str]:
     """Draw the least-filled core items and items of each relation within the arm."""
     arms = arm.study.version.structure["arms"]
-    own = arms[arm.country]
-    fielded = {arm.country, *own["close"], *own["far"]}
     candidates: dict[str, list[Candidate]] = {pool: [] for pool in POOLS}
     for item in items_with_load(arm):
-        if item.is_core:
-            candidates[CORE].append(Candidate(item.code, item.load))
-        elif item.scenario_country in fielded:
-            relation = relation_between(arms, arm.country, item.scenario_country)
-            candidates[relation].append(Candidate(item.code, item.load))
-    return draw_items(candidates, n_items=own["items"], seed=seed)
+        pool = pool_of(arms, arm.country, item.scenario_country, is_core=item.is_core)
+        if pool is not None:
+            candidates[pool].append(Candidate(item.code, item.load))
+    return draw_items(candidates, n_items=arms[arm.country]["items"], seed=seed)
 
 
 def items_with_load(arm: Arm) -> list[LoadedItem]:

@@ -26,8 +26,18 @@ def relation_between(arms: Mapping[str, Any], respondent_country: str, scenario_
     return Relation.CLOSE if scenario_country in arms[respondent_country]["close"] else Relation.FAR
 
 
+def pool_of(arms: Mapping[str, Any], country: str, scenario_country: str, *, is_core: bool) -> str | None:
+    """Say which pool of an arm an item belongs to; None for one that is not fielded there."""
+    if is_core:
+        return CORE
+    own = arms[country]
+    if scenario_country not in {country, *own["close"], *own["far"]}:
+        return None
+    return str(relation_between(arms, country, scenario_country))
+
+
 def draw_items(candidates: Mapping[str, Sequence[Candidate]], *, n_items: Mapping[str, int], seed: int) -> list[str]:
-    """Draw the least-filled items of each pool, ties by the seed, and shuffle them all together.
+    """Draw the least-filled items of each pool, ties by the seed; `order_items` puts them in the order shown.
 
     `ValueError` when a pool has fewer candidates than asked for.
     """
@@ -40,8 +50,14 @@ def draw_items(candidates: Mapping[str, Sequence[Candidate]], *, n_items: Mappin
             raise ValueError(f"{wanted} items wanted of pool {pool}, only {len(items)} there")
         ranked = sorted(items, key=lambda candidate: (candidate.load, rng.random()))
         drawn += [candidate.code for candidate in ranked[:wanted]]
-    rng.shuffle(drawn)
     return drawn
+
+
+def order_items(codes: Sequence[str], *, seed: int) -> list[str]:
+    """Put a participant's items in the order shown, which follows from the seed and the items alone."""
+    ordered = sorted(codes)
+    random.Random(f"item order {seed}").shuffle(ordered)
+    return ordered
 
 
 def draw_option_order(seed: int) -> OptionOrder:

@@ -36,6 +36,9 @@ class SurveySession(models.Model):
     locale = models.CharField(max_length=10, choices=Locale)
     seed = models.BigIntegerField(help_text="draws the items, their order and the option order")
     option_order = models.CharField(max_length=20, choices=OptionOrder)
+    design_cell = models.CharField(
+        max_length=40, blank=True, help_text="arm, option order and first question; blank: begun before cells had names"
+    )
     plan: Any = models.JSONField(help_text="the pages in order: kind, and the item of a scenario")
     position = models.PositiveSmallIntegerField(default=0, help_text="index in the plan of the page that is due")
     landed_at = models.DateTimeField()

@@ -39,6 +39,9 @@ DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 STRUCTURE: dict[str, Any] = {
     "code": "tiny",
     "source_locale": "en-US",
+    "option_order": "participant",
+    "question_order": "fixed",
+    "questions": ["personal", "norm"],
     "blocks": ["language", "consent", "instructions", "scenario", "demographics", "debrief"],
     "attention_checks": [],
     "exclusions": [],

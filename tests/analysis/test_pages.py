@@ -35,9 +35,11 @@ def text_of(client: Client, address: str) -> str:
 
 def addresses(made: Made, run: AnalysisRun) -> list[str]:
     code = made.study.code
-    pages = ["dashboard", "live", "study_results", "exports"]
+    pages = ["dashboard", "live", "study_results", "exports", "balance", "quality"]
     found = [reverse("home"), *(reverse(f"analysis:{name}", args=[code]) for name in pages)]
     found += [reverse("analysis:fieldwork_csv", args=[code, name]) for name in ("recruitment", "funnel", "pages")]
+    found += [reverse("analysis:balance_csv", args=[code, name]) for name in ("items", "tests")]
+    found += [reverse("analysis:quality_csv", args=[code, name]) for name in ("flags", "checks", "exclusions", "times")]
     found += [reverse("analysis:export", args=[code, name]) for name in ("long.csv", "codebook.csv", "codebook.md")]
     found += [reverse(f"analysis:{name}", args=[run.pk]) for name in ("result", "result_live", "result_json")]
     found.append(reverse("analysis:result_csv", args=[run.pk, "rates"]))

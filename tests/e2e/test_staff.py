@@ -20,6 +20,8 @@ PATHS = [
     "/",
     "/studies/e2e/",
     "/studies/e2e/setup/",
+    "/studies/e2e/balance/",
+    "/studies/e2e/quality/",
     "/studies/e2e/results/",
     "/studies/e2e/exports/",
     "/studies/e2e/translations/",

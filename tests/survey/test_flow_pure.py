@@ -15,6 +15,7 @@ from survey.flow.assignment import (
     item_option_orders,
     relation_between,
 )
+from survey.flow.design import Settings, derive_design, first_question
 from survey.flow.plan import PlannedItem, build_plan, n_scenarios, scenario_number
 from survey.flow.status import FINAL, TRANSITIONS
 from survey.flow.wording import word_item
@@ -72,6 +73,17 @@ def test_draw_does_not_hang_on_the_order_of_the_candidates(seed: int) -> None:
     assert draw_items({"same": group}, n_items=wanted, seed=seed) == draw_items(
         {"same": group[::-1]}, n_items=wanted, seed=seed
     )
+
+
+@given(seed=st.integers(0, 2**62))
+def test_design_follows_from_the_seed_and_the_set_of_items(seed: int) -> None:
+    items = [f"I{n}" for n in range(9)]
+    settings = Settings("item", "participant", ["personal", "norm"])
+    design = derive_design(items, country="BR", settings=settings, seed=seed)
+    assert derive_design(design.items[::-1], country="BR", settings=settings, seed=seed) == design
+    assert sorted(design.items) == items
+    assert design.cell == f"BR/by_item/{design.questions[0]}"
+    assert first_question(design.cell) == design.questions[0]
 
 
 def test_draw_of_more_than_there_is_says_so() -> None:
