@@ -117,8 +117,14 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "llm-sweep": {"task": "survey.llm.tasks.sweep", "schedule": 15.0},
+    "panels-work": {"task": "survey.tasks.work_with_panels", "schedule": 15.0},
+    "panels-ask": {"task": "survey.tasks.ask_panels", "schedule": 300.0},
     "analysis-sweep": {"task": "analysis.tasks.sweep", "schedule": 60.0},
 }
+
+# --- Panels: confirm the addresses on the live service -----------------------------------------
+PROLIFIC_API_URL = env.str("PROLIFIC_API_URL", default="https://api.prolific.com/api/v1")
+PROLIFIC_JWKS_URL = env.str("PROLIFIC_JWKS_URL", default="https://api.prolific.com/.well-known/study/jwks.json")
 
 # --- Languages and time ------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

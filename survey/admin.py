@@ -7,7 +7,8 @@ from django.http import HttpRequest
 
 from survey import models
 from survey.enums import StudyState
-from survey.panels.lint import Severity, lint_arm
+from survey.panels.lint import lint_arm
+from survey.panels.rules import Severity
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from survey.views import entry, leaving, paradata, participant, reconciliation, setup, submission_upload
+from survey.views import (
+    entry,
+    leaving,
+    panel_events,
+    paradata,
+    participant,
+    reconciliation,
+    setup,
+    submission_upload,
+)
 
 app_name = "survey"
 urlpatterns = [
@@ -11,11 +20,13 @@ urlpatterns = [
     path("s/<slug:token>/stop/", leaving.leave, name="withdraw"),
     path("s/<slug:token>/trouble/", leaving.trouble, name="trouble"),
     path("s/<slug:token>/events/", paradata.events, name="events"),
+    path("panels/prolific/events/", panel_events.prolific, name="prolific_events"),
     path("withdraw/", leaving.leave_later, name="withdraw_later"),
     path("studies/<slug:code>/reconciliation/", reconciliation.page, name="reconciliation"),
     path("studies/<slug:code>/reconciliation/rows.csv", reconciliation.rows_csv, name="reconciliation_csv"),
     path("studies/<slug:code>/reconciliation/confirm/", reconciliation.confirm, name="reconciliation_confirm"),
     path("studies/<slug:code>/reconciliation/act/", reconciliation.act, name="reconciliation_act"),
+    path("studies/<slug:code>/reconciliation/refresh/", reconciliation.refresh, name="reconciliation_refresh"),
     path("studies/<slug:code>/reconciliation/acts/<int:pk>/", reconciliation.resolve, name="reconciliation_resolve"),
     path("studies/<slug:code>/reconciliation/upload/", submission_upload.look, name="submission_upload"),
     path("studies/<slug:code>/reconciliation/upload/keep/", submission_upload.keep, name="submission_keep"),

@@ -128,8 +128,10 @@ def note_visit(arm: Arm, identity: Identity, participant_id: int) -> None:
         changes = {"participant_id": participant_id, "signature": identity.signature, "entered_at": timezone.now()}
         is_new = bool(PanelSubmission.objects.filter(pk=submission.pk, participant=None).update(**changes))
     if is_new and identity.submission:
-        under_way = Q(participant__session__status__in=[Status.LANDED, Status.ACTIVE])
+        states = [Status.LANDED, Status.ACTIVE]
+        under_way = Q(participant__session__status__in=states)
         PanelIdentity.objects.filter(under_way, participant=participant_id).update(panel_submission=identity.submission)
+        SurveySession.objects.filter(participant=participant_id, status__in=states).update(outcome="")
 
 
 def identity_of(session: SurveySession) -> Identity:
@@ -197,6 +199,7 @@ def items_with_load(arm: Arm) -> list[LoadedItem]:
         | Q(
             assignments__session__status__in=[Status.LANDED, Status.ACTIVE],
             assignments__session__last_activity_at__gte=timezone.now() - LIVE_FOR,
+            assignments__session__outcome="",  # the panel has not said that they are gone
         )
     )
     rows = Item.objects.filter(version=arm.study.version_id).annotate(load=Count("assignments", filter=counts))

@@ -13,12 +13,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from survey.domain.panel_acts import plan
+from survey.domain.acts import plan
 from survey.domain.visits import Row, read_rows, with_details
 from survey.enums import ActState, PanelName, PanelVerb
 from survey.flow.reconciling import SHORTEST_MESSAGE, return_message, why_not
 from survey.models import Arm, PanelAct, PanelSubmission, Study
-from survey.panels.terms import researcher_code
+from survey.panels import PANELS, researcher_code
 
 PAYS = (PanelVerb.COMPLETE, PanelVerb.BONUS)  # two ways to pay what somebody is owed: one of them is enough
 LONGEST_ADDITION = 500
@@ -107,7 +107,7 @@ def _order_one(submission: PanelSubmission, planned: Planned, wish: Wish, by: Us
 
 def has_api(arm: Arm) -> bool:
     """Say whether this site can do anything at an arm's panel."""
-    return arm.panel == PanelName.PROLIFIC
+    return PANELS[PanelName(arm.panel)].has_api
 
 
 def clean_pks(rows: Sequence[Row]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
+from survey.domain.acts import plan_completion
 from survey.domain.quotas import free_place
 from survey.enums import Outcome, Page, Status
 from survey.flow.outcomes import Ended, Rules, estimate_minutes, outcome_of
@@ -67,6 +68,8 @@ def change_status(session: SurveySession, new: Status, *, reason: str, outcome: 
     if moved:
         if new in FINAL and new != Status.COMPLETE:
             free_place(session)
+        if outcome is not None and old not in FINAL:
+            plan_completion(session, outcome)
         StatusChange.objects.create(session=session, old=old, new=new, reason=reason)
         session.status, session.finished_at, session.outcome = new, finished_at, outcome or ""
     return bool(moved)

@@ -12,7 +12,8 @@ from django.db.models import Count
 from survey.domain.translations import accepted_locales, text_faults
 from survey.enums import Country, TextStatus
 from survey.models import Arm, QuotaCell, Study, Text
-from survey.panels.lint import Severity, lint_arm
+from survey.panels.lint import lint_arm
+from survey.panels.rules import Severity
 
 EXAMPLE = "example.org"
 TEXTS = "Texts"  # the name of the point that a decision can settle

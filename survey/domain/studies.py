@@ -8,7 +8,8 @@ from survey.domain.study_states import change_state
 from survey.domain.translations import open_text_faults
 from survey.enums import AgeBucket, Gender, PanelName, StudyState
 from survey.models import Arm, InstrumentVersion, QuotaCell, Study
-from survey.panels.lint import Severity, lint_arm
+from survey.panels.lint import lint_arm
+from survey.panels.rules import Severity
 
 
 class NotReady(ValueError):

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from survey.domain.panel_acts import take_over
+from django.utils import timezone
+
+from survey.domain.panels import ingest
 from survey.enums import PanelName, SubmissionStatus
 from survey.models import Arm, PanelIdentity, PanelSubmission, Study
-from survey.panels.submission_files import FileRow, Reported
+from survey.panels import Reported
+from survey.panels.submission_files import FileRow
 
 # A list may be older than what an event has told since: a status never goes back to one that comes before it.
 ORDER: dict[SubmissionStatus, int] = {
@@ -118,8 +121,9 @@ def _label(status: SubmissionStatus) -> str:
 def store(study: Study, lines: Iterable[Line]) -> int:
     """Store the rows that are to be taken, each in a transaction of its own; give the number."""
     arms = {arm.pk: arm for arm in study.arms.all()}
+    now = timezone.now()
     return sum(
-        take_over(arms[line.arm_id], line.reported)
+        ingest(arms[line.arm_id], line.reported, asked_at=now)
         for line in lines
         if line.verdict == Verdict.TAKEN and line.reported and line.arm_id
     )

@@ -1,7 +1,22 @@
 """The panels participants come from, each behind the same two questions: who is this, and where to afterwards."""
 
 from survey.enums import PanelName
-from survey.panels.base import Action, ActionKind, Identity, Panel, UnknownParticipant, exit_code
+from survey.panels.base import (
+    MAX_ID,
+    Action,
+    ActionKind,
+    Identity,
+    NotReached,
+    Panel,
+    PanelFailure,
+    Refused,
+    Reported,
+    SetStatus,
+    Unconfirmed,
+    UnknownParticipant,
+    exit_code,
+    researcher_code,
+)
 from survey.panels.cint import Cint
 from survey.panels.connect import Connect
 from survey.panels.direct import Direct
@@ -18,4 +33,20 @@ PANELS: dict[PanelName, Panel] = {
     PanelName.SIMULATED: Simulated(),
 }
 
-__all__ = ["PANELS", "Action", "ActionKind", "Identity", "Panel", "UnknownParticipant", "exit_code"]
+__all__ = [
+    "MAX_ID",
+    "PANELS",
+    "Action",
+    "ActionKind",
+    "Identity",
+    "NotReached",
+    "Panel",
+    "PanelFailure",
+    "Refused",
+    "Reported",
+    "SetStatus",
+    "Unconfirmed",
+    "UnknownParticipant",
+    "exit_code",
+    "researcher_code",
+]

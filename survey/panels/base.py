@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from survey.enums import Outcome, PanelName, Signature
-from survey.models import Arm
+from survey.enums import Outcome, PanelName, PanelVerb, Signature, SubmissionStatus
+from survey.models import Arm, PanelAct, PanelEvent
 
 MAX_ID = 64  # longest identifier that we store
 
@@ -56,14 +59,76 @@ class Action(NamedTuple):
     code: str = ""
 
 
-class Panel(Protocol):
+class SetStatus(NamedTuple):
+    """What is to be done about a panel's event: take over a submission's status, as it was at a moment."""
+
+    submission: str
+    person: str
+    status: SubmissionStatus
+    at: datetime
+
+
+class Reported(NamedTuple):
+    """One submission as the panel lists it. What this site has no use for (address, date of birth) is not taken in."""
+
+    submission: str
+    person: str
+    status: SubmissionStatus
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    time_taken_s: int | None = None
+    code: str = ""
+    bonuses: tuple[Decimal, ...] = ()
+
+
+class PanelFailure(RuntimeError):
+    """The panel could not be asked to do something; the subclasses say whether it may be asked again."""
+
+
+class Refused(PanelFailure):
+    """The panel said no: the same request will not do better."""
+
+
+class NotReached(PanelFailure):
+    """The request did nothing at the panel, and may do later."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unconfirmed(PanelFailure):
+    """No answer came: whether the panel has done it is not known."""
+
+
+class Panel(ABC):
+    """One panel. Those without an interface for programs have the first two only."""
+
+    has_api = False
+
+    @abstractmethod
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         """Read the identity from the entry link's parameters; `UnknownParticipant` if it is not whole."""
-        ...
 
+    @abstractmethod
     def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
         """Say how somebody who ended so goes back to the panel."""
-        ...
+
+    def on_event(self, event: PanelEvent) -> Sequence[SetStatus]:
+        """Say what an event asks for; the same event always asks for the same."""
+        return ()
+
+    def reconcile(self, arm: Arm) -> Iterable[Reported]:
+        """List the arm's submissions as the panel has them."""
+        raise Refused("this panel has no interface: upload its list of submissions")
+
+    def perform(self, arm: Arm, verb: PanelVerb, acts: Sequence[PanelAct]) -> None:
+        """Do at the panel what is written down; a `PanelFailure` if it was not, or may not have been, done."""
+        raise Refused("this panel has no interface: do it on its website")
+
+    def prepare_pay(self, arm: Arm, act: PanelAct) -> str:
+        """Set a bonus up without paying it; give the panel's reference of it. May be repeated."""
+        raise Refused("this panel has no interface: pay it on its website")
 
 
 def leave(url: str, code: str) -> Action:
@@ -92,6 +157,11 @@ def resolve(table: Mapping[str, object], outcome: Outcome) -> str:
 def exit_code(arm: Arm, outcome: Outcome) -> str:
     """Give the panel's code for an outcome, empty where the arm has none."""
     return resolve(mapping(arm.exit_codes), outcome)
+
+
+def researcher_code(arm: Arm, outcome: Outcome) -> str:
+    """Give the code with which this site completes a submission that ended so; empty where the arm has none."""
+    return resolve(mapping(mapping(arm.panel_settings).get("researcher_codes")), outcome)
 
 
 def setting(arm: Arm, name: str) -> str:

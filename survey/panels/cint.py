@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels.addresses import extend
-from survey.panels.base import Action, ActionKind, Identity, leave, setting, take
+from survey.panels.base import Action, ActionKind, Identity, Panel, leave, setting, take
 
 COMPLETE, TERMINATE, QUALITY_TERMINATE, OVER_QUOTA = "10", "20", "30", "40"
 RETURN_STATUS: dict[Outcome, str] = {
@@ -35,7 +35,7 @@ VERIFY = (
 )
 
 
-class Cint:
+class Cint(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(PanelName.CINT, person=take(params, "RID"))
 

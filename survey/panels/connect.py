@@ -12,7 +12,7 @@ from survey.enums import Outcome, PanelName
 from survey.flow.outcomes import ANSWERED_ALL
 from survey.models import Arm
 from survey.panels.addresses import fill
-from survey.panels.base import Action, Identity, exit_code, leave, setting, take
+from survey.panels.base import Action, Identity, Panel, exit_code, leave, setting, take
 
 COMPLETE_URL = "https://connect.cloudresearch.com/participant/project/{code}/complete"
 PARTIAL = frozenset(
@@ -32,7 +32,7 @@ VERIFY = (
 )
 
 
-class Connect:
+class Connect(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(
             PanelName.CONNECT,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from survey.enums import Outcome, PanelName
 from survey.models import Arm
-from survey.panels.base import Action, ActionKind, Identity
+from survey.panels.base import Action, ActionKind, Identity, Panel
 
 
-class Direct:
+class Direct(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         return Identity(PanelName.DIRECT)
 

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels.addresses import fill
-from survey.panels.base import Action, Identity, UnknownParticipant, exit_code, leave, mapping, resolve, take, text
+from survey.panels.base import (
+    Action,
+    Identity,
+    Panel,
+    UnknownParticipant,
+    exit_code,
+    leave,
+    mapping,
+    resolve,
+    take,
+    text,
+)
 
 IDENTIFIERS = ("person", "study", "submission")
 
@@ -25,7 +36,7 @@ def exit_templates(arm: Arm) -> Mapping[str, object]:
     return mapping(mapping(arm.panel_settings).get("exit_urls"))
 
 
-class Generic:
+class Generic(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         names = parameter_names(arm)
         if "person" not in names:

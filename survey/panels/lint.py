@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
@@ -19,63 +18,34 @@ from survey.panels import cint, connect
 from survey.panels.addresses import PLACEHOLDER, Fault, faults
 from survey.panels.base import exit_code, mapping, setting, text
 from survey.panels.generic import exit_templates, parameter_names
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    HINT = "hint"
-
-
-class Rule(StrEnum):
-    """The rules by their ids, as they stand in the output."""
-
-    SETTINGS_SHAPE = "settings-shape"
-    UNKNOWN_OUTCOME = "unknown-outcome"
-    NO_COMPLETE_CODE = "no-complete-code"
-    NO_CONSENT_CODE = "no-consent-code"
-    CODE_WITH_SPACE = "code-with-space"
-    SHARED_CODE = "shared-code"
-    SCREEN_OUT_CODES = "screen-out-codes"
-    NO_EXIT = "no-exit"
-    EXIT_ADDRESS = "exit-address"
-    EXIT_PLACEHOLDER = "exit-placeholder"
-    NO_PARAMETER_NAMES = "no-parameter-names"
-    FEW_ATTENTION_CHECKS = "few-attention-checks"
-    VERIFY = "verify"
-
-
-class Violation(NamedTuple):
-    """One thing that the panel would not take, and how to mend it."""
-
-    rule: Rule
-    wrong: str
-    mend: str
-    severity: Severity = Severity.ERROR
-
-    def __str__(self) -> str:
-        return f"{self.severity} [{self.rule}] {self.wrong}: {self.mend}"
+from survey.panels.prolific import adapter as prolific
+from survey.panels.prolific.rules import check_prolific
+from survey.panels.rules import Rule, Severity, Violation
 
 
 class CodeRules(NamedTuple):
-    """What a panel asks of its codes: which must be there, which outcomes may have the same, which must."""
+    """What a panel asks of its codes: which must be there, which outcomes may have the same."""
 
     needed: tuple[Outcome, ...]
     may_share: frozenset[Outcome] = frozenset()
-    must_share: frozenset[Outcome] = frozenset()
 
 
 SCREEN_OUTS = frozenset({Outcome.SCREENED_OUT, Outcome.QUOTA_FULL})
 CODE_RULES: dict[PanelName, CodeRules] = {
     # Prolific pays screen-outs through one code with a fixed reward; who withdraws may be paid by it too.
     PanelName.PROLIFIC: CodeRules(
-        (Outcome.COMPLETE, Outcome.NO_CONSENT), SCREEN_OUTS | {Outcome.WITHDREW}, SCREEN_OUTS
+        (Outcome.COMPLETE, Outcome.NO_CONSENT), SCREEN_OUTS | {Outcome.WITHDREW, Outcome.INCOMPATIBLE_DEVICE}
     ),
     PanelName.CONNECT: CodeRules(
         (Outcome.COMPLETE,), may_share=connect.PARTIAL | {Outcome.NO_CONSENT, Outcome.STUDY_CLOSED}
     ),
 }
 MISSING = {Outcome.COMPLETE: Rule.NO_COMPLETE_CODE, Outcome.NO_CONSENT: Rule.NO_CONSENT_CODE}
-VERIFY: dict[PanelName, tuple[str, ...]] = {PanelName.CONNECT: connect.VERIFY, PanelName.CINT: cint.VERIFY}
+VERIFY: dict[PanelName, tuple[str, ...]] = {
+    PanelName.PROLIFIC: prolific.VERIFY,
+    PanelName.CONNECT: connect.VERIFY,
+    PanelName.CINT: cint.VERIFY,
+}
 ADDRESS_SETTINGS: dict[PanelName, tuple[str, ...]] = {
     PanelName.CONNECT: ("partial_url",),
     PanelName.CINT: ("exit_base", "complete_base"),
@@ -97,7 +67,7 @@ def lint_arm(arm: Arm) -> list[Violation]:
             check_code_rules(arm, CODE_RULES.get(panel, CodeRules(()))),
             check_addresses(arm, panel),
             check_generic(arm) if panel == PanelName.GENERIC else (),
-            check_attention(arm) if panel == PanelName.PROLIFIC else (),
+            chain(check_attention(arm), check_prolific(arm)) if panel == PanelName.PROLIFIC else (),
             (
                 Violation(Rule.VERIFY, "not known for sure", f"confirm on the live panel {what}", Severity.HINT)
                 for what in VERIFY.get(panel, ())
@@ -151,10 +121,6 @@ def check_code_rules(arm: Arm, rules: CodeRules) -> Iterator[Violation]:
             names = " and ".join(sorted(outcomes))
             mend = "the panel pays by the code: give each its own"
             yield Violation(Rule.SHARED_CODE, f"{names} share the code {code}", mend)
-    codes = sorted({code for code, outcomes in holders.items() if outcomes & rules.must_share})
-    if len(codes) > 1:
-        mend = "the panel allows a single fixed screen-out code: use it for both"
-        yield Violation(Rule.SCREEN_OUT_CODES, f"screened_out and quota_full have {' and '.join(codes)}", mend)
 
 
 def check_addresses(arm: Arm, panel: PanelName) -> Iterator[Violation]:

@@ -6,7 +6,7 @@ from django.core.signing import BadSignature, Signer
 
 from survey.enums import Outcome, PanelName
 from survey.models import Arm
-from survey.panels.base import Action, ActionKind, Identity, UnknownParticipant, take
+from survey.panels.base import Action, ActionKind, Identity, Panel, UnknownParticipant, take
 
 PARAMETER = "simulated"
 SIGNER = Signer(salt="simulated participant")
@@ -17,7 +17,7 @@ def issue_ticket(name: str) -> str:
     return SIGNER.sign(name)
 
 
-class Simulated:
+class Simulated(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         try:
             person = SIGNER.unsign(params.get(PARAMETER, ""))

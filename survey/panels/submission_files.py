@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from survey.enums import PanelName, SubmissionStatus
-from survey.panels.base import MAX_ID
+from survey.panels.base import MAX_ID, Reported
 
 LARGEST = 2 * 1024 * 1024  # bytes
 MOST_ROWS = 20_000
@@ -76,18 +76,6 @@ WORDS: dict[str, SubmissionStatus] = {
 
 class Unusable(ValueError):
     """The file as a whole cannot be read; the message says why."""
-
-
-class Reported(NamedTuple):
-    """One submission as the panel lists it."""
-
-    submission: str
-    person: str
-    status: SubmissionStatus
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    time_taken_s: int | None = None
-    code: str = ""
 
 
 class FileRow(NamedTuple):

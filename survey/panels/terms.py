@@ -16,7 +16,7 @@ from typing import NamedTuple
 from survey.enums import Outcome
 from survey.flow.reconciling import REVIEW_DAYS
 from survey.models import Arm
-from survey.panels.base import exit_code, mapping, resolve, text
+from survey.panels.base import exit_code, mapping, researcher_code, text
 
 MONEY = ("reward", "screen_out_reward", "budget")
 COUNTS = ("screen_out_slots", "review_days")
@@ -77,8 +77,3 @@ def faulty_settings(arm: Arm) -> list[str]:
     faulty = [name for name in (*MONEY, *COUNTS) if name in settings and read_number(settings[name]) is None]
     is_unpriced = any(name in settings for name in MONEY) and len(text(settings.get("currency"))) != 3
     return [*faulty, *(["currency"] if is_unpriced else [])]
-
-
-def researcher_code(arm: Arm, outcome: Outcome) -> str:
-    """Give the code with which this site completes a submission that ended so; empty where the arm has none."""
-    return resolve(mapping(mapping(arm.panel_settings).get("researcher_codes")), outcome)

@@ -22,9 +22,10 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from survey.domain.acts import resolve_unconfirmed
 from survey.domain.fixes import LONGEST_ADDITION, MOST_BONUS, BadWish, Wish, clean_pks, has_api, order, preview
-from survey.domain.panel_acts import resolve_unconfirmed
 from survey.domain.panel_totals import add_up_arms, add_up_money, count_discrepancies, count_soon_approved
+from survey.domain.panels import refresh as ask_panel
 from survey.domain.visits import ANY, CLEAN, Choice, Row, panel_arms, read_rows, with_details
 from survey.enums import ActState, Country, Discrepancy, PanelVerb, SubmissionStatus
 from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS
@@ -185,6 +186,22 @@ def read_amount(value: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount.quantize(Decimal("0.01")) if amount.is_finite() and abs(amount) < 10_000 else None
+
+
+@staff_page
+@require_POST
+def refresh(request: HttpRequest, study: Study) -> HttpResponse:
+    """Ask the panels for their lists now; the first that cannot be asked ends it."""
+    for arm in panel_arms(study):
+        if not has_api(arm):
+            continue
+        found = ask_panel(arm)
+        name = Country(found.country).label
+        if found.error:
+            messages.error(request, f"{name}: {found.error}.")
+            break
+        messages.success(request, f"{name}: {found.n} submission(s) read.")
+    return back_to(study, request.POST)
 
 
 @staff_page

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from survey.domain.submission_import import Verdict, look_at, store
 from survey.enums import Country, PanelName, SubmissionStatus
 from survey.models import Study
-from survey.panels.submission_files import COLUMNS, FIELDS, LARGEST, FileRow, Layout, Reported, Unusable, read_file
+from survey.panels import Reported
+from survey.panels.submission_files import COLUMNS, FIELDS, LARGEST, FileRow, Layout, Unusable, read_file
 from survey.views.reconciliation import back_to, staff_page
 
 SALT = "panel's list of submissions"

@@ -12,6 +12,8 @@ import environ
 import pytest
 
 from survey.llm.validators import KEY_NAME
+from survey.panels.prolific.client import DEFAULT_TOKEN_NAME
+from survey.panels.prolific.webhooks import PREFIX
 from tests.deployment.files import (
     CADDYFILE,
     COMPOSE,
@@ -30,9 +32,10 @@ SITE = ("migrate", "web", "worker", "beat")
 SETTINGS = set(re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "pact_site" / "settings.py").read_text(encoding="utf-8")))
 KNOWN = {  # by the programs and images themselves
     "db": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"},
-    "web": {"PORT"},
+    "web": {"PORT", DEFAULT_TOKEN_NAME, PREFIX},
     "image": {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"},
 }
+WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT"}
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,7 @@ def test_addresses_name_the_services_beside(compose: dict[str, Any]) -> None:
 
 
 def _shared(environment: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name not in {"PORT", "DB_LOCK_TIMEOUT"}}
+    return {name: value for name, value in environment.items() if name not in WEB_ONLY}
 
 
 def test_background_processes_keep_no_connection_pool(compose: dict[str, Any]) -> None:

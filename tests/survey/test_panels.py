@@ -15,7 +15,8 @@ from survey.enums import Outcome, PanelName, Status, StudyState
 from survey.models import Arm, InstrumentVersion, PanelIdentity, Participant, Study
 from survey.panels import PANELS, Identity, UnknownParticipant
 from survey.panels.addresses import Fault, extend, faults, fill
-from survey.panels.lint import Rule, Severity, lint_arm
+from survey.panels.lint import lint_arm
+from survey.panels.rules import Rule, Severity
 from survey.panels.simulated import PARAMETER, issue_ticket
 from tests.factories import get_arm, make_session, make_study
 
@@ -376,15 +377,16 @@ def test_exit_templates_are_held_to_what_can_be_filled_in(outcome: str, template
 )
 def test_too_few_attention_checks_are_a_hint(n_checks: int, n_items: int, hints: list[Rule]) -> None:
     found = lint_arm(make_arm(PanelName.PROLIFIC, n_checks=n_checks, n_items=n_items))
-    assert [(one.rule, one.severity) for one in found] == [(rule, Severity.HINT) for rule in hints]
+    few = [(one.rule, one.severity) for one in found if one.rule == Rule.FEW_ATTENTION_CHECKS]
+    assert few == [(rule, Severity.HINT) for rule in hints]
 
 
 @pytest.mark.parametrize(
-    ("panel", "n"), [(PanelName.PROLIFIC, 0), (PanelName.CONNECT, 3), (PanelName.CINT, 3), (PanelName.GENERIC, 0)]
+    ("panel", "n"), [(PanelName.PROLIFIC, 2), (PanelName.CONNECT, 3), (PanelName.CINT, 3), (PanelName.GENERIC, 0)]
 )
 def test_what_the_live_panel_must_confirm_is_a_hint(panel: PanelName, n: int) -> None:
-    found = lint_arm(make_arm(panel))
-    assert [(one.rule, one.severity) for one in found] == [(Rule.VERIFY, Severity.HINT)] * n
+    found = [one.severity for one in lint_arm(make_arm(panel)) if one.rule == Rule.VERIFY]
+    assert found == [Severity.HINT] * n
 
 
 # --- launch ------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def test_nobody_but_staff_gets_in(study: Study) -> None:
     for client in (Client(), someone):
         for path in ("", "rows.csv"):
             assert client.get(PAGE + path)["Location"].startswith("/login/")
-        for path in ("confirm/", "act/", "upload/", "upload/keep/", "acts/1/"):
+        for path in ("confirm/", "act/", "refresh/", "upload/", "upload/keep/", "acts/1/"):
             reply = client.post(PAGE + path, {"verb": "approve", "rows": visit.pk, "row": visit.pk})
             assert reply["Location"].startswith("/login/"), path
     assert not PanelAct.objects.exists()
@@ -75,7 +75,7 @@ def test_nobody_but_staff_gets_in(study: Study) -> None:
 def test_acts_need_a_post_and_its_token(study: Study, user: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
-    for path in ("confirm/", "act/", "upload/", "upload/keep/", "acts/1/"):
+    for path in ("confirm/", "act/", "refresh/", "upload/", "upload/keep/", "acts/1/"):
         assert client.get(PAGE + path).status_code == 405, path
         assert client.post(PAGE + path, {"verb": "approve"}).status_code == 403, path
 
@@ -283,6 +283,10 @@ def test_panel_without_an_interface_takes_no_orders(staff: Client, user: User) -
     (planned,) = preview(study, Wish(PanelVerb.APPROVE), {visit.pk})
     assert planned.obstacle == "this panel takes no orders from here: do it on its website"
     assert order(study, Wish(PanelVerb.APPROVE), {visit.pk}, by=user) == 0
+
+
+def test_refresh_says_why_the_panel_cannot_be_asked(study: Study, staff: Client) -> None:
+    assert "panel_settings.study_id is not set" in text_of(staff, f"{PAGE}refresh/", now="1")
 
 
 def test_csv_holds_the_rows_of_the_filter_and_no_formulas(study: Study, staff: Client) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from survey.domain.submission_import import Line, Verdict, look_at, store
 from survey.enums import PanelName, SubmissionStatus
 from survey.models import PanelSubmission, Study
-from survey.panels.submission_files import LARGEST, FileRow, Layout, Reported, Unusable, read_file
+from survey.panels import Reported
+from survey.panels.submission_files import LARGEST, FileRow, Layout, Unusable, read_file
 from tests.survey.visits import make_panel_study, make_visit
 
 PROLIFIC = Layout(PanelName.PROLIFIC)

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from survey.models import Study
-from survey.panels.lint import Severity, lint_arm
+from survey.panels.lint import lint_arm
+from survey.panels.rules import Severity
 
 
 class Command(BaseCommand):
