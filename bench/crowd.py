@@ -131,7 +131,7 @@ class Crowd:
         self.is_over = Event()
         self.study = make_study(n)
         self.world = read_world(self.study)
-        planted = replace(Planted(), p_drop_out=0.0)
+        planted = replace(Planted(), p_drop_out=0.0, p_withdraws=0.0, p_break=0.0, p_double_click=0.0)
         countries = [RUSH] * (n // 5)
         others = cycle(self.study.arms.exclude(country=RUSH).values_list("country", flat=True))
         countries += islice(others, n - len(countries))

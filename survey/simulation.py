@@ -1,16 +1,22 @@
 """Simulated participants: planted behaviour, and a walker that takes the survey over HTTP as a browser would.
 
 What they answer follows a crossed-effects logit with known parameters (`Planted`), so that an analysis of their
-answers has a truth to be compared with. They enter with signed tickets and are marked as simulated for good.
+answers has a truth to be compared with; how they behave (speeding, leaving, coming back …) is planted as well. They
+enter with signed tickets and are marked as simulated for good.
+
+Their times are real: whoever is to need time for a page waits it out before sending the form, at a pace of their own.
 """
 
 from __future__ import annotations
 
+import csv
 import math
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx2
@@ -18,6 +24,8 @@ import httpx2
 from survey.enums import AgeBand, Choice, Gender, Question, Relation
 
 MAX_PAGES = 200  # a walk that is longer goes in circles
+SPEEDERS_PACE = 0.1  # of the time that others take for a page
+SD_PACE = 0.25  # of the logarithm of the others' paces
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,11 @@ class Planted:
     p_declines: float = 0.01  # leaves a question open, also when asked again
     p_drop_out: float = 0.06
     p_hindi: float = 0.3
+    p_speeder: float = 0.04  # takes a tenth of the time; shows only where the walk takes time
+    p_straight_liner: float = 0.03  # always takes whatever option stands first
+    p_break: float = 0.05  # leaves after a few pages and comes back by the entry link
+    p_double_click: float = 0.05  # sends every form twice
+    p_withdraws: float = 0.02  # stops by the page's own link, so that no answer counts
 
 
 class ItemFacts(NamedTuple):
@@ -63,10 +76,19 @@ class Person(NamedTuple):
     is_attentive: bool
     stops_after: int | None
     reads_hindi: bool
+    pace: float
+    is_speeder: bool
+    is_straight_liner: bool
+    breaks_after: int | None
+    is_double_clicker: bool
+    withdraws_after: int | None
 
 
 def draw_person(name: str, country: str, planted: Planted) -> Person:
+    """Draw who somebody is and how they behave; another rate of one kind leaves the other kinds as they are."""
     rng = random.Random(f"person {name}")
+    conduct = {kind: random.Random(f"{kind} {name}") for kind in ("pace", "speeder", "line", "break", "click", "stop")}
+    is_speeder = conduct["speeder"].random() < planted.p_speeder
     bands = [band.value for band in AgeBand if band not in {AgeBand.UNDISCLOSED, AgeBand.UNDER_18}]
     genders = [Gender.WOMAN, Gender.MAN, Gender.ANOTHER, Gender.UNDISCLOSED]
     return Person(
@@ -80,7 +102,21 @@ def draw_person(name: str, country: str, planted: Planted) -> Person:
         is_attentive=rng.random() >= planted.p_inattentive,
         stops_after=rng.randrange(2, 18) if rng.random() < planted.p_drop_out else None,
         reads_hindi=rng.random() < planted.p_hindi,
+        pace=SPEEDERS_PACE if is_speeder else math.exp(conduct["pace"].gauss(0, SD_PACE)),
+        is_speeder=is_speeder,
+        is_straight_liner=conduct["line"].random() < planted.p_straight_liner,
+        breaks_after=conduct["break"].randrange(5, 16) if conduct["break"].random() < planted.p_break else None,
+        is_double_clicker=conduct["click"].random() < planted.p_double_click,
+        withdraws_after=conduct["stop"].randrange(6, 16) if conduct["stop"].random() < planted.p_withdraws else None,
     )
+
+
+def write_truth(people: Iterable[Person], path: Path) -> None:
+    """Write what was planted, one row per person; an empty page number means that they never do it."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Person._fields)
+        writer.writerows(people)
 
 
 def item_effect(code: str, planted: Planted) -> float:
@@ -94,6 +130,7 @@ class World:
     planted: Planted
     items: Mapping[str, ItemFacts]
     close: Mapping[str, frozenset[str]]
+    seconds_per_page: float = 0.0  # of somebody of the usual pace; 0: nobody waits
 
     def relation(self, country: str, scenario_country: str) -> Relation:
         if scenario_country == country:
@@ -121,6 +158,7 @@ class PageReader(HTMLParser):
         self.labels: dict[str, str] = {}
         self.legend = ""
         self.scenario = ""
+        self.stop_link = ""
         self._in_scenario = False
         self._in = ""
         self._option = ""
@@ -135,6 +173,8 @@ class PageReader(HTMLParser):
         elif tag == "input" and values.get("type") == "radio":
             self.options.setdefault(values["name"], []).append(values["value"])
             self._option = values["value"]
+        elif tag == "a" and values.get("href", "").endswith("/stop/"):
+            self.stop_link = values["href"]
         elif tag == "div":
             self._in_scenario = values.get("class") == "scenario"
         elif tag in {"legend", "span"} or (tag == "p" and self._in_scenario and not self.scenario):
@@ -176,6 +216,8 @@ def choose(person: Person, page: PageReader, world: World, rng: random.Random) -
     for name, values in page.options.items():
         if name not in Question.values:
             answers[name] = tell(person, page, name, values, rng)
+        elif person.is_straight_liner:
+            answers[name] = values[0]
         elif rng.random() >= world.planted.p_declines or "declined" in values:
             item = world.items[page.scenario]
             p = world.p_culture(person, item, Question(name), culture_is_first=values[0] == Choice.CULTURE)
@@ -205,13 +247,38 @@ def take_survey(client: httpx2.Client, entry: str, person: Person, world: World)
     rng = random.Random(f"answers {person.name}")
     reply = client.get(entry, follow_redirects=True)
     for n_pages in range(MAX_PAGES):
-        if reply.status_code not in {200, 422}:  # 422 is the page again, with what is missing
-            raise UnexpectedPage(f"{reply.url.path} answered {reply.status_code}")
-        page = PageReader(reply.text)
+        page = read_page(reply)
         if not page.has_form:
             return Walk(n_pages, is_finished=True)
-        if person.stops_after is not None and n_pages >= person.stops_after:
+        if is_due(person.stops_after, n_pages):
             return Walk(n_pages, is_finished=False)
+        if is_due(person.withdraws_after, n_pages) and page.stop_link:
+            client.post(reply.url.join(page.stop_link), data=page.hidden, follow_redirects=True)
+            return Walk(n_pages, is_finished=True)
+        time.sleep(world.seconds_per_page * person.pace)
+        if n_pages == person.breaks_after:
+            reply = come_back(client, entry, reply)
+            page = read_page(reply)
         data = {**page.hidden, **choose(person, page, world, rng)}
-        reply = client.post(reply.url, data=data, follow_redirects=True)
+        for _ in range(2 if person.is_double_clicker else 1):
+            answer = client.post(reply.url, data=data, follow_redirects=True)
+        reply = answer
     raise UnexpectedPage(f"{person.name} still walks after {MAX_PAGES} pages")
+
+
+def is_due(after: int | None, n_pages: int) -> bool:
+    return after is not None and n_pages >= after
+
+
+def read_page(reply: httpx2.Response) -> PageReader:
+    if reply.status_code not in {200, 422}:  # 422 is the page again, with what is missing
+        raise UnexpectedPage(f"{reply.url.path} answered {reply.status_code}")
+    return PageReader(reply.text)
+
+
+def come_back(client: httpx2.Client, entry: str, left: httpx2.Response) -> httpx2.Response:
+    """Enter again by the link, as after a break; whoever comes back must find the session they left."""
+    reply = client.get(entry, follow_redirects=True)
+    if reply.url.path != left.url.path:
+        raise UnexpectedPage(f"the entry link led back to {reply.url.path} instead of {left.url.path}")
+    return reply

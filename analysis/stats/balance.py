@@ -17,6 +17,13 @@ class Tested(NamedTuple):
     df: int | None
     p: float | None
 
+    @property
+    def p_told(self) -> str:
+        """Write the p-value for readers: never a flat zero."""
+        if self.p is None:
+            return "–"
+        return "< 0.0001" if self.p < 0.0001 else f"{self.p:.4f}"
+
 
 NOTHING = Tested(None, None, None)
 

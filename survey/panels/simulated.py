@@ -10,20 +10,21 @@ from survey.panels.base import Action, ActionKind, Identity, Panel, UnknownParti
 
 PARAMETER = "simulated"
 SIGNER = Signer(salt="simulated participant")
+TIMED = "timed"  # instead of a study at the panel: takes time as people do, and is flagged on it
 
 
-def issue_ticket(name: str) -> str:
-    """Sign the name of a simulated participant for use in an entry link."""
-    return SIGNER.sign(name)
+def issue_ticket(name: str, *, is_timed: bool = False) -> str:
+    """Sign the name of a simulated participant, and whether their times mean anything, for use in an entry link."""
+    return SIGNER.sign(f"{name} {TIMED}" if is_timed else name)
 
 
 class Simulated(Panel):
     def identify(self, arm: Arm, params: Mapping[str, str]) -> Identity:
         try:
-            person = SIGNER.unsign(params.get(PARAMETER, ""))
+            person, _, kind = SIGNER.unsign(params.get(PARAMETER, "")).partition(" ")
         except BadSignature:
             raise UnknownParticipant("the ticket of a simulated participant is not signed by this site") from None
-        return Identity(PanelName.SIMULATED, person=take({PARAMETER: person}, PARAMETER))
+        return Identity(PanelName.SIMULATED, person=take({PARAMETER: person}, PARAMETER), study=kind)
 
     def exit(self, arm: Arm, outcome: Outcome, identity: Identity) -> Action:
         return Action(ActionKind.NONE)

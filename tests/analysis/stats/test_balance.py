@@ -24,6 +24,14 @@ def test_binomial_is_scipys(k: int, n: int) -> None:
     assert binomial_test(k, n).p == pytest.approx(stats.binomtest(k, n).pvalue, rel=1e-10)
 
 
+def test_p_value_is_never_told_as_zero() -> None:
+    assert [test.p_told for test in (NOTHING, binomial_test(0, 40), binomial_test(5, 10))] == [
+        "–",
+        "< 0.0001",
+        "1.0000",
+    ]
+
+
 def test_nothing_drawn_says_nothing() -> None:
     assert binomial_test(0, 0) == NOTHING
     assert dispersion_test([0, 0, 0], 5) == NOTHING
