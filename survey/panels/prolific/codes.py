@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from survey.enums import Outcome
 from survey.models import Arm
 from survey.panels.base import mapping, text
+from survey.panels.terms import read_number
 
 APPROVE, REVIEW = "AUTOMATICALLY_APPROVE", "MANUALLY_REVIEW"
 RETURN, SCREEN_OUT = "REQUEST_RETURN", "FIXED_SCREEN_OUT_PAYMENT"
@@ -90,9 +91,14 @@ def advised(arm: Arm, outcome: Outcome) -> list[dict[str, Any]]:
         return [{"action": RETURN, "return_reason": advice.reason}]
     if advice.action == SCREEN_OUT:
         settings = mapping(arm.panel_settings)
-        reward, slots = settings.get("screen_out_reward"), settings.get("screen_out_slots")
+        reward, slots = whole(settings.get("screen_out_reward")), whole(settings.get("screen_out_slots"))
         return [{"action": SCREEN_OUT, "fixed_screen_out_reward": reward, "slots": slots}]
     return [{"action": advice.action}]
+
+
+def whole(value: object) -> int | None:
+    """Give a setting as the whole number that Prolific takes, whether it is written as a number or as text."""
+    return None if (found := read_number(value)) is None else round(found)
 
 
 def shortest_limit(minutes: float) -> int:
@@ -106,7 +112,6 @@ def draft_study(arm: Arm, *, site: str, places: int) -> dict[str, Any]:
     Rewards are in hundredths of the currency. Nothing is rejected by itself.
     """
     settings = mapping(arm.panel_settings)
-    minutes = settings.get("estimated_minutes")
     return {
         "name": arm.study.title,
         "internal_name": f"{arm.study.code} {arm.country}",
@@ -115,9 +120,9 @@ def draft_study(arm: Arm, *, site: str, places: int) -> dict[str, Any]:
         "prolific_id_option": "url_parameters",
         "completion_codes": [row.as_json() for row in code_table(arm)],
         "total_available_places": places,
-        "estimated_completion_time": minutes,
-        "maximum_allowed_time": settings.get("maximum_minutes"),
-        "reward": settings.get("reward"),
+        "estimated_completion_time": whole(settings.get("estimated_minutes")),
+        "maximum_allowed_time": whole(settings.get("maximum_minutes")),
+        "reward": whole(settings.get("reward")),
         "device_compatibility": ["mobile", "tablet", "desktop"],
         "max_submissions_per_participant": 1,
         "auto_rejection_categories": [],

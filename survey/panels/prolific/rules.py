@@ -11,6 +11,7 @@ from survey.panels.base import mapping, setting
 from survey.panels.prolific import codes, jwks
 from survey.panels.prolific.adapter import VERIFY_SIGNED
 from survey.panels.rules import Rule, Severity, Violation
+from survey.panels.terms import read_number
 
 DAY_MINUTES = 24 * 60
 
@@ -46,14 +47,15 @@ def check_prolific(arm: Arm) -> Iterator[Violation]:
 
 
 def number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+    """Read a number above zero as the terms do: given as one or as text."""
+    return float(found) if (found := read_number(value)) else None
 
 
 def check_pay(arm: Arm) -> Iterator[Violation]:
     """Hold the reward per hour against Prolific's floor, which is enforced on the median time, and its advice."""
     settings = mapping(arm.panel_settings)
     reward, minutes = number(settings.get("reward")), number(settings.get("estimated_minutes"))
-    pay = PAY.get(setting(arm, "currency"))
+    pay = PAY.get(setting(arm, "currency").upper())
     if reward is None or minutes is None or pay is None:
         mend = "set reward (in pence or cents), currency (GBP or USD) and estimated_minutes in panel_settings"
         yield Violation(Rule.PAY_UNKNOWN, "what an hour brings cannot be computed", mend, Severity.HINT)

@@ -51,7 +51,10 @@ ERROR, HINT = Severity.ERROR, Severity.HINT
         ({"reward": 159, "currency": "USD"}, [(Rule.PAY_BELOW_FLOOR, ERROR)]),
         ({"reward": 240, "currency": "USD"}, []),
         ({"reward": None}, [(Rule.PAY_UNKNOWN, HINT)]),
-        ({"reward": "180"}, [(Rule.PAY_UNKNOWN, HINT)]),
+        ({"reward": "180"}, []),
+        ({"reward": "119"}, [(Rule.PAY_BELOW_FLOOR, ERROR)]),  # the terms read text too: it must not hide low pay
+        ({"reward": "119", "currency": "gbp"}, [(Rule.PAY_BELOW_FLOOR, ERROR)]),
+        ({"reward": "a lot"}, [(Rule.PAY_UNKNOWN, HINT)]),
         ({"currency": "EUR"}, [(Rule.PAY_UNKNOWN, HINT)]),
         ({"maximum_minutes": 20}, [(Rule.TIME_LIMIT, ERROR)]),
         ({"maximum_minutes": 21}, []),
@@ -119,6 +122,13 @@ def test_draft_has_the_links_placeholders_and_rejects_nobody() -> None:
         "&SESSION_ID={{%SESSION_ID%}}"
     )
     assert (draft["auto_rejection_categories"], draft["total_available_places"], draft["reward"]) == ([], 30, 180)
+
+
+def test_draft_gives_numbers_that_were_written_as_text_as_numbers() -> None:
+    one = arm(reward="180", estimated_minutes="12", maximum_minutes="60", screen_out_reward="20", screen_out_slots="50")
+    assert draft_study(one, site="https://s.example", places=1) == draft_study(
+        arm(), site="https://s.example", places=1
+    )
 
 
 def test_command_says_what_to_enter_and_creates_drafts_once(field: Field) -> None:
