@@ -22,7 +22,7 @@ USAGE = """usage: python3 run.py COMMAND
 
   demo [--reset] [--once] [--port N] [--participants N]
                   the whole site with simulated data, on this machine
-  test [ARGS]     the tests (arguments go to pytest)
+  test [ARGS]     the tests, on all cores (arguments go to pytest instead)
   check           lint, format, types, import contracts, templates, migrations, Django's own checks
   manage ARGS     manage.py, with the demo's database unless DATABASE_URL is set
   lock [ARGS]     make requirements*.txt from pyproject.toml again (--upgrade: newest versions)
@@ -36,6 +36,8 @@ STAMP = VENV / "pact-stamp"  # what is installed, as hashes of the lock files
 UNFINISHED = VENV / "pact-installing"  # there while an installation runs: one that was killed is made again
 LOCKS = {"": "requirements.txt", "demo": "requirements-demo.txt", "dev": "requirements-dev.txt"}
 INSTALLED_WITH = {"demo": ("demo",), "dev": ("dev", "demo")}  # dev holds all of demo
+# On all cores, file by file in the order of their names: the longest, which drive servers and browsers, come early.
+WHOLE_SUITE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 THROWAWAY = ("{python}", "-m", "pact_site.embedded", "--throwaway", "{python}", "manage.py")
 CHECKS = (
     ("lint", ("{python}", "-m", "ruff", "check", ".")),
@@ -67,7 +69,7 @@ def main(arguments: list[str]) -> int:
         become(*with_servers, "manage.py", *rest)
     elif command == "test":
         install("dev")
-        become("-m", "pytest", *rest)
+        become("-m", "pytest", *(rest or WHOLE_SUITE))
     elif command == "check":
         install("dev")
         return check()
