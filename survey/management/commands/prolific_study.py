@@ -1,4 +1,4 @@
-"""``manage.py prolific_study CODE``: say what to enter at Prolific for a study, or create it there as drafts."""
+"""``manage.py prolific_study CODE``: say what to enter at Prolific for a study, create drafts, ask for its events."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
+from django.urls import reverse
 
 from survey.enums import PanelName
 from survey.models import Arm, Study
 from survey.panels import PanelFailure
 from survey.panels.lint import lint_arm
+from survey.panels.prolific.adapter import STATUS_EVENT
 from survey.panels.prolific.client import ProlificClient
 from survey.panels.prolific.codes import code_table, draft_study
 from survey.panels.rules import Severity
@@ -24,8 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("code", help="code of the study")
         parser.add_argument("--site", required=True, help="address of this site, such as https://study.example.org")
         parser.add_argument("--create", action="store_true", help="create drafts through Prolific's interface")
+        parser.add_argument(
+            "--subscribe", metavar="WORKSPACE", default="", help="have the workspace's events sent here"
+        )
 
-    def handle(self, *args: Any, code: str, site: str, create: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, code: str, site: str, create: bool = False, subscribe: str = "", **options: Any
+    ) -> None:
         study = Study.objects.filter(code=code).first()
         if study is None:
             raise CommandError(f"there is no study {code}")
@@ -35,6 +42,8 @@ class Command(BaseCommand):
             self.show(arm, draft)
             if create:
                 self.create(arm, draft)
+        if subscribe:
+            self.subscribe(arms.first(), subscribe, site)
 
     def show(self, arm: Arm, draft: dict[str, Any]) -> None:
         self.stdout.write(f"\n{arm.get_country_display()}: {draft['external_study_url']}")
@@ -64,3 +73,15 @@ class Command(BaseCommand):
         arm.panel_settings = {**arm.panel_settings, "study_id": created}
         arm.save(update_fields=["panel_settings"])
         self.stdout.write(f"  created as a draft: {created}")
+
+    def subscribe(self, arm: Arm | None, workspace: str, site: str) -> None:
+        """Have Prolific tell of every change of a submission's status; once a workspace is enough for all studies."""
+        if arm is None:
+            raise CommandError("no country of this study recruits on Prolific")
+        target = site.rstrip("/") + reverse("survey:prolific_events")
+        try:
+            with ProlificClient.of(arm) as client:
+                subscription = client.subscribe(workspace, STATUS_EVENT, target)
+        except PanelFailure as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"events go to {target}: subscription {subscription}")

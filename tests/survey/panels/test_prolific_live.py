@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 
 from survey.domain.acts import perform_due, plan, resolve_unconfirmed
@@ -359,11 +360,12 @@ def test_client_asks_for_nothing_but_the_panels_ids(field: Field, submission: st
     assert len(field.panel.requests) == n
 
 
-def test_client_subscribes_and_confirms(field: Field) -> None:
-    with ProlificClient() as client:
-        client.subscribe("w1", "submission.status.change", "https://study.example.org/panels/prolific/events/")
+def test_events_are_subscribed_to_and_confirmed(field: Field, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("prolific_study", "s1", site="https://study.example.org/", subscribe="w1")
     (subscription,) = field.panel.subscriptions.values()
     assert subscription["is_enabled"] is True
+    assert subscription["target_url"] == "https://study.example.org/panels/prolific/events/"
+    assert "events go to https://study.example.org/panels/prolific/events/" in capsys.readouterr().out
 
 
 # --- signed links --------------------------------------------------------------------------------
