@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -124,14 +125,40 @@ def stop_run(run: Run, error: str) -> None:
     Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(state=RunState.FAILED, error=error)
 
 
+def pause_run(run: Run, reason: str = "") -> bool:
+    """Ask nothing more for now; answers that are under way are still taken. False when it was not under way."""
+    under_way = Run.objects.filter(pk=run.pk, state__in=[RunState.QUEUED, RunState.RUNNING])
+    return bool(under_way.update(state=RunState.PAUSED, error=reason))
+
+
 def resume_run(run: Run) -> bool:
-    """Queue a stopped run again; False when it was not stopped."""
-    return bool(Run.objects.filter(pk=run.pk, state=RunState.FAILED).update(state=RunState.QUEUED, error=""))
+    """Queue a paused or stopped run again; False when it was neither."""
+    held_up = Run.objects.filter(pk=run.pk, state__in=[RunState.PAUSED, RunState.FAILED])
+    return bool(held_up.update(state=RunState.QUEUED, error=""))
+
+
+def change_budget(run: Run, budget: Decimal | None) -> None:
+    """Set what a run may cost, None for no limit; `ValueError` where its models have no price."""
+    if budget is not None and not run.currency:
+        raise ValueError("a budget needs a price, and this run was made without one")
+    Run.objects.filter(pk=run.pk).update(budget=budget)
+
+
+def affordable(run: Run, each: Decimal) -> int | None:
+    """Count the further cells that a run's budget has room for, at so much each; None without a budget.
+
+    What others have leased counts as spent, so that many workers together keep within it as one does.
+    """
+    budget, spent = Run.objects.values_list("budget", "spent").get(pk=run.pk)
+    if budget is None or not each:
+        return None
+    n_leased = Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).count()
+    return max(0, int((budget - spent) / each) - n_leased)
 
 
 def cancel_run(run: Run) -> bool:
     """End a run for good; answers that are under way are still taken. False when it had ended already."""
-    unfinished = [RunState.QUEUED, RunState.RUNNING, RunState.FAILED]
+    unfinished = [RunState.QUEUED, RunState.RUNNING, RunState.PAUSED, RunState.FAILED]
     n_runs = Run.objects.filter(pk=run.pk, state__in=unfinished).update(state=RunState.CANCELLED, finished_at=Now())
     Cell.objects.filter(run_id=run.pk, run__state=RunState.CANCELLED, state=CellState.TODO).update(
         state=CellState.CANCELLED
@@ -209,7 +236,18 @@ def record_completions(results: Sequence[Result]) -> set[int]:
         ended = {row[0] for row in cursor.fetchall()}
     completions = [r.completion for r in ordered if r.completion and r.held.cell_id in ended]
     Completion.objects.bulk_create(completions, ignore_conflicts=True)
+    charge(completion for completion in completions if completion.cost)
     return ended
+
+
+def charge(completions: Iterable[Completion]) -> None:
+    """Add what answers cost to what their runs have spent, in the transaction that stores them."""
+    costs = {completion.cell_id: completion.cost for completion in completions}
+    spent: dict[int, Decimal] = defaultdict(Decimal)
+    for cell_id, run_id in Cell.objects.filter(pk__in=costs).values_list("pk", "run_id"):
+        spent[run_id] += costs[cell_id] or 0
+    for run_id in sorted(spent):
+        Run.objects.filter(pk=run_id).update(spent=F("spent") + spent[run_id])
 
 
 def record_attempts(attempts: Iterable[Attempt]) -> None:

@@ -27,6 +27,13 @@ from survey.llm.providers.simulated import Planted
 from survey.llm.validity import MAX_SAMPLES
 from survey.models import Study
 
+
+class BudgetForm(forms.Form):
+    """What a run may cost; empty for no limit."""
+
+    budget = forms.DecimalField(min_value=0, max_digits=12, decimal_places=4, required=False)
+
+
 FIXED_ONCE_ASKED = ("tag", "provider", "model", "prompt_format")  # else one name would stand for two models
 OURS_IN_REQUEST = frozenset({"model", "messages", "prompt", "stream", "n", "seed"})
 MAY_BE_LEFT_OUT = frozenset({"seed"})

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from survey.llm import domain
 from survey.llm.enums import CellState, RunState
+from survey.llm.forms import BudgetForm
 from survey.llm.models import ModelSpec, Run
 from survey.llm.queries import Progress, add_up, answers_per_second, last_errors, run_progress, samples
 from survey.llm.tasks import launch
@@ -88,8 +89,9 @@ def _progress_context(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "is_open": _is_open(run),
-        "can_cancel": run.state in (RunState.QUEUED, RunState.RUNNING, RunState.FAILED),
-        "can_resume": run.state == RunState.FAILED,
+        "can_cancel": run.state not in (RunState.DONE, RunState.CANCELLED),
+        "can_pause": _is_open(run),
+        "can_resume": run.state in (RunState.PAUSED, RunState.FAILED),
         "specs": specs,
         "states": list(BAR_FILLS.items()),
         "rows": [_row(part) for part in parts],
@@ -133,5 +135,34 @@ def run_resume(request: HttpRequest, pk: int) -> HttpResponse:
         launch(run.pk)
         messages.success(request, "The run goes on where it stopped.")
     else:
-        messages.warning(request, "Only a run that was stopped by an error can go on.")
+        messages.warning(request, "Only a run that is paused or was stopped by an error can go on.")
+    return redirect("llm:run", pk)
+
+
+@staff_page
+@require_POST
+def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run, pk=pk)
+    if domain.pause_run(run):
+        messages.success(request, "The run is paused. Answers already under way are kept.")
+    else:
+        messages.warning(request, "The run was not under way.")
+    return redirect("llm:run", pk)
+
+
+@staff_page
+@require_POST
+def run_budget(request: HttpRequest, pk: int) -> HttpResponse:
+    """Raise, lower or lift what a run may cost."""
+    run = get_object_or_404(Run, pk=pk)
+    form = BudgetForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Nothing changed: {form.errors['budget'][0]}")
+        return redirect("llm:run", pk)
+    try:
+        domain.change_budget(run, form.cleaned_data["budget"])
+    except ValueError as error:
+        messages.error(request, f"Nothing changed: {error}.")
+    else:
+        messages.success(request, "The budget is changed. A paused run goes on when you resume it.")
     return redirect("llm:run", pk)

@@ -174,7 +174,7 @@ def test_resume_goes_on_where_the_run_stopped(run: Run, staff_client: Client) ->
     run.refresh_from_db()
     assert (run.state, run.error, Completion.objects.count()) == (RunState.DONE, "", 24)
     again = staff_client.post(reverse("llm:run_resume", args=[run.pk]), follow=True)
-    assert "Only a run that was stopped" in again.content.decode()
+    assert "Only a run that is paused or was stopped" in again.content.decode()
 
 
 @pytest.mark.usefixtures("in_process")
