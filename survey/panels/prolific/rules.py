@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from survey.enums import Outcome, SignedEntry
+from survey.flow.pay import PAY_RULES
 from survey.models import Arm
 from survey.panels.base import mapping, setting
 from survey.panels.prolific import codes, jwks
@@ -24,7 +25,11 @@ class Pay(NamedTuple):
     screen_out: int
 
 
-PAY = {"GBP": Pay(600, 900, 10), "USD": Pay(800, 1200, 14)}
+LEAST_SCREEN_OUT = {"GBP": 10, "USD": 14}
+PAY = {
+    currency: Pay(int(rule.floor * 100), int(rule.recommended * 100), LEAST_SCREEN_OUT[currency])
+    for currency, rule in PAY_RULES.items()
+}
 PLACEHOLDERS = ("{{%PROLIFIC_PID%}}", "{{%STUDY_ID%}}", "{{%SESSION_ID%}}")
 
 
