@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
+from survey.flow.provenance import Provenance
 from survey.instruments.provenance import staleness_of
 from survey.instruments.schema import Definition, Problem, validate
-from survey.models import Instrument, InstrumentVersion, Item, Text
+from survey.models import Instrument, InstrumentVersion, Item
+
+TEXT_COLUMNS = ("version_id", "locale", "key", "body", "status", "staleness", *Provenance._fields)
 
 
 class InvalidInstrument(ValueError):
@@ -54,17 +57,9 @@ def store_items(version: InstrumentVersion, definition: Definition) -> None:
 
 
 def store_texts(version: InstrumentVersion, definition: Definition) -> None:
-    """Store every text with its record, and whether what was recorded still holds."""
-    Text.objects.bulk_create(
-        Text(
-            version=version,
-            locale=locale,
-            key=key,
-            body=entry.body,
-            status=entry.status,
-            staleness=staleness_of(definition, locale, key) or "",
-            **entry.provenance._asdict(),
-        )
-        for locale, file in definition.texts.items()
-        for key, entry in file.entries.items()
-    )
+    """Store every text with its record, and whether what was recorded still holds; streamed (COPY): they are many."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY survey_text ({', '.join(TEXT_COLUMNS)}) FROM STDIN") as copy:
+        for locale, file in definition.texts.items():
+            for key, entry in file.entries.items():
+                staleness = staleness_of(definition, locale, key) or ""
+                copy.write_row((version.pk, locale, key, entry.body, entry.status, staleness, *entry.provenance))
