@@ -147,7 +147,8 @@ def change_budget(run: Run, budget: Decimal | None) -> None:
 def affordable(run: Run, each: Decimal) -> int | None:
     """Count the further cells that a run's budget has room for, at so much each; None without a budget.
 
-    What others have leased counts as spent, so that many workers together keep within it as one does.
+    What others have leased counts as spent, at this model's price. Nothing is locked: workers that ask at the same
+    moment may take the same room.
     """
     budget, spent = Run.objects.values_list("budget", "spent").get(pk=run.pk)
     if budget is None or not each:
