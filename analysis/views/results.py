@@ -14,7 +14,8 @@ from analysis.domain import UNFINISHED, request_analysis
 from analysis.export.table_csv import csv_response
 from analysis.models import AnalysisRun
 from analysis.parameters import NO_SIMULATED, choose
-from analysis.results import Results
+from analysis.results import families, find_figure
+from analysis.results.stored import Results
 from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
 from survey.enums import Status
@@ -94,7 +95,7 @@ def table_csv(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 def figure_svg(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Give a figure as a file of its own."""
     run = _find_done(pk)
-    figure = Results(run).figure(name)
+    figure = find_figure(Results(run), name)
     if figure is None:
         raise Http404
     drawing = render_to_string("components/figure.svg", {"figure": figure, "is_file": True})
@@ -122,7 +123,7 @@ def _context(run: AnalysisRun) -> dict[str, Any]:
         "is_unfinished": run.state in UNFINISHED,
         "results": results,
         "has_answers": bool(results.facts.get("n_answers")),
-        "families": results.families() if is_done else [],
+        "families": families(results) if is_done else [],
         "exclusions": results.rows("exclusions") if is_done else [],
         "excludes_simulated": NO_SIMULATED in run.parameters.get("exclusions", []),
         "live_url": reverse("analysis:result_live", args=[run.pk]),

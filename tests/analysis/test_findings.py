@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from analysis import findings
+from analysis.results import agreement, alignment, own_culture, paper, rates
+from analysis.results.sentences import NOTHING
 
 
 def row(estimate: float | None, low: float | None = None, high: float | None = None, **labels: Any) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def rate(measure: str, *values: float | None) -> dict[str, Any]:
 
 def test_rates_state_both_shares_and_the_gap() -> None:
     rows = [rate("personal", 0.6, 0.5, 0.7), rate("norm", 0.7, 0.6, 0.8), rate("gap", 0.1, 0.02, 0.18)]
-    assert findings.rates(rows) == (
+    assert rates.sentence(rows) == (
         "People follow the local expectation in 60% [50, 70] of their personal choices and call it appropriate in "
         "70% [60, 80] of their norm judgments: a gap of 10.0 points [2.0, 18.0], norm above personal."
     )
@@ -23,25 +24,25 @@ def test_rates_state_both_shares_and_the_gap() -> None:
 
 def test_negative_gap_turns_its_interval_with_its_words() -> None:
     rows = [rate("personal", 0.7, 0.6, 0.8), rate("norm", 0.6, 0.5, 0.7), rate("gap", -0.1, -0.18, -0.02)]
-    assert findings.rates(rows).endswith("a gap of 10.0 points [2.0, 18.0], personal above norm.")
+    assert rates.sentence(rows).endswith("a gap of 10.0 points [2.0, 18.0], personal above norm.")
 
 
 def test_open_direction_is_said() -> None:
     rows = [rate("personal", 0.6, 0.5, 0.7), rate("norm", 0.7, 0.6, 0.8), rate("gap", 0.1, -0.02, 0.22)]
-    assert "the interval holds zero: the direction is open" in findings.rates(rows)
+    assert "the interval holds zero: the direction is open" in rates.sentence(rows)
 
 
 def test_missing_interval_is_said() -> None:
     rows = [rate("personal", 1.0, None, None), rate("norm", 1.0, None, None), rate("gap", 0.0, None, None)]
-    assert "no interval: the direction is open" in findings.rates(rows)
+    assert "no interval: the direction is open" in rates.sentence(rows)
 
 
 def test_every_family_has_words_for_no_data() -> None:
-    assert findings.rates([]) == findings.NOTHING
-    for sentence in (findings.agreement([]), findings.own_culture([]), findings.alignment([])):
+    assert rates.sentence([]) == NOTHING
+    for sentence in (agreement.sentence([]), own_culture.sentence([]), alignment.sentence([])):
         assert sentence.startswith("Nothing can be said yet")
-    assert findings.paper([], "") == "The paper's tables are empty: there are no human answers yet."
-    assert findings.paper([], "columns are missing").endswith("columns are missing.")
+    assert paper.sentence([], "") == "The paper's tables are empty: there are no human answers yet."
+    assert paper.sentence([], "columns are missing").endswith("columns are missing.")
 
 
 def test_own_culture_names_each_contrast() -> None:
@@ -50,7 +51,7 @@ def test_own_culture_names_each_contrast() -> None:
         row(-0.085, -0.19, 0.021, contrast="same - close", **labels),
         row(-0.19, -0.305, -0.075, contrast="same - far", **labels),
     ]
-    assert findings.own_culture(rows) == (
+    assert own_culture.sentence(rows) == (
         "In scenarios of their own country people follow the culture 8.5 points [−2.1, 19.0] less than in close "
         "countries (the interval holds zero: the direction is open), and 19.0 points [7.5, 30.5] less than in far "
         "countries."
@@ -69,7 +70,7 @@ def match(predictor: str, *values: float, tag: str = "m", setting: str = "no_per
 
 def test_alignment_says_when_a_model_does_not_beat_the_rule() -> None:
     rows = [match("model", 0.65, 0.61, 0.69), match("always_culture", 0.68, 0.64, 0.73)]
-    assert findings.alignment(rows).endswith(
+    assert alignment.sentence(rows).endswith(
         "it gives a random person's norm judgment in 65% [61, 69] of cases; the rule of always following the culture "
         "does in 68% [64, 73]. It is not shown to do better than the rule."
     )
@@ -82,6 +83,6 @@ def test_alignment_names_the_closest_model_and_another_person() -> None:
         match("always_culture", 0.6, 0.55, 0.65, tag="b", setting="persona"),
         match("another_person", 0.7, 0.65, 0.75, tag="b", setting="persona"),
     ]
-    sentence = findings.alignment(rows)
+    sentence = alignment.sentence(rows)
     assert sentence.startswith("The closest is b with personas:")
     assert sentence.endswith("another person in 70% [65, 75].")

@@ -8,8 +8,9 @@ import pytest
 from analysis import frames, reshape
 from analysis.models import AnalysisRun
 from analysis.parameters import Parameters, choose, without
-from analysis.reports import Report, compute, to_json
-from analysis.results import Results
+from analysis.reports import Report, compute
+from analysis.reports.tables import to_json
+from analysis.results.stored import Results
 from survey.enums import Status
 from survey.models import QualityFlag, SurveySession
 from tests.analysis.conftest import Made, fill, make_session

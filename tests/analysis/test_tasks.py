@@ -51,7 +51,7 @@ def test_second_click_gives_the_analysis_under_way(made: Made) -> None:
 
 def test_failure_is_told(full: Made) -> None:
     run = domain.request_analysis(full.study, ALL)
-    with patch("analysis.reports.rates", side_effect=ValueError("no such column")):
+    with patch("analysis.reports.rates.rates", side_effect=ValueError("no such column")):
         tasks.run_analysis(run.pk)
     run.refresh_from_db()
     assert (run.state, run.error) == (State.FAILED, "ValueError: no such column")
