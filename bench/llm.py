@@ -58,7 +58,8 @@ class MockServer:
 
     def stats(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/stats", timeout=5) as reply:
-            return json.load(reply)
+            seen: dict[str, Any] = json.load(reply)
+            return seen
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def make_run(study: Any, tag: str, server: MockServer, n_cells: int, **fields: A
     columns = [field.column for field in Cell._meta.fields if field.column not in ("id", "repeat")]
     repeats = -(-n_cells // run.n_cells) - 1
     with connection.cursor() as cursor:
-        names = ", ".join(columns)
+        names = ", ".join(str(column) for column in columns)
         cursor.execute(
             f"INSERT INTO llm_cell ({names}, repeat) SELECT {names}, n FROM llm_cell, generate_series(1, %s) AS n"
             " WHERE run_id = %s ORDER BY n, id",
@@ -262,7 +263,8 @@ def long_run(study: Any) -> dict[str, Any]:
     return {"cells": n_cells, "per_second": round(n_cells / seconds, 1), "each_10000": marks}
 
 
-PARTS = [in_flight, one_call_per_task, known_limit, unknown_limit, long_run]
+Part = Callable[[Any], dict[str, Any]]
+PARTS: list[Part] = [in_flight, one_call_per_task, known_limit, unknown_limit, long_run]
 
 
 def main() -> None:
@@ -285,7 +287,7 @@ def main() -> None:
         print(f"{name:20} " + "  ".join(f"{key} {value}" for key, value in result.items()))
 
 
-def measure(chosen: list[Callable[[Any], dict[str, Any]]]) -> dict[str, Any]:
+def measure(chosen: list[Part]) -> dict[str, Any]:
     os.environ["DJANGO_SETTINGS_MODULE"] = "pact_site.settings"
     import django
 
