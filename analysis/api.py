@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import pagination, serializers, viewsets
 
+from analysis.blinding import is_hidden
 from analysis.models import AnalysisRun
 
 
@@ -20,6 +21,11 @@ class AnalysisRunSerializer(serializers.ModelSerializer[AnalysisRun]):
 
 
 class AnalysisRunDetailSerializer(AnalysisRunSerializer):
+    results = serializers.SerializerMethodField(help_text="null while the study hides its outcomes")
+
+    def get_results(self, run: AnalysisRun) -> Any:
+        return None if is_hidden(run) else run.results
+
     class Meta(AnalysisRunSerializer.Meta):
         fields = [*AnalysisRunSerializer.Meta.fields, "results"]
 

@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from survey.models import Study
+from survey.enums import Country, Question
+from survey.models import Item, Study, SurveySession
 
 
 class AnalysisRun(models.Model):
@@ -40,3 +41,37 @@ class AnalysisRun(models.Model):
 
     def __str__(self) -> str:
         return f"analysis {self.pk}"
+
+
+class CountedSession(models.Model):
+    """A complete session whose answers are in the item counts."""
+
+    session = models.OneToOneField(SurveySession, on_delete=models.CASCADE, primary_key=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"session {self.session_id}"
+
+
+class ItemCount(models.Model):
+    """How many people of a country answered a question of an item, and how many of them followed the culture.
+
+    Kept up with what is complete by adding and taking away, so that nobody has to read the answers again.
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="item_counts")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
+    country = models.CharField(max_length=2, choices=Country)
+    question = models.CharField(max_length=10, choices=Question)
+    is_simulated = models.BooleanField()
+    n = models.PositiveIntegerField()
+    n_culture = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "item", "country", "question", "is_simulated"], name="one_count_per_item_and_country"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study.code} {self.country} {self.item.code} {self.question}: {self.n_culture} of {self.n}"

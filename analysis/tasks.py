@@ -12,7 +12,7 @@ from celery import shared_task
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
-from analysis import domain
+from analysis import domain, live_summary
 from analysis.models import AnalysisRun
 from analysis.parameters import Parameters
 
@@ -54,6 +54,12 @@ def sweep() -> None:
     domain.requeue_silent()
     for run_id in AnalysisRun.objects.filter(state=AnalysisRun.State.QUEUED).values_list("pk", flat=True):
         run_analysis.delay(run_id)
+
+
+@shared_task(expires=15)
+def count_answers() -> None:
+    """Bring the counts behind the live summary up to date."""
+    live_summary.count_answers()
 
 
 @contextmanager

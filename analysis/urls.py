@@ -14,6 +14,7 @@ urlpatterns = [
     path("studies/<slug:code>/quality/", monitoring.quality_page, name="quality"),
     path("studies/<slug:code>/quality/<slug:name>.csv", monitoring.quality_csv, name="quality_csv"),
     path("studies/<slug:code>/results/", results.study_results, name="study_results"),
+    path("studies/<slug:code>/results/unblind/", results.unblind, name="unblind"),
     path("studies/<slug:code>/exports/", exports.page, name="exports"),
     path("studies/<slug:code>/exports/<str:name>", exports.download, name="export"),
     path("studies/<slug:code>/translations/", translations.page, name="translations"),

@@ -120,6 +120,7 @@ CELERY_BEAT_SCHEDULE = {
     "panels-work": {"task": "survey.tasks.work_with_panels", "schedule": 15.0},
     "panels-ask": {"task": "survey.tasks.ask_panels", "schedule": 300.0},
     "analysis-sweep": {"task": "analysis.tasks.sweep", "schedule": 60.0},
+    "analysis-counts": {"task": "analysis.tasks.count_answers", "schedule": 15.0},
 }
 
 # --- Panels: confirm the addresses on the live service -----------------------------------------

@@ -53,7 +53,8 @@ class StudyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = [ArmInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Study | None = None) -> list[str]:
-        return ["state", "launched_at"] if obj is None else ["version", "state", "launched_at"]
+        fixed = ["state", "launched_at", "unblinded_at"]
+        return fixed if obj is None else ["version", *fixed]
 
 
 @admin.register(models.StudyChange)

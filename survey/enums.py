@@ -172,6 +172,7 @@ class StudyChangeKind(TextChoices):
     STATE = "state", "State"
     VERSION = "version", "Version"
     QUOTA_CELL = "quota_cell", "Quota cell"
+    BLINDING = "blinding", "Blinding"
 
 
 class TextStatus(TextChoices):

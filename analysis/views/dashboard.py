@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from analysis.export.table_csv import csv_response
 from analysis.fieldwork import CountryFill, Fieldwork, Fill, PageStop, Step
 from analysis.figures import Bar, bar
+from analysis.live_summary import live_outcomes
 from analysis.model_runs import RunStand, model_runs
 from analysis.models import AnalysisRun
 from analysis.views.access import find_study, staff_only
@@ -60,8 +62,14 @@ def live(request: HttpRequest, code: str) -> HttpResponse:
 @staff_only
 def fieldwork_csv(request: HttpRequest, code: str, name: str) -> HttpResponse:
     """Give the numbers behind one of the dashboard's charts."""
-    work = Fieldwork(find_study(code))
-    tables = {"recruitment": recruitment_rows, "funnel": funnel_rows, "pages": page_rows}
+    study = find_study(code)
+    work = Fieldwork(study)
+    tables: dict[str, Callable[[Fieldwork], list[list[Any]]]] = {
+        "recruitment": recruitment_rows,
+        "funnel": funnel_rows,
+        "pages": page_rows,
+        "outcomes": partial(outcome_rows, study),
+    }
     if name not in tables:
         raise Http404
     header, *rows = tables[name](work)
@@ -86,6 +94,7 @@ def live_context(study: Study, work: Fieldwork) -> dict[str, Any]:
             for place, stop in enumerate(stops)
         ],
         "runs": runs,
+        **_outcomes(study, work),
         "run_lines": [
             RunLine(run, bar(f"run-{run.run.pk}", str(run.run), done=run.n_ended, target=run.n_cells))
             for run in runs.shown
@@ -93,6 +102,14 @@ def live_context(study: Study, work: Fieldwork) -> dict[str, Any]:
         "latest": AnalysisRun.objects.filter(study=study).defer("results").first(),
         "is_simulated": bool(work.n_simulated or runs.n_simulated),
     }
+
+
+def _outcomes(study: Study, work: Fieldwork) -> dict[str, Any]:
+    """Give what people answered so far, real people where there are any; nothing while the study hides it."""
+    simulated = not work.n_real
+    is_shown = simulated or study.unblinded_at is not None
+    outcomes = live_outcomes(study, simulated=simulated) if is_shown else []
+    return {"outcomes": outcomes, "are_outcomes_shown": is_shown, "are_outcomes_simulated": simulated}
 
 
 def _card(country: CountryFill) -> CountryCard:
@@ -127,3 +144,13 @@ def funnel_rows(work: Fieldwork) -> list[list[Any]]:
 def page_rows(work: Fieldwork) -> list[list[Any]]:
     header = ["page", "n_reached", "n_stopped", "n_live", "percent_stopped"]
     return [header, *([*stop, round(stop.percent_stopped, 2)] for stop in work.page_stops)]
+
+
+def outcome_rows(study: Study, work: Fieldwork) -> list[list[Any]]:
+    header = ["country", "question", "is_simulated", "n", "n_items", "rate", "alpha"]
+    shown = _outcomes(study, work)
+    simulated = shown["are_outcomes_simulated"]
+    return [
+        header,
+        *([str(o.country), str(o.question), simulated, o.n, o.n_items, o.rate, o.alpha] for o in shown["outcomes"]),
+    ]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from analysis.blinding import is_hidden
 from analysis.domain import UNFINISHED, request_analysis
 from analysis.export.table_csv import csv_response
 from analysis.models import AnalysisRun
@@ -18,10 +22,12 @@ from analysis.results import families, find_figure
 from analysis.results.stored import Results
 from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
+from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.enums import Status
 from survey.models import SurveySession
 
 N_SHOWN = 20
+MAX_REASON = 300
 
 
 @staff_only
@@ -45,6 +51,24 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
         "n_simulated": complete.filter(participant__is_simulated=True).count(),
     }
     return render(request, "analysis/study_results.html", context)
+
+
+@staff_only
+@permission_required("survey.unblind_study", raise_exception=True)
+@require_POST
+def unblind(request: HttpRequest, code: str) -> HttpResponse:
+    """Show a study's outcomes for good."""
+    study = find_study(code)
+    if "sure" not in request.POST:
+        messages.error(request, "Nothing changed: tick that you know it cannot be taken back.")
+    else:
+        try:
+            unblind_study(study, by=request.user.get_username(), reason=request.POST.get("reason", "")[:MAX_REASON])
+        except IllegalStudyChange as error:
+            messages.error(request, f"Nothing changed: {error}.")
+        else:
+            messages.success(request, "Outcomes are shown from now on.")
+    return redirect("analysis:study_results", code=code)
 
 
 @staff_only
@@ -111,16 +135,19 @@ def _find_done(pk: int) -> AnalysisRun:
     run = _find(pk)
     if run.state != AnalysisRun.State.DONE:
         raise Http404
+    if is_hidden(run):
+        raise PermissionDenied("The outcomes of this study are hidden until it is unblinded on its Results page.")
     return run
 
 
 def _context(run: AnalysisRun) -> dict[str, Any]:
     results = Results(run)
-    is_done = run.state == AnalysisRun.State.DONE
+    is_done = run.state == AnalysisRun.State.DONE and not is_hidden(run)
     return {
         "run": run,
         "study": run.study,
         "is_unfinished": run.state in UNFINISHED,
+        "is_hidden": is_hidden(run),
         "results": results,
         "has_answers": bool(results.facts.get("n_answers")),
         "families": families(results) if is_done else [],

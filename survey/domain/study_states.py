@@ -61,3 +61,21 @@ def use_version(study: Study, version: InstrumentVersion, *, by: str = "", reaso
     StudyChange.objects.create(study=study, kind=StudyChangeKind.VERSION, old=old, new=new, by=by, reason=reason)
     study.refresh_from_db()
     return True
+
+
+@transaction.atomic
+def unblind_study(study: Study, *, by: str, reason: str) -> bool:
+    """Show a study's outcomes from now on; say whether it was us. What was seen cannot be hidden again.
+
+    `IllegalStudyChange` without a name or a reason: both stand in the study's record.
+    """
+    if not by or not reason.strip():
+        raise IllegalStudyChange("outcomes are shown by somebody with a name, and for a reason")
+    locked = Study.objects.select_for_update().get(pk=study.pk)
+    if locked.unblinded_at is None:
+        Study.objects.filter(pk=study.pk).update(unblinded_at=timezone.now())
+        StudyChange.objects.create(
+            study=study, kind=StudyChangeKind.BLINDING, old="Hidden", new="Shown", by=by, reason=reason.strip()
+        )
+    study.refresh_from_db()
+    return locked.unblinded_at is None

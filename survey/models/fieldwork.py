@@ -23,10 +23,14 @@ class Study(models.Model):
     contact_email = models.EmailField(blank=True, help_text="shown to participants; blank: the site's address")
     created_at = models.DateTimeField(auto_now_add=True)
     launched_at = models.DateTimeField(null=True, blank=True)
+    unblinded_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when researchers see what people answered; blank: outcomes are hidden"
+    )
 
     class Meta:
         ordering = ["code"]
         verbose_name_plural = "studies"
+        permissions = [("unblind_study", "Can show the outcomes of a study for good")]
         constraints = [
             models.CheckConstraint(
                 name="launched_has_time", condition=models.Q(state="draft") | models.Q(launched_at__isnull=False)

@@ -79,7 +79,14 @@ def make_study(code: str = "tiny", *, n_items: int = 3) -> Made:
     )
     countries = ["BR", "US", "MM"]
     items = [make_item(version, number, countries[number % 3]) for number in range(n_items)]
-    study = Study.objects.create(code=code, title=f"Study {code}", version=version, state="live", launched_at=DAY_ONE)
+    study = Study.objects.create(
+        code=code,
+        title=f"Study {code}",
+        version=version,
+        state="live",
+        launched_at=DAY_ONE,
+        unblinded_at=DAY_ONE,
+    )
     arms = {}
     for country, locale in (("BR", Locale.PT_BR), ("US", Locale.EN_US)):
         arms[country] = Arm.objects.create(study=study, country=country, locales=[locale])

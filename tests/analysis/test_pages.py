@@ -15,8 +15,8 @@ from survey.enums import Status
 from tests.analysis.conftest import Made, fill, make_session, make_study
 
 ALL = choose(include_simulated=True)
-DASHBOARD_QUERIES = 15
-LIVE_QUERIES = 13
+DASHBOARD_QUERIES = 16
+LIVE_QUERIES = 14
 LIST_QUERIES = 5
 
 

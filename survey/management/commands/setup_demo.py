@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import create_study, launch_study
+from survey.domain.study_states import unblind_study
 from survey.domain.translations import override_texts
 from survey.enums import PanelName
 from survey.instruments.loader import SHIPPED, read_instrument
@@ -19,6 +20,7 @@ from survey.models import Study
 CODE = "pact-demo"
 USER = "demo"
 WHY_DRAFTS = "All data of the demo are simulated; its texts are machine drafts that no person has reviewed."
+WHY_SHOWN = "The demo shows results from the start; its data are simulated."
 
 
 class Command(BaseCommand):
@@ -34,6 +36,7 @@ class Command(BaseCommand):
                 code=CODE, title="PACT demo study", version=version, panel=PanelName.DIRECT, target_per_cell=10
             )
             override_texts(study, by="setup_demo", reason=WHY_DRAFTS)
+            unblind_study(study, by="setup_demo", reason=WHY_SHOWN)
             launch_study(study)
         countries = list(study.arms.values_list("country", flat=True))
         print(

@@ -1,0 +1,99 @@
+"""Until a study is unblinded nobody sees what real people answered, wherever they look."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from analysis import domain, tasks
+from analysis.models import AnalysisRun
+from analysis.parameters import choose
+from survey.domain.study_states import IllegalStudyChange, unblind_study
+from survey.models import StudyChange
+from tests.analysis.conftest import Made, fill
+
+OUTCOMES = ("result_json", "result_csv", "result_svg")
+
+
+@pytest.fixture
+def blind(made: Made) -> Made:
+    made.study.unblinded_at = None
+    made.study.save()
+    return made
+
+
+def analyse(made: Made) -> AnalysisRun:
+    run = domain.request_analysis(made.study, choose(include_simulated=True))
+    tasks.run_analysis(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def downloads(run: AnalysisRun) -> list[str]:
+    return [
+        reverse("analysis:result_json", args=[run.pk]),
+        reverse("analysis:result_csv", args=[run.pk, "rates"]),
+        reverse("analysis:result_svg", args=[run.pk, "rates_country"]),
+    ]
+
+
+def owner() -> User:
+    user = User.objects.create_user("owner", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="unblind_study"))
+    return user
+
+
+def test_results_of_people_are_hidden(blind: Made, staff: Client) -> None:
+    fill(blind)
+    run = analyse(blind)
+    page = staff.get(reverse("analysis:result", args=[run.pk])).content.decode()
+    assert "Computed, and hidden." in page
+    assert "Culture-following rates" not in page
+    for address in downloads(run):
+        denied = staff.get(address)
+        assert (denied.status_code, "hidden until it is unblinded" in denied.content.decode()) == (403, True), address
+
+
+def test_api_gives_no_hidden_results(blind: Made) -> None:
+    fill(blind)
+    run = analyse(blind)
+    client = APIClient()
+    client.force_authenticate(User.objects.create_user("program", is_staff=True))
+    assert client.get(f"/api/results/{run.pk}/").json()["results"] is None
+    unblind_study(blind.study, by="owner", reason="the end")
+    assert client.get(f"/api/results/{run.pk}/").json()["results"]["facts"]["n_respondents"] == 12
+
+
+def test_simulated_results_are_never_hidden(blind: Made, staff: Client) -> None:
+    fill(blind, n_simulated=6)
+    run = analyse(blind)
+    assert "Culture-following rates" in staff.get(reverse("analysis:result", args=[run.pk])).content.decode()
+    assert [staff.get(address).status_code for address in downloads(run)] == [200, 200, 200]
+
+
+def test_unblinding_is_recorded_once_and_shows_everything(blind: Made) -> None:
+    fill(blind)
+    run = analyse(blind)
+    client = Client()
+    client.force_login(owner())
+    address = reverse("analysis:unblind", args=[blind.study.code])
+    client.post(address, {"reason": "no tick"})
+    assert not StudyChange.objects.exists()
+    for _ in range(2):
+        client.post(address, {"reason": "data collection is over", "sure": "on"})
+    change = StudyChange.objects.get()
+    assert (change.kind, change.old, change.new, change.by) == ("blinding", "Hidden", "Shown", "owner")
+    assert change.reason == "data collection is over"
+    assert [client.get(address).status_code for address in downloads(run)] == [200, 200, 200]
+
+
+def test_unblinding_needs_the_right_and_a_reason(blind: Made, staff: Client) -> None:
+    page = staff.get(reverse("analysis:study_results", args=[blind.study.code])).content.decode()
+    assert "You may not show them" in page
+    address = reverse("analysis:unblind", args=[blind.study.code])
+    assert staff.post(address, {"reason": "curious", "sure": "on"}).status_code == 403
+    with pytest.raises(IllegalStudyChange, match="for a reason"):
+        unblind_study(blind.study, by="owner", reason=" ")
+    blind.study.refresh_from_db()
+    assert blind.study.unblinded_at is None
