@@ -1,6 +1,7 @@
 """The invented study of `tests/reference/pact_synthetic`, as the statistics take it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,28 @@ def advanced() -> dict[str, Any]:
     """Give the reference values of rates, agreement and alignment, per question."""
     values: dict[str, Any] = json.loads((STUDY / "expected_advanced.json").read_text())
     return values
+
+
+@pytest.fixture(scope="session")
+def r_reference() -> dict[str, Any]:
+    """Give what R makes of the human answers."""
+    values: dict[str, Any] = json.loads((STUDY / "r_reference.json").read_text())
+    return values
+
+
+@pytest.fixture(scope="session")
+def given(stacked_answers: pd.DataFrame) -> pd.DataFrame:
+    """Give the human answers that are not missing, one row per question, as R's models take them."""
+    answered = stacked_answers[stacked_answers["culture"].notna()].reset_index(drop=True)
+    return answered.assign(
+        question=pd.Categorical(answered["question"], ["personal", "norm"]), country_relation=answered["rel"]
+    )
+
+
+def r_name(name: str) -> str:
+    """Write a column's name as R does."""
+    question = name.replace("question[norm]", "qnorm")
+    return {"intercept": "(Intercept)"}.get(name, re.sub(r"\[([^]]*)\]", r"\1", question))
 
 
 def group_of(answers: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -1,0 +1,332 @@
+"""Logistic regression on covariate patterns: the fit, what cannot be estimated, likelihood ratios, clusters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.special import chdtrc, expit, xlog1py, xlogy
+
+from analysis.stats.observations import Codes, Floats
+from analysis.stats.separation import name_groups, separating_direction
+from analysis.stats.terms import Patterns, Term, design
+
+Flags = npt.NDArray[np.bool_]
+
+NAN = float("nan")
+MAX_STEPS = 40
+MAX_HALVINGS = 30
+CONVERGED = 1e-12
+ALIASED = 1e-9
+NONZERO = 1e-6
+EXTREME = 8.0  # a linear predictor beyond it is worth a look for separation
+N_NAMED = 4  # a reason names no more than these
+
+
+@dataclass(frozen=True)
+class LogitFit:
+    """A fitted logit. Coefficients and covariances that cannot be estimated are NaN; `reason` says why.
+
+    `predicted` flags the patterns that separation predicts perfectly; their `probability` is 0 or 1.
+    """
+
+    names: list[str]
+    coef: Floats
+    covariance: Floats
+    probability: Floats
+    predicted: Flags
+    deviance: float
+    aic: float
+    rank: int
+    n: int
+    aliased: list[str]
+    separated: list[str]
+    reason: str
+
+    @property
+    def se(self) -> Floats:
+        """The standard errors of independent answers."""
+        diagonal: Floats = np.sqrt(np.diag(self.covariance))
+        return diagonal
+
+    @property
+    def log_likelihood(self) -> float:
+        """The log likelihood of the single answers."""
+        return -0.5 * self.deviance
+
+    def of(self, name: str) -> float:
+        """Give the coefficient of a column."""
+        return float(self.coef[self.names.index(name)])
+
+
+class LikelihoodRatio(NamedTuple):
+    """Twice the difference of two log likelihoods, tested on the difference of ranks."""
+
+    statistic: float
+    df: int
+    p_value: float
+    reason: str
+
+
+class _Maximum(NamedTuple):
+    """Where the likelihood of the active patterns is largest, in the columns of a basis."""
+
+    active: Flags
+    basis: Flags
+    beta: Floats
+    is_converged: bool
+
+
+def fit_terms(patterns: Patterns, terms: Sequence[Term], start: Floats | None = None) -> LogitFit:
+    """Fit a logit to the terms' columns (see `fit_logit`); a reason names groups whose answers are all alike."""
+    columns = design(patterns, terms)
+    return fit_logit(columns.matrix, patterns.successes, patterns.trials, columns.names, patterns, start)
+
+
+def fit_logit(
+    x: Floats,
+    successes: Floats,
+    trials: Floats,
+    names: Sequence[str],
+    patterns: Patterns | None = None,
+    start: Floats | None = None,
+) -> LogitFit:
+    """Fit a binomial logit by maximum likelihood.
+
+    Parameters
+    ----------
+    x : array (patterns, columns)
+        Design matrix, one row per covariate pattern.
+    successes, trials : array (patterns,)
+        Answers that are 1, and all answers, per pattern; none without answers.
+    names : sequence of str
+        The columns' names.
+    patterns : Patterns, optional
+        The covariates, to name the groups that a reason speaks of.
+    start : array (columns,), optional
+        Where to begin, such as the fit of a larger model; NaN counts as 0.
+
+    Returns
+    -------
+    LogitFit
+        In the order of `names`. A column that depends linearly on those before it is `aliased`. A column whose
+        coefficient grows without end, because all answers of a group are alike, is `separated`. Neither has a
+        coefficient; the others and the deviance are at their limits.
+
+    Notes
+    -----
+    Newton steps (IRLS) on sum(a log p + (n - a) log(1 - p)), halved where the likelihood would fall, until the
+    decrement g' I^-1 g is below 1e-12 of the deviance. Patterns that separation predicts perfectly leave the
+    likelihood, and coefficients that the remaining patterns do not determine are given up. Deviance: -2 log
+    likelihood of the single answers. AIC: deviance + 2 rank.
+
+    References
+    ----------
+    McCullagh & Nelder (1989), Generalized Linear Models, 4.4; Albert & Anderson (1984), Biometrika 71, 1-10;
+    Geyer (2009), Electronic Journal of Statistics 3, 259-289. R: `glm(cbind(a, n - a) ~ ., binomial)`; its
+    deviance is this one when there is a row per answer.
+    """
+    if not len(trials):
+        return _nothing(names, "no answers")
+    independent = independent_columns(x, trials)
+    best = _maximise(_All(x, successes, trials), independent, start)
+    coef = np.full(len(names), NAN)
+    coef[best.basis] = best.beta
+    lost = _undetermined(x[best.active], best.basis, independent)
+    probability = np.where(best.active, expit(x[:, best.basis] @ best.beta), successes / trials)
+    covariance = _covariance(x[best.active], trials[best.active], probability[best.active], best.basis)
+    coef[lost], covariance[lost], covariance[:, lost] = NAN, NAN, NAN
+    deviance = -2.0 * float(np.sum(xlogy(successes, probability) + xlog1py(trials - successes, -probability)))
+    aliased = [name for name, kept in zip(names, independent, strict=True) if not kept]
+    separated = [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
+    groups = name_groups(patterns, ~best.active) if patterns is not None else []
+    rank = int(independent.sum())
+    return LogitFit(
+        list(names), coef, covariance, probability, ~best.active, deviance, deviance + 2.0 * rank, rank,
+        int(trials.sum()), aliased, separated, _why(best.is_converged, aliased, groups or separated),
+    )  # fmt: skip
+
+
+def independent_columns(x: Floats, weights: Floats) -> Flags:
+    """Flag the columns that do not depend linearly on those before them, by sweeping X'WX column by column."""
+    products = (x.T * weights) @ x
+    scale = np.diag(products).copy()
+    kept = np.zeros(x.shape[1], bool)
+    for j in range(x.shape[1]):
+        if products[j, j] > ALIASED * max(scale[j], np.finfo(float).tiny):
+            kept[j] = True
+            row = products[j] / products[j, j]
+            products -= np.outer(products[:, j], row)
+    return kept
+
+
+def likelihood_ratio(full: LogitFit, reduced: LogitFit) -> LikelihoodRatio:
+    """Test a reduced model against the full one: chi-square on the difference of their ranks."""
+    statistic, df = max(reduced.deviance - full.deviance, 0.0), full.rank - reduced.rank
+    if df <= 0:
+        return LikelihoodRatio(NAN, 0, NAN, "the other terms already determine it")
+    return LikelihoodRatio(statistic, df, float(chdtrc(df, statistic)), "")
+
+
+def clustered_covariance(x: Floats, fit: LogitFit, value: Floats, pattern: Codes, clusters: Sequence[Codes]) -> Floats:
+    """Estimate the covariance of the coefficients when answers within clusters are alike (sandwich).
+
+    Parameters
+    ----------
+    x : array (patterns, columns)
+        The fit's design matrix.
+    fit : LogitFit
+        The fitted model.
+    value : array (answers,)
+        The 0/1 answers.
+    pattern : array of int (answers,)
+        Each answer's row of `x`.
+    clusters : sequence of array of int (answers,)
+        One clustering, or two that cross.
+
+    Returns
+    -------
+    array (columns, columns)
+        NaN for columns without a coefficient.
+
+    Notes
+    -----
+    B M B with B the inverse information and M the sum over clusters of squared total scores x (y - p); for two
+    clusterings M = M_1 + M_2 - M_12, where 12 are the cells in which they cross. No small-sample factor.
+
+    References
+    ----------
+    Liang & Zeger (1986), Biometrika 73, 13-22; Cameron, Gelbach & Miller (2011), Journal of Business & Economic
+    Statistics 29, 238-249. R: `sandwich::vcovCL(fit, type = "HC0", cadjust = FALSE)`.
+    """
+    kept = np.isfinite(fit.coef)
+    residual = value - fit.probability[pattern]
+    meat = sum(_meat(x[:, kept], residual, pattern, one) for one in clusters)
+    if len(clusters) == 2:
+        meat = meat - _meat(x[:, kept], residual, pattern, cross(*clusters))
+    bread = fit.covariance[np.ix_(kept, kept)]
+    covariance = np.full_like(fit.covariance, NAN)
+    covariance[np.ix_(kept, kept)] = bread @ meat @ bread
+    return covariance
+
+
+def cross(first: Codes, second: Codes) -> Codes:
+    """Number the cells in which two clusterings cross."""
+    key = first.astype(np.int64) * (int(second.max(initial=0)) + 1) + second
+    return np.asarray(np.unique(key, return_inverse=True)[1], dtype=np.intp)
+
+
+class _All(NamedTuple):
+    x: Floats
+    successes: Floats
+    trials: Floats
+
+    def where(self, rows: Flags, columns: Flags) -> "_All":
+        return _All(self.x[np.ix_(rows, columns)], self.successes[rows], self.trials[rows])
+
+
+def _maximise(everything: _All, independent: Flags, start: Floats | None) -> _Maximum:
+    """Fit, and leave out what separation predicts perfectly until the rest has a finite maximum."""
+    active = np.ones(len(everything.trials), bool)
+    basis = independent.copy()
+    data = everything.where(active, basis)
+    beta, is_converged = _newton(data, None if start is None else np.nan_to_num(start)[basis])
+    while not is_converged or np.abs(data.x @ beta).max(initial=0.0) > EXTREME:
+        direction = separating_direction(*data)
+        if direction is None:
+            break
+        active[active] = np.abs(data.x @ direction) <= NONZERO
+        basis = independent.copy()
+        basis[independent] = independent_columns(everything.x[active][:, independent], everything.trials[active])
+        data = everything.where(active, basis)
+        beta, is_converged = _newton(data, None)
+    return _Maximum(active, basis, beta, is_converged)
+
+
+def _newton(data: _All, start: Floats | None) -> tuple[Floats, bool]:
+    x, a, n = data
+    if not x.size:
+        return np.zeros(x.shape[1]), True
+    if start is None:
+        p = (a + 0.5) / (n + 1.0)
+        weights = n * p * (1.0 - p)
+        beta = _solve((x.T * weights) @ x, x.T @ (weights * np.log(p / (1.0 - p))))
+    else:
+        beta = start
+    eta = x @ beta
+    loss = _loss(eta, a, n)
+    for _ in range(MAX_STEPS):
+        p = expit(eta)
+        gradient = x.T @ (a - n * p)
+        step = _solve((x.T * (n * p * (1.0 - p))) @ x, gradient)
+        decrement, moved = float(gradient @ step), x @ step
+        scale = 1.0
+        for _ in range(MAX_HALVINGS):
+            tried = _loss(eta + scale * moved, a, n)
+            if tried <= loss + 1e-12 * abs(loss):
+                break
+            scale /= 2.0
+        beta, eta, loss = beta + scale * step, eta + scale * moved, tried
+        if abs(decrement) <= CONVERGED * (loss + 1.0):
+            return beta, True
+    return beta, False
+
+
+def _loss(eta: Floats, a: Floats, n: Floats) -> float:
+    return float(np.sum(n * np.logaddexp(0.0, eta) - a * eta))
+
+
+def _solve(information: Floats, gradient: Floats) -> Floats:
+    try:
+        return np.asarray(cho_solve(cho_factor(information, lower=True), gradient), dtype=np.float64)
+    except LinAlgError:  # all weights near zero: on the way to separation
+        return np.asarray(np.linalg.lstsq(information, gradient, rcond=None)[0], dtype=np.float64)
+
+
+def _undetermined(x: Floats, basis: Flags, independent: Flags) -> Flags:
+    """Flag the coefficients that the remaining patterns leave open: those with a part in the design's null space."""
+    lost = independent & ~basis
+    if lost.any():
+        combination = np.linalg.lstsq(x[:, basis], x[:, lost], rcond=None)[0]
+        lost[np.flatnonzero(basis)[(np.abs(combination) > NONZERO).any(axis=1)]] = True
+    return lost
+
+
+def _covariance(x: Floats, n: Floats, p: Floats, basis: Flags) -> Floats:
+    covariance = np.full((len(basis), len(basis)), NAN)
+    if basis.any():
+        part = x[:, basis]
+        information = (part.T * (n * p * (1.0 - p))) @ part
+        covariance[np.ix_(basis, basis)] = np.linalg.pinv(information, hermitian=True)
+    return covariance
+
+
+def _meat(x: Floats, residual: Floats, pattern: Codes, cluster: Codes) -> Floats:
+    """Sum the squared cluster totals of the scores, which are few: residuals per cluster and pattern times x."""
+    shape = (int(cluster.max(initial=0)) + 1, len(x))
+    totals = sp.csr_array(sp.coo_array((residual, (cluster, pattern)), shape=shape))
+    return np.asarray(x.T @ ((totals.T @ totals) @ x), dtype=np.float64)
+
+
+def _why(is_converged: bool, aliased: Sequence[str], groups: Sequence[str]) -> str:
+    if groups:
+        return f"all answers are the same: {_listed(groups)}"
+    if not is_converged:
+        return "the fit did not converge"
+    return f"the other columns already determine {_listed(aliased)}" if aliased else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - N_NAMED} more" if len(names) > N_NAMED else ""
+    return "; ".join(names[:N_NAMED]) + more
+
+
+def _nothing(names: Sequence[str], reason: str) -> LogitFit:
+    k = len(names)
+    empty = np.zeros(0)
+    return LogitFit(
+        list(names), np.full(k, NAN), np.full((k, k), NAN), empty, empty.astype(bool), NAN, NAN, 0, 0, [], [], reason
+    )

@@ -1,0 +1,153 @@
+"""Logistic regression on patterns, against R and statsmodels, and what it says where there is no estimate."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from analysis.stats.glm import LogitFit, clustered_covariance, fit_logit, fit_terms, likelihood_ratio
+from analysis.stats.observations import codes
+from analysis.stats.terms import Patterns, Term, count_patterns, design
+
+from .conftest import r_name
+
+PERSON = ["respondent_country", "respondent_age_bucket", "respondent_gender", "receiver_age", "receiver_gender"]
+MAIN = ["respondent_country", "country_relation", *PERSON[1:]]
+PERSONAL: list[Term] = [(name,) for name in MAIN]
+BOTH: list[Term] = [("question",), *PERSONAL, ("question", "respondent_country"), ("question", "country_relation")]
+
+
+@pytest.fixture(scope="module")
+def personal(given: pd.DataFrame) -> pd.DataFrame:
+    return given[given["question"] == "personal"].reset_index(drop=True)
+
+
+def patterns_of(frame: pd.DataFrame) -> Patterns:
+    return count_patterns(frame, value="culture", variables=MAIN)
+
+
+def assert_equals_r(fit: LogitFit, r: dict[str, Any]) -> None:
+    expected = [r["coef"][r_name(name)] for name in fit.names]
+    np.testing.assert_allclose(fit.coef, expected, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(fit.se, [r["se"][r_name(name)] for name in fit.names], rtol=1e-6)
+    assert fit.deviance == pytest.approx(r["deviance"], abs=1e-8)
+
+
+def test_fit_terms_equals_glm_in_r(given: pd.DataFrame, personal: pd.DataFrame, r_reference: dict[str, Any]) -> None:
+    both = count_patterns(given, value="culture", variables=["question", *MAIN])
+    assert_equals_r(fit_terms(both, BOTH), r_reference["glm"])
+    assert_equals_r(fit_terms(patterns_of(personal), PERSONAL), r_reference["glm_personal"])
+
+
+def test_fit_terms_equals_statsmodels_with_a_row_per_answer(personal: pd.DataFrame) -> None:
+    patterns = patterns_of(personal)
+    fit = fit_terms(patterns, PERSONAL)
+    rows = design(patterns, PERSONAL).matrix[patterns.pattern]
+    other = sm.GLM(personal["culture"].to_numpy(), rows, family=sm.families.Binomial()).fit(tol=1e-12)
+    np.testing.assert_allclose(fit.coef, other.params, atol=1e-9)
+    np.testing.assert_allclose(fit.se, other.bse, rtol=1e-7)
+    assert fit.aic == pytest.approx(other.aic, rel=1e-12)
+    assert fit.log_likelihood == pytest.approx(other.llf, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        (["respondent_id"], "respondent_HC0_noadj"),
+        (["scenario_item_id"], "item_HC0_noadj"),
+        (["respondent_id", "scenario_item_id"], "twoway_HC0_noadj"),
+    ],
+)
+def test_clustered_covariance_equals_sandwich_in_r(
+    personal: pd.DataFrame, r_reference: dict[str, Any], columns: list[str], key: str
+) -> None:
+    patterns = patterns_of(personal)
+    fit = fit_terms(patterns, PERSONAL)
+    found = clustered_covariance(
+        design(patterns, PERSONAL).matrix,
+        fit,
+        personal["culture"].to_numpy(),
+        patterns.pattern,
+        [codes(personal, [column]) for column in columns],
+    )
+    expected = [r_reference["cluster_robust_personal"][key][r_name(name)] for name in fit.names]
+    np.testing.assert_allclose(np.sqrt(np.diag(found)), expected, rtol=5e-7)
+
+
+def test_likelihood_ratio_is_the_difference_of_deviances(personal: pd.DataFrame) -> None:
+    patterns = patterns_of(personal)
+    full, reduced = fit_terms(patterns, PERSONAL), fit_terms(patterns, PERSONAL[1:])
+    found = likelihood_ratio(full, reduced)
+    assert found.df == 4
+    assert found.statistic == pytest.approx(reduced.deviance - full.deviance)
+    nothing = likelihood_ratio(full, full)
+    assert (nothing.df, nothing.reason) == (0, "the other terms already determine it")
+    assert np.isnan(nothing.statistic)
+
+
+def test_fit_names_a_column_that_others_determine(personal: pd.DataFrame) -> None:
+    twice = personal.assign(again=personal["respondent_gender"])
+    patterns = count_patterns(twice, value="culture", variables=[*MAIN, "again"])
+    fit = fit_terms(patterns, [*PERSONAL, ("again",)])
+    assert fit.aliased == ["again[male]"]
+    assert fit.reason == "the other columns already determine again[male]"
+    assert np.flatnonzero(np.isnan(fit.coef)).tolist() == [len(fit.names) - 1]
+    assert fit.deviance == pytest.approx(fit_terms(patterns, PERSONAL).deviance, abs=1e-9)
+
+
+def test_fit_names_the_group_whose_answers_are_all_the_same(personal: pd.DataFrame) -> None:
+    is_india = personal["respondent_country"] == "India"
+    agreed = personal.assign(culture=personal["culture"].where(~is_india, 1.0))
+    fit = fit_terms(patterns_of(agreed), PERSONAL)
+    assert fit.reason == "all answers are the same: respondent_country India"
+    assert fit.separated == ["respondent_country[India]"]
+    rest = fit_terms(patterns_of(agreed[~is_india]), PERSONAL)
+    kept = [name for name in fit.names if name != "respondent_country[India]"]
+    np.testing.assert_allclose([fit.of(name) for name in kept], rest.coef, atol=1e-8)
+    np.testing.assert_allclose(fit.se[np.isfinite(fit.coef)], rest.se, rtol=1e-7)
+    assert fit.deviance == pytest.approx(rest.deviance, abs=1e-7)
+
+
+def test_fit_gives_up_what_is_told_from_a_group_of_like_answers(personal: pd.DataFrame) -> None:
+    is_brazil = personal["respondent_country"] == "Brazil"
+    agreed = personal.assign(culture=personal["culture"].where(~is_brazil, 0.0))
+    fit = fit_terms(patterns_of(agreed), PERSONAL)
+    assert fit.reason == "all answers are the same: respondent_country Brazil"
+    assert len(fit.separated) == 5  # the first country is what the others are compared with
+    rest = fit_terms(patterns_of(agreed[~is_brazil]), PERSONAL)
+    assert fit.of("country_relation[same]") == pytest.approx(rest.of("country_relation[same]"), abs=1e-8)
+
+
+def test_fit_names_a_pair_of_levels(personal: pd.DataFrame) -> None:
+    cell = (personal["respondent_country"] == "India") & (personal["country_relation"] == "same")
+    agreed = personal.assign(culture=personal["culture"].where(~cell, 1.0))
+    fit = fit_terms(patterns_of(agreed), [*PERSONAL, ("respondent_country", "country_relation")])
+    assert fit.reason == "all answers are the same: respondent_country India, country_relation same"
+
+
+def test_fit_of_like_answers_says_so(personal: pd.DataFrame) -> None:
+    fit = fit_terms(patterns_of(personal.assign(culture=1.0)), PERSONAL)
+    assert fit.reason == "all answers are the same: everywhere"
+    assert np.isnan(fit.coef).all()
+    assert fit.deviance == 0
+
+
+def test_fit_of_no_answers_says_so() -> None:
+    fit = fit_logit(np.zeros((0, 2)), np.zeros(0), np.zeros(0), ["a", "b"])
+    assert fit.reason == "no answers"
+    assert np.isnan(fit.deviance)
+
+
+def test_fit_of_an_extreme_but_estimable_rate_is_exact() -> None:
+    fit = fit_logit(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([1.0, 50_000.0]), np.array([1e5, 1e5]), ["a", "b"])
+    assert fit.reason == ""
+    assert fit.coef[0] == pytest.approx(np.log(1 / 99_999), abs=1e-9)
+
+
+def test_fit_from_a_start_is_the_same(personal: pd.DataFrame) -> None:
+    patterns = patterns_of(personal)
+    cold = fit_terms(patterns, PERSONAL)
+    warm = fit_terms(patterns, PERSONAL, start=cold.coef + 0.1)
+    np.testing.assert_allclose(warm.coef, cold.coef, atol=1e-9)
