@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db.models import Count
-
 from survey.llm.enums import OPEN_STATES, CellState, ProviderName, RunState
-from survey.llm.models import Cell, Run
+from survey.llm.models import CellTally, Run
 from survey.models import Study
 
 N_SHOWN = 5
@@ -64,8 +62,8 @@ def model_runs(study: Study) -> ModelRuns:
     runs = list(Run.objects.filter(study=study).order_by("-created_at"))
     counts: dict[int, Counter[str]] = {run.pk: Counter() for run in runs}
     answers: Counter[bool] = Counter()
-    rows = Cell.objects.filter(run__study=study).values_list("run_id", "spec__provider", "state")
-    for run_id, provider, state, n in rows.annotate(n=Count("pk")).order_by():
+    rows = CellTally.objects.filter(run__study=study).values_list("run_id", "spec__provider", "state", "n")
+    for run_id, provider, state, n in rows:
         counts.setdefault(run_id, Counter())[state] += n
         if state in (READ, *UNREAD):
             answers[provider == ProviderName.SIMULATED] += n

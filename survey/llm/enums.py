@@ -49,6 +49,13 @@ class CellState(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class CallOutcome(TextChoices):
+    """What came of asking, as it is counted; failures are counted by the name of their kind."""
+
+    ANSWERED = "answered", "Answered"
+    CACHED = "cached", "Taken from an earlier run"
+
+
 class PersonaSetting(TextChoices):
     NO_PERSONA = "no_persona", "No persona"
     PERSONA = "persona", "Persona"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Exists, OuterRef, Sum
 from django.db.models.functions import Now
 
 from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
 from survey.llm.design import Shown
 from survey.llm.enums import CellState, RunState
-from survey.llm.models import Attempt, Cell, Completion, ModelPrice, ModelSpec, Probe, Run
+from survey.llm.models import Attempt, Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
 from survey.llm.prompts import Persona
 from survey.models import Response, Study, SurveySession
 from survey.queries import version_structure
@@ -62,11 +62,10 @@ class Sample:
 
 
 def run_progress(run: Run) -> list[Progress]:
-    """Count the cells of each model of a run by state, the models by tag."""
+    """Tell how many cells of each model of a run are in each state, the models by tag."""
     counts: dict[str, dict[CellState, int]] = defaultdict(dict)
-    for tag, state, n in (
-        Cell.objects.filter(run=run).values_list("spec__tag", "state").annotate(n=Count("pk")).order_by("spec__tag")
-    ):
+    tallies = CellTally.objects.filter(run=run).values_list("spec__tag", "state").annotate(total=Sum("n"))
+    for tag, state, n in tallies.order_by("spec__tag").exclude(total=0):
         counts[tag][CellState(state)] = n
     return [Progress(tag, by_state) for tag, by_state in counts.items()]
 

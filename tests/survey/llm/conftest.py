@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from celery import current_app
 from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Sum
 from django.test import Client
 
 from survey.enums import ActorGender, AgeBucket, Choice, Country, Locale, OptionOrder, Question, TextStatus, Theme
 from survey.flow.wording import Wording
 from survey.llm import pump
 from survey.llm.enums import ProviderName
-from survey.llm.models import ModelSpec
+from survey.llm.models import Cell, CellTally, ModelSpec
 from survey.llm.prompts import Ask, Persona
 from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
 from tests.survey.llm.model_server import ModelServer
 
 ITEMS = {"T01": Country.BR, "T02": Country.MM, "T03": Country.ZA}
+TALLIED = ("run", "spec", "state")
 OPTIONS = {Choice.CULTURE: "Accept the coffee", Choice.PREFERENCE: "Decline the coffee"}
+
+
+@pytest.fixture(autouse=True)
+def tallies_are_right(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Recount after every test that uses the database."""
+    if "db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("db")
+    yield
+    if connection.needs_rollback:
+        return
+    sums = CellTally.objects.values_list(*TALLIED).annotate(total=Sum("n")).exclude(total=0)
+    kept = {(run, spec, state): n for run, spec, state, n in sums}
+    assert kept == dict(Counter(Cell.objects.values_list(*TALLIED)))
 
 
 @pytest.fixture
