@@ -219,5 +219,8 @@ def _attempt(event: Tried) -> Attempt:
         status_code=event.error.status,
         error_class=type(event.error).__name__,
         message=event.error.message,
+        body=event.error.raw,
         retry_after_s=event.error.retry_after,
+        request_id=event.error.request_id,
+        latency_ms=event.latency_ms,
     )

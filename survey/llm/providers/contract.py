@@ -45,12 +45,17 @@ class CallError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         body: Any = None,
+        raw: str = "",
+        request_id: str = "",
     ) -> None:
+        """`body` is what was received, as JSON; `raw` the same as text, cut off where it is long, without the key."""
         super().__init__(message)
         self.message = message
         self.status = status
         self.retry_after = retry_after
         self.body = body
+        self.raw = raw
+        self.request_id = request_id
 
 
 class RateLimited(CallError):

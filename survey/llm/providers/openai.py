@@ -28,6 +28,8 @@ from survey.llm.validators import KEY_NAME
 from survey.llm.wire import Reply, UnreadableReply, read_body, read_reply
 
 MESSAGE_LENGTH = 500
+RAW_LENGTH = 4000  # of a failed call's body that is kept
+REQUEST_ID = "X-Request-Id"
 CONNECT_TIMEOUT_S = 10.0
 MAX_REPLY_BYTES = 2_000_000
 PATHS = {PromptFormat.CHAT: "/chat/completions", PromptFormat.COMPLETIONS: "/completions"}
@@ -61,11 +63,11 @@ class OpenAIProvider:
         except (httpx2.InvalidURL, httpx2.RequestError) as error:
             raise EndpointRefused(f"{error}. Check the base URL of {self.spec.tag}.") from error
         if response.status_code != 200:
-            raise self._failure(response)
+            raise self._kept(self._failure(response), response)
         try:
             return read_reply(read_body(response.content))
         except UnreadableReply as error:
-            raise Transient(str(error)[:MESSAGE_LENGTH], status=200) from error
+            raise self._kept(Transient(str(error)[:MESSAGE_LENGTH], status=200), response) from error
 
     async def _post(self, body: dict[str, Any]) -> httpx2.Response:
         """Send the body and read what comes back, up to a limit: a reply is stored, and many are under way."""
@@ -78,12 +80,21 @@ class OpenAIProvider:
                     raise Transient(f"the reply is longer than {MAX_REPLY_BYTES:,} bytes", status=response.status_code)
         return httpx2.Response(response.status_code, headers=_plain(response.headers), content=b"".join(parts))
 
+    def _kept(self, error: CallError, response: httpx2.Response) -> CallError:
+        """Keep with an error what the endpoint sent."""
+        error.raw = self._without_key(response.content.decode(errors="replace"))[:RAW_LENGTH]
+        error.request_id = self._without_key(response.headers.get(REQUEST_ID, ""))[:100]
+        return error
+
+    def _without_key(self, text: str) -> str:
+        """Blot the key out, and what the database cannot store."""
+        text = text.replace("\x00", "")
+        return text.replace(self.key, "[key]") if self.key else text
+
     def _failure(self, response: httpx2.Response) -> CallError:
         """Sort a failed response into the kinds that callers treat differently."""
         status, body = response.status_code, _error_body(response)
-        said = _said(body, response)
-        if self.key:
-            said = said.replace(self.key, "[key]")
+        said = self._without_key(_said(body, response))[:MESSAGE_LENGTH]
         code = _code(body)
         if status == 429 and code not in OUT_OF_MONEY:
             return RateLimited(said, status=status, retry_after=_retry_after(response.headers))
@@ -151,8 +162,7 @@ def _error(body: Any) -> Mapping[str, Any]:
 
 
 def _said(body: Any, response: httpx2.Response) -> str:
-    message = _error(body).get("message") or response.content[:MESSAGE_LENGTH].decode(errors="replace")
-    return str(message).replace("\x00", "")[:MESSAGE_LENGTH]
+    return str(_error(body).get("message") or response.content.decode(errors="replace"))
 
 
 def _code(body: Any) -> str:

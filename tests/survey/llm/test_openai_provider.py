@@ -22,6 +22,7 @@ from survey.llm.providers.contract import (
     RateLimited,
     Transient,
 )
+from survey.llm.providers.openai import RAW_LENGTH
 from survey.llm.wire import Reply, request_body
 from tests.survey.llm.model_server import Behaviour, ModelServer, fail, hang, hang_up, raw
 
@@ -172,3 +173,20 @@ def test_error_as_plain_string_is_shown(spec: ModelSpec, model_server: ModelServ
     model_server.usual = raw(b'{"error": "context too long"}', 400)
     with pytest.raises(BadRequest, match="context too long"):
         call(spec, make_ask())
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 503])
+def test_body_of_a_failed_call_is_kept_cut_off_and_without_the_key(
+    status: int, spec: ModelSpec, model_server: ModelServer, make_ask: MakeAsk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAL_API_KEY", "sk-trial")
+    spec.api_key_env = "TRIAL_API_KEY"
+    # The key stands across the end of what is kept: redacted before it is cut.
+    body = "<p>sk-trial\0 ".ljust(RAW_LENGTH, "x") + "sk-trial"
+    model_server.usual = lambda handler: handler.send(status, body.encode(), X_Request_Id="req-1 sk-trial")
+    with pytest.raises(CallError) as caught:
+        call(spec, make_ask())
+    assert caught.value.raw.startswith("<p>[key] xxx")
+    assert len(caught.value.raw) == RAW_LENGTH
+    assert "sk-" not in caught.value.raw + caught.value.message
+    assert caught.value.request_id == "req-1 [key]"

@@ -137,7 +137,10 @@ def test_mixed_failures_cost_attempts_but_no_cell(
         ("Transient", None): 1,
         ("Transient", 200): 2,
     }
-    assert Attempt.objects.get(status_code=429).retry_after_s == 0.0
+    limited = Attempt.objects.get(status_code=429)
+    assert limited.retry_after_s == 0.0
+    assert json.loads(limited.body) == {"error": {"message": "no", "code": None}}
+    assert limited.latency_ms is not None
 
 
 def test_server_that_only_fails_ends_cells_as_errors(
