@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from survey.llm.experiment import Experiment
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
 from survey.llm.prompts import Persona
 from survey.llm.queries import current_prices
+from survey.llm.requests import limits_answers
 from survey.models import Item, Study
 
 LEASE = timedelta(seconds=60)  # holders renew it long before
@@ -98,8 +99,11 @@ def _currency(specs: Sequence[ModelSpec], budget: Decimal | None) -> str:
     found = {price.currency for price in current_prices(specs, timezone.now().date()).values()}
     if len(found) > 1:
         raise ValueError(f"The models' prices are in {' and '.join(sorted(found))}: run them one currency at a time.")
-    if budget is not None and not found:
-        raise ValueError("A budget needs a price: none of these models has one.")
+    if budget is not None:
+        if not found:
+            raise ValueError("A budget needs a price: none of these models has one.")
+        if endless := [spec.tag for spec in specs if not limits_answers(spec)]:
+            raise ValueError(f"A budget needs answers of limited length: set max_tokens for {', '.join(endless)}.")
     return next(iter(found), "")
 
 
@@ -138,23 +142,16 @@ def resume_run(run: Run) -> bool:
 
 
 def change_budget(run: Run, budget: Decimal | None) -> None:
-    """Set what a run may cost, None for no limit; `ValueError` where its models have no price."""
-    if budget is not None and not run.currency:
-        raise ValueError("a budget needs a price, and this run was made without one")
+    """Set what a run may cost, None for no limit, from the next lease on; `ValueError` says why it could not hold."""
+    if budget is not None:
+        adopt_currency(run, _currency(list(run.specs.all()), budget))
     Run.objects.filter(pk=run.pk).update(budget=budget)
 
 
-def affordable(run: Run, each: Decimal) -> int | None:
-    """Count the further cells that a run's budget has room for, at so much each; None without a budget.
-
-    What others have leased counts as spent, at this model's price. Nothing is locked: workers that ask at the same
-    moment may take the same room.
-    """
-    budget, spent = Run.objects.values_list("budget", "spent").get(pk=run.pk)
-    if budget is None or not each:
-        return None
-    n_leased = Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).count()
-    return max(0, int((budget - spent) / each) - n_leased)
+def adopt_currency(run: Run, currency: str) -> None:
+    """Have a run that was made before there was a price count in the price's currency."""
+    if not run.currency and Run.objects.filter(pk=run.pk, currency="").update(currency=currency):
+        run.currency = currency
 
 
 def cancel_run(run: Run) -> bool:
@@ -178,17 +175,72 @@ def finish_run_if_done(run: Run) -> bool:
 # --- Cells -------------------------------------------------------------------------------------
 
 
+def for_nothing(cells: Sequence[Cell]) -> list[Decimal]:
+    """Say of calls that they cost nothing."""
+    return [Decimal(0)] * len(cells)
+
+
 @transaction.atomic
-def lease_cells(run: Run, spec: ModelSpec, n: int) -> list[Cell]:
-    """Take up to n cells that are to do, for a minute; nobody else gets the same ones meanwhile."""
+def lease_cells(
+    run: Run, spec: ModelSpec, n: int, most: Callable[[Sequence[Cell]], Sequence[Decimal]] = for_nothing
+) -> list[Cell]:
+    """Take up to n cells that are to do, for a minute; nobody else gets the same ones meanwhile.
+
+    `most` gives the most that each call may cost. So much of the run's budget is taken for it, under a lock on the
+    run, until its answer is charged or the cell is given back. A run without room for a call pauses once nothing is
+    in flight that may cost less than was taken for it.
+    """
+    room = _room_in_budget(run)
     todo = Cell.objects.filter(run_id=run.pk, spec_id=spec.pk, state=CellState.TODO, run__state=RunState.RUNNING)
     cells = list(todo.select_related("item").select_for_update(of=("self",), skip_locked=True).order_by("pk")[:n])
-    Cell.objects.filter(pk__in=[cell.pk for cell in cells]).update(
-        state=CellState.LEASED, lease_until=Now() + LEASE, n_leases=F("n_leases") + 1
+    taken = _within(room, list(zip(cells, most(cells), strict=True)))
+    if cells and not taken:
+        _pause_for_budget(run)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE llm_cell SET state = 'leased', lease_until = now() + make_interval(secs => %s),"
+            " n_leases = n_leases + 1, reserved = taken.reserved"
+            " FROM unnest(%s::bigint[], %s::numeric[]) AS taken(cell_id, reserved) WHERE id = taken.cell_id",
+            [LEASE.total_seconds(), [cell.pk for cell, _ in taken], [amount for _, amount in taken]],
+        )
+    for cell, amount in taken:
+        cell.state, cell.n_leases, cell.reserved = CellState.LEASED, cell.n_leases + 1, amount
+    return [cell for cell, _ in taken]
+
+
+def _room_in_budget(run: Run) -> Decimal | None:
+    """Give what is neither spent nor taken for calls in flight, and lock the run; None without a budget, no lock."""
+    limited = (
+        Run.objects.only("budget", "spent")
+        .filter(pk=run.pk, budget__isnull=False)
+        .select_for_update(no_key=True)
+        .first()
     )
-    for cell in cells:
-        cell.state, cell.n_leases = CellState.LEASED, cell.n_leases + 1
-    return cells
+    if limited is None or limited.budget is None:
+        return None
+    in_flight = Cell.objects.filter(run_id=run.pk, state=CellState.LEASED)
+    return limited.budget - limited.spent - (in_flight.aggregate(n=Sum("reserved"))["n"] or 0)
+
+
+def _within(room: Decimal | None, priced: Sequence[tuple[Cell, Decimal]]) -> list[tuple[Cell, Decimal]]:
+    """Give the first cells that there is room for, and those that cost nothing."""
+    if room is None:
+        return list(priced)
+    taken, is_full = [], False
+    for cell, amount in priced:
+        is_full = is_full or amount > room
+        if not amount or not is_full:
+            taken.append((cell, amount))
+            room -= amount
+    return taken
+
+
+def _pause_for_budget(run: Run) -> None:
+    """Pause a run that may ask nothing more, unless a call in flight may yet leave room; the run is locked."""
+    if not Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).exists():
+        budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk)
+        if pause_run(run, f"The budget of {budget} {run.currency} has room for no further call: raise it."):
+            run.state = RunState.PAUSED
 
 
 def renew_leases(held: Iterable[Held]) -> None:
@@ -231,24 +283,28 @@ def record_completions(results: Sequence[Result]) -> set[int]:
             "UPDATE llm_cell SET state = result.state, lease_until = NULL"
             " FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS result(cell_id, lease, state)"
             " WHERE id = result.cell_id AND n_leases = result.lease AND llm_cell.state IN ('todo', 'leased')"
-            " RETURNING id",
+            " RETURNING id, run_id",
             [*_arrays(result.held for result in ordered), [str(result.state) for result in ordered]],
         )
-        ended = {row[0] for row in cursor.fetchall()}
+        ended = dict(cursor.fetchall())
     completions = [r.completion for r in ordered if r.completion and r.held.cell_id in ended]
     Completion.objects.bulk_create(completions, ignore_conflicts=True)
-    charge(completion for completion in completions if completion.cost)
-    return ended
+    _charge((ended[completion.cell_id], completion.cost) for completion in completions if completion.cost)
+    return set(ended)
 
 
-def charge(completions: Iterable[Completion]) -> None:
+def _charge(costs: Iterable[tuple[int, Decimal]]) -> None:
     """Add what answers cost to what their runs have spent, in the transaction that stores them."""
-    costs = {completion.cell_id: completion.cost for completion in completions}
     spent: dict[int, Decimal] = defaultdict(Decimal)
-    for cell_id, run_id in Cell.objects.filter(pk__in=costs).values_list("pk", "run_id"):
-        spent[run_id] += costs[cell_id] or 0
+    for run_id, cost in costs:
+        spent[run_id] += cost
     for run_id in sorted(spent):
         Run.objects.filter(pk=run_id).update(spent=F("spent") + spent[run_id])
+
+
+def note_overcount(spec: ModelSpec, ratio: float) -> None:
+    """Keep by how much an answer cost more than was taken for it: from now on so much more is taken."""
+    ModelSpec.objects.filter(pk=spec.pk, overcount__lt=ratio).update(overcount=ratio)
 
 
 def record_attempts(attempts: Iterable[Attempt]) -> None:

@@ -67,6 +67,9 @@ class ModelSpec(models.Model):
         blank=True,
         help_text="simulated models: their planted behaviour; endpoints: fields to set in the request, null omits one",
     )
+    overcount = models.FloatField(
+        default=1, help_text="by how much its endpoint counted more tokens than a call was thought to cost at most"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -200,6 +203,9 @@ class Cell(models.Model):
     n_leases = models.PositiveSmallIntegerField(
         default=0, help_text="also says which lease an answer belongs to: only the latest one counts"
     )
+    reserved = models.DecimalField(
+        max_digits=14, decimal_places=8, null=True, help_text="the most that its call may cost; counts while leased"
+    )
 
     class Meta:
         constraints = [
@@ -235,7 +241,7 @@ class Cell(models.Model):
         indexes = [
             models.Index(fields=["run", "spec", "state", "id"], name="cell_progress"),
             models.Index(fields=["run", "spec", "id"], name="cell_todo", condition=Q(state="todo")),
-            models.Index(fields=["lease_until"], name="cell_leased", condition=Q(state="leased")),
+            models.Index(fields=["run", "spec", "lease_until"], name="cell_leased", condition=Q(state="leased")),
         ]
 
     def __str__(self) -> str:

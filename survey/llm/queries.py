@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -114,11 +114,11 @@ def idle_specs(run: Run) -> list[int]:
     return list(run.specs.filter(Exists(todo), ~Exists(leased)).values_list("pk", flat=True))
 
 
-def next_run(spec_id: int, *, after: int) -> int | None:
+def next_run(spec_id: int, *, after: int, without: Collection[int] = ()) -> int | None:
     """Give the running run whose turn it is to ask a model: the next one that has cells to do, round and round."""
     todo = Cell.objects.filter(run=OuterRef("pk"), spec=spec_id, state=CellState.TODO)
-    waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).order_by("pk")
-    ids = list(waiting.values_list("pk", flat=True))
+    waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).exclude(pk__in=without)
+    ids = list(waiting.order_by("pk").values_list("pk", flat=True))
     return next((pk for pk in ids if pk > after), ids[0] if ids else None)
 
 

@@ -12,6 +12,7 @@ from survey.flow.wording import Wording, word_item
 from survey.llm.enums import DemographicConfig, Method, PreferenceConfig, PromptCondition, PromptFormat
 from survey.llm.models import Cell, Completion, ModelSpec
 from survey.llm.parsing import PARSER_VERSION, read_answer
+from survey.llm.pricing import answer_limit
 from survey.llm.prompts import Ask, Persona, configure
 from survey.llm.providers.contract import ChatRequest
 from survey.llm.pump import Answered
@@ -39,6 +40,11 @@ def build_request(spec: ModelSpec, cell: Cell, version_id: int) -> ChatRequest:
 def request_changes(spec: ModelSpec) -> Mapping[str, Any]:
     """Give the rules by which a spec changes every request; a simulated model's parameters are its behaviour."""
     return {} if spec.is_simulated else spec.parameters
+
+
+def limits_answers(spec: ModelSpec) -> bool:
+    """Tell whether a spec's rules leave a limit of length on every answer."""
+    return answer_limit({"max_tokens": 1, **request_changes(spec)}) > 0
 
 
 def ask_of(spec: ModelSpec, cell: Cell, version_id: int) -> Ask:

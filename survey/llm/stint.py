@@ -9,21 +9,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 
 from survey.llm import domain
 from survey.llm.calls import Calls
 from survey.llm.domain import Held, Result
 from survey.llm.enums import CellState, ParseStage
-from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
-from survey.llm.pricing import cost
-from survey.llm.pump import Answered, Blocked, Event, GaveUp, Job, Stopped, Tried
-from survey.llm.queries import are_running, current_prices, next_run
-from survey.llm.requests import build_request, read_completion
+from survey.llm.models import Attempt, ModelSpec
+from survey.llm.pump import Answered, Blocked, Event, GaveUp, Stopped, Tried
+from survey.llm.queries import are_running
+from survey.llm.requests import read_completion
+from survey.llm.supply import Supply
 
 STINT_SECONDS = 30.0  # then other models have their turn
 HELD_PER_CALL = 2  # a call's next job is at hand when it ends
@@ -33,7 +31,6 @@ FLUSH_SIZE = 100
 FLUSH_SECONDS = 1.0
 RENEW_SECONDS = 15.0
 DATABASE_PATIENCE_SECONDS = 120.0
-CHARACTERS_PER_TOKEN = 4
 
 logger = logging.getLogger(__name__)
 leaving = threading.Event()  # set when the worker is asked to end
@@ -51,10 +48,7 @@ class Stint:
         self.keep_seat = keep_seat
         self.n_to_hold = min(max(LEAST_HELD, max_in_flight * HELD_PER_CALL), max_in_flight * MOST_HELD_PER_CALL)
         self.held: set[Held] = set()
-        self.runs: dict[int, Run] = {}
-        self.price = current_prices([spec], timezone.now().date()).get(spec.pk)
-        self.cost_each: dict[int, Decimal] = {}  # by run, the most that a call was thought or found to cost
-        self.last_run_id = 0
+        self.supply = Supply(spec)
         self.is_dry = False  # nothing is left to lease
         self.is_blocked = False
         self.renewed_at = self.began_at = time.monotonic()
@@ -82,53 +76,17 @@ class Stint:
     # --- Cells in ----------------------------------------------------------------------------------
 
     def _refill(self, calls: Calls) -> None:
-        """Lease what may soon be asked, from the model's runs in turn."""
+        """Lease what may soon be asked."""
         while not self.is_dry and not self._is_time_over() and len(self.held) <= self.n_to_hold // 2:
-            jobs = self._lasting(self._lease, self.n_to_hold - len(self.held))
-            if jobs is None:
+            jobs = self._lasting(self.supply.lease, self.n_to_hold - len(self.held))
+            if jobs:
+                self.held.update(Held(job.cell_id, job.lease) for job in jobs)
+                calls.feed(jobs)
+            elif jobs is None or not self.held:
                 self.is_dry = True
                 calls.feed_no_more()
             else:
-                calls.feed(jobs)
-
-    def _lease(self, n: int) -> list[Job] | None:
-        """Lease up to n cells of the run whose turn it is; None where no run has any to do."""
-        run_id = next_run(self.spec.pk, after=self.last_run_id)
-        if run_id is None:
-            return None
-        self.last_run_id = run_id
-        if run_id not in self.runs:
-            self.runs[run_id] = Run.objects.select_related("study").get(pk=run_id)
-        run = self.runs[run_id]
-        if (room := self._room_in_budget(run)) is not None and room < n:
-            n = room
-            if not n:
-                return self._stop_for_budget(run)
-        cells = domain.lease_cells(run, self.spec, n)
-        self.held.update(Held(cell.pk, cell.n_leases) for cell in cells)
-        return [self._job(run, cell) for cell in cells]
-
-    def _job(self, run: Run, cell: Cell) -> Job:
-        request = build_request(self.spec, cell, run.study.version_id)
-        return Job(cell.pk, cell.n_leases, request, estimate_tokens(request.body))
-
-    def _room_in_budget(self, run: Run) -> int | None:
-        """Count the cells that the run's budget has room for; None where there is no budget or no price."""
-        if run.budget is None or self.price is None:
-            return None
-        if run.pk not in self.cost_each:
-            cell = Cell.objects.filter(run=run, spec=self.spec, state=CellState.TODO).select_related("item").first()
-            if cell is None:
-                return None
-            request = build_request(self.spec, cell, run.study.version_id)
-            self.cost_each[run.pk] = cost(self.price, *estimate_parts(request.body))
-        return domain.affordable(run, self.cost_each[run.pk])
-
-    def _stop_for_budget(self, run: Run) -> list[Job] | None:
-        """Pause a run that may ask nothing more, once nothing that could cost less than thought is in flight."""
-        if not Cell.objects.filter(run=run, state=CellState.LEASED).exists():
-            domain.pause_run(run, f"The budget of {run.budget} {run.currency} has room for no further call: raise it.")
-        return None
+                return  # what is in flight may leave room in a budget
 
     # --- Answers out -------------------------------------------------------------------------------
 
@@ -142,7 +100,7 @@ class Stint:
         self.held.difference_update(result.held for result in results)
         for event in events:
             if isinstance(event, Stopped):
-                for run in self.runs.values():
+                for run in self.supply.runs.values():
                     self._lasting(domain.stop_run, run, event.error.message)
             elif isinstance(event, Blocked):
                 self.is_blocked = True
@@ -153,17 +111,9 @@ class Stint:
         if isinstance(event, GaveUp):
             return Result(held, CellState.ERROR, None)
         completion = read_completion(self.spec, event)
-        completion.cost = self._cost_of(completion)
+        completion.cost = self.supply.charge(completion)
         state = {ParseStage.REFUSAL: CellState.REFUSED, ParseStage.UNPARSED: CellState.UNPARSED}
         return Result(held, state.get(ParseStage(completion.parse_stage), CellState.DONE), completion)
-
-    def _cost_of(self, completion: Completion) -> Decimal | None:
-        """Give what an answer cost; None where there is no price or the endpoint sent no count of tokens."""
-        if self.price is None or completion.prompt_tokens is None:
-            return None
-        found = cost(self.price, completion.prompt_tokens, completion.completion_tokens or 0)
-        self.cost_each = {run_id: max(each, found) for run_id, each in self.cost_each.items()}
-        return found
 
     # --- Staying entitled --------------------------------------------------------------------------
 
@@ -174,7 +124,7 @@ class Stint:
 
     def _must_stop(self) -> bool:
         """Tell whether the time is over, or a run that cells are held of was paused, cancelled or stopped."""
-        return self._is_time_over() or not self._lasting(are_running, self.runs)
+        return self._is_time_over() or not self._lasting(are_running, self.supply.runs)
 
     def _is_time_over(self) -> bool:
         return leaving.is_set() or time.monotonic() - self.began_at > STINT_SECONDS
@@ -200,17 +150,6 @@ class Stint:
                 self.began_at = -STINT_SECONDS
         except (OperationalError, InterfaceError):
             connection.close()
-
-
-def estimate_tokens(body: dict[str, object]) -> int:
-    """Guess what a call may cost in tokens, prompt and answer together."""
-    return sum(estimate_parts(body))
-
-
-def estimate_parts(body: dict[str, object]) -> tuple[int, int]:
-    """Guess the tokens of a prompt by the rule of thumb; those of the answer are as many as it may have."""
-    answer = body.get("max_tokens") or body.get("max_completion_tokens") or 0
-    return len(str(body.get("messages") or body.get("prompt"))) // CHARACTERS_PER_TOKEN, int(str(answer))
 
 
 def _attempt(event: Tried) -> Attempt:

@@ -162,7 +162,7 @@ def run_budget(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         domain.change_budget(run, form.cleaned_data["budget"])
     except ValueError as error:
-        messages.error(request, f"Nothing changed: {error}.")
+        messages.error(request, f"Nothing changed: {error}")
     else:
         messages.success(request, "The budget is changed. A paused run goes on when you resume it.")
     return redirect("llm:run", pk)

@@ -266,9 +266,9 @@ def test_stint_holds_few_cells_of_a_slow_model_and_two_for_each_call_of_a_wide_o
     asked: list[int] = []
     lease = domain.lease_cells
 
-    def note(run: Run, spec: ModelSpec, n: int) -> list[Cell]:
+    def note(run: Run, spec: ModelSpec, n: int, most: Any) -> list[Cell]:
         asked.append(n)
-        return lease(run, spec, n)
+        return lease(run, spec, n, most)
 
     monkeypatch.setattr(domain, "lease_cells", note)
     for tag, max_in_flight in (("slow", 1), ("usual", 20), ("wide", 500)):
@@ -414,9 +414,9 @@ def test_runs_of_one_model_take_turns(study: Study, make_spec: MakeSpec, monkeyp
     leased: list[int] = []
     lease = domain.lease_cells
 
-    def note(run: Run, spec: ModelSpec, n: int) -> list[Cell]:
+    def note(run: Run, spec: ModelSpec, n: int, most: Any) -> list[Cell]:
         leased.append(run.pk)
-        return lease(run, spec, n)
+        return lease(run, spec, n, most)
 
     monkeypatch.setattr(domain, "lease_cells", note)
     tasks.work(spec.pk)

@@ -1,0 +1,93 @@
+"""The cells that a worker asks a model: leased from its runs in turn, each with the most that its call may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+
+from django.utils import timezone
+
+from survey.llm import domain
+from survey.llm.enums import RunState
+from survey.llm.models import Cell, Completion, ModelPrice, ModelSpec, Run
+from survey.llm.pricing import cost, likely_tokens, most_tokens
+from survey.llm.providers.contract import ChatRequest
+from survey.llm.pump import Job
+from survey.llm.queries import current_prices, next_run
+from survey.llm.requests import build_request, limits_answers
+
+
+class Supply:
+    """Leases for one stint at one model; knows what was taken from budgets for the calls in flight."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.runs: dict[int, Run] = {}  # those that cells may be held of
+        self.price = current_prices([spec], timezone.now().date()).get(spec.pk)
+        self.last_run_id = 0
+        self._requests: dict[int, ChatRequest] = {}  # of cells that are being leased
+
+    def lease(self, n: int) -> list[Job] | None:
+        """Lease up to n cells of the run whose turn it is; none where all must wait, None where none has any to do."""
+        waiting: set[int] = set()  # they gave no cell: their budgets are full, or others have just taken it
+        while (run_id := next_run(self.spec.pk, after=self.last_run_id, without=waiting)) is not None:
+            self.last_run_id = run_id
+            if (run := self._run(run_id)) and (cells := self._cells(run, n)):
+                return [self._job(cell) for cell in cells]
+            waiting.add(run_id)
+        return [] if waiting else None
+
+    def _run(self, run_id: int) -> Run | None:
+        """Give a run that may be asked; pause one whose money could not be counted."""
+        if run_id not in self.runs:
+            run = Run.objects.select_related("study").get(pk=run_id)
+            if self.price:
+                domain.adopt_currency(run, self.price.currency)
+            if obstacle := self._obstacle(run):
+                domain.pause_run(run, obstacle)
+                return None
+            self.runs[run_id] = run
+        return self.runs[run_id]
+
+    def _obstacle(self, run: Run) -> str:
+        if self.price and self.price.currency != run.currency:
+            return f"{self.spec.tag} is priced in {self.price.currency} by now, the run counts {run.currency}."
+        if self.price and run.budget is not None and not limits_answers(self.spec):
+            return f"A budget needs answers of limited length: set max_tokens for {self.spec.tag}."
+        return ""
+
+    def _cells(self, run: Run, n: int) -> list[Cell]:
+        self._requests.clear()
+        self.spec.refresh_from_db(fields=["overcount"])
+        most = partial(self._most, self.price) if self.price else domain.for_nothing
+        cells = domain.lease_cells(run, self.spec, n, most)
+        if run.state == RunState.PAUSED:
+            del self.runs[run.pk]  # nothing of it is held
+        return cells
+
+    def _most(self, price: ModelPrice, cells: Sequence[Cell]) -> list[Decimal]:
+        """Give the most that each cell's call may cost."""
+        return [cost(price, *most_tokens(self._request(cell).body, self.spec.overcount)) for cell in cells]
+
+    def _request(self, cell: Cell) -> ChatRequest:
+        if cell.pk not in self._requests:
+            self._requests[cell.pk] = build_request(self.spec, cell, self.runs[cell.run_id].study.version_id)
+        return self._requests[cell.pk]
+
+    def _job(self, cell: Cell) -> Job:
+        request = self._request(cell)
+        return Job(cell.pk, cell.n_leases, request, likely_tokens(request.body))
+
+    def charge(self, completion: Completion) -> Decimal | None:
+        """Give what an answer costs; the most that it may where the endpoint did not count, None without a price."""
+        if self.price is None:
+            return None
+        most = most_tokens(completion.request, self.spec.overcount)
+        counted = (completion.prompt_tokens, completion.completion_tokens)
+        found = [limit if n is None else n for n, limit in zip(counted, most, strict=True)]
+        ratio = max(n / limit for n, limit in zip(found, most, strict=True) if limit)
+        if ratio > 1:
+            self.spec.overcount *= ratio
+            domain.note_overcount(self.spec, self.spec.overcount)
+        return cost(self.price, *found)
