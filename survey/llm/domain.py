@@ -148,6 +148,11 @@ def change_budget(run: Run, budget: Decimal | None) -> None:
     Run.objects.filter(pk=run.pk).update(budget=budget)
 
 
+def change_priority(run: Run, priority: int) -> None:
+    """Have a run asked before others that share its models, or after them, from the next lease on."""
+    Run.objects.filter(pk=run.pk).update(priority=priority)
+
+
 def adopt_currency(run: Run, currency: str) -> None:
     """Have a run that was made before there was a price count in the price's currency."""
     if not run.currency and Run.objects.filter(pk=run.pk, currency="").update(currency=currency):

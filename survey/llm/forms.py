@@ -34,6 +34,12 @@ class BudgetForm(forms.Form):
     budget = forms.DecimalField(min_value=0, max_digits=12, decimal_places=4, required=False)
 
 
+class PriorityForm(forms.Form):
+    """Which of the runs that share a model is asked first: the one with the higher number; equals take turns."""
+
+    priority = forms.IntegerField(min_value=-100, max_value=100)
+
+
 FIXED_ONCE_ASKED = ("tag", "provider", "model", "prompt_format")  # else one name would stand for two models
 OURS_IN_REQUEST = frozenset({"model", "messages", "prompt", "stream", "n", "seed"})
 MAY_BE_LEFT_OUT = frozenset({"seed"})
@@ -100,7 +106,11 @@ class ExperimentForm(forms.Form):
         help_text="in the currency of the models' prices; the run pauses before it costs more",
     )  # fmt: skip
     priority = forms.IntegerField(
-        min_value=-100, max_value=100, required=False, label="Priority", help_text="usually 0"
+        min_value=-100,
+        max_value=100,
+        required=False,
+        label="Priority",
+        help_text="usually 0; of runs that share a model the higher one is asked first",
     )
 
     def experiment(self) -> Experiment:

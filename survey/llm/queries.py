@@ -115,10 +115,13 @@ def idle_specs(run: Run) -> list[int]:
 
 
 def next_run(spec_id: int, *, after: int, without: Collection[int] = ()) -> int | None:
-    """Give the running run whose turn it is to ask a model: the next one that has cells to do, round and round."""
+    """Give the running run whose turn it is to ask a model: of those that have cells to do and the highest priority
+    among them, the next one, round and round.
+    """
     todo = Cell.objects.filter(run=OuterRef("pk"), spec=spec_id, state=CellState.TODO)
     waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).exclude(pk__in=without)
-    ids = list(waiting.order_by("pk").values_list("pk", flat=True))
+    found = list(waiting.order_by("-priority", "pk").values_list("pk", "priority"))
+    ids = [pk for pk, priority in found if priority == found[0][1]]
     return next((pk for pk in ids if pk > after), ids[0] if ids else None)
 
 

@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from survey.llm.enums import CellState, ParseStage
 from survey.llm.models import Cell, Completion, Run
 from survey.llm.parsing import PARSER_VERSION, Reading, read_answer
-from survey.llm.requests import ask_of
+from survey.llm.requests import ask_of, state_after
 from survey.llm.wire import Reply, UnreadableReply, read_reply
 
 BATCH = 500
 READ = ("choice", "parse_stage", "p_culture", "label_mass", "parser_version")
-STATES = {ParseStage.REFUSAL: CellState.REFUSED, ParseStage.UNPARSED: CellState.UNPARSED}
 N_EXAMPLES = 5
 TOLERANCE = 1e-12
 
@@ -89,7 +87,7 @@ def _store(batch: Sequence[Completion], readings: Sequence[Reading]) -> None:
     for row, reading in zip(batch, readings, strict=True):
         row.choice, row.parse_stage = reading.choice or "", reading.stage
         row.p_culture, row.label_mass, row.parser_version = reading.p_culture, reading.label_mass, PARSER_VERSION
-        row.cell.state = STATES.get(reading.stage, CellState.DONE)
+        row.cell.state = state_after(reading.stage)
         cells.append(row.cell)
     Completion.objects.bulk_update(batch, READ)
     Cell.objects.bulk_update(cells, ["state"])

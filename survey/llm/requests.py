@@ -9,7 +9,15 @@ from typing import Any
 
 from survey.enums import Country, Locale, OptionOrder, Question
 from survey.flow.wording import Wording, word_item
-from survey.llm.enums import DemographicConfig, Method, PreferenceConfig, PromptCondition, PromptFormat
+from survey.llm.enums import (
+    CellState,
+    DemographicConfig,
+    Method,
+    ParseStage,
+    PreferenceConfig,
+    PromptCondition,
+    PromptFormat,
+)
 from survey.llm.models import Cell, Completion, ModelSpec
 from survey.llm.parsing import PARSER_VERSION, read_answer
 from survey.llm.pricing import answer_limit
@@ -114,6 +122,13 @@ def request_hash(spec: ModelSpec, body: dict[str, Any], repeat: int) -> str:
 def canonical_json(value: Any) -> bytes:
     """Write JSON the same way for the same value: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def state_after(stage: str) -> CellState:
+    """Give the state of a cell whose answer was read so."""
+    return {ParseStage.REFUSAL: CellState.REFUSED, ParseStage.UNPARSED: CellState.UNPARSED}.get(
+        ParseStage(stage), CellState.DONE
+    )
 
 
 def read_completion(spec: ModelSpec, answered: Answered) -> Completion:

@@ -16,11 +16,11 @@ from django.db import InterfaceError, OperationalError, connection
 from survey.llm import domain
 from survey.llm.calls import Calls
 from survey.llm.domain import Held, Result
-from survey.llm.enums import CellState, ParseStage
+from survey.llm.enums import CellState
 from survey.llm.models import Attempt, ModelSpec
 from survey.llm.pump import Answered, Blocked, Event, GaveUp, Stopped, Tried
 from survey.llm.queries import are_running
-from survey.llm.requests import read_completion
+from survey.llm.requests import read_completion, state_after
 from survey.llm.supply import Supply
 
 STINT_SECONDS = 30.0  # then other models have their turn
@@ -112,8 +112,7 @@ class Stint:
             return Result(held, CellState.ERROR, None)
         completion = read_completion(self.spec, event)
         completion.cost = self.supply.charge(completion)
-        state = {ParseStage.REFUSAL: CellState.REFUSED, ParseStage.UNPARSED: CellState.UNPARSED}
-        return Result(held, state.get(ParseStage(completion.parse_stage), CellState.DONE), completion)
+        return Result(held, state_after(completion.parse_stage), completion)
 
     # --- Staying entitled --------------------------------------------------------------------------
 

@@ -134,8 +134,10 @@ def begin_and_stop(run: Run) -> None:
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        (begin_and_stop, "was stopped: mend the key"),
-        (domain.cancel_run, "was cancelled"),
+        (begin_and_stop, r"was stopped: mend the key.* Then have it go on with run_llm --run \d+ --resume"),
+        (domain.cancel_run, "was cancelled. Its answers are kept"),
+        (domain.pause_run, r"paused by hand; 108 questions are left. .* with run_llm --run \d+ --resume --wait"),
+        (lambda run: domain.pause_run(run, "Raise it."), r"has paused: Raise it\. Then have it go on"),
     ],
 )
 def test_command_fails_when_the_run_does(
@@ -195,3 +197,15 @@ def test_reparsing_reports_what_it_changes_and_keeps_replies(study: Study, make_
     assert row.p_culture is not None
     assert row.cell.state == "done"
     assert "All are read as before." in reparse()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_paused_run_is_resumed_and_watched(study: Study, make_spec: MakeSpec) -> None:
+    run = domain.create_alignment_run(study, specs=[make_spec("one")])
+    domain.pause_run(run)
+    out = run_command("--run", str(run.pk), "--resume", "--wait")
+    assert f"Run {run.pk} is done." in out
+    with pytest.raises(CommandError, match="is done: only one that is paused"):
+        run_command("--run", str(run.pk), "--resume")
+    with pytest.raises(CommandError, match="There is no run 4711"):
+        run_command("--run", "4711")

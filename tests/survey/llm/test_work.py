@@ -20,6 +20,7 @@ from survey.llm.calls import Calls
 from survey.llm.enums import CellState, PersonaSetting, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
 from survey.llm.providers.simulated import SimulatedProvider
+from survey.llm.queries import next_run
 from survey.llm.stint import Stint
 from survey.models import Study
 from tests.survey.llm.model_server import ModelServer, answer, fail, hang_up, raw
@@ -422,6 +423,18 @@ def test_runs_of_one_model_take_turns(study: Study, make_spec: MakeSpec, monkeyp
     tasks.work(spec.pk)
     assert leased[:2] == [first.pk, second.pk]
     assert {reload(first).state, reload(second).state} == {RunState.DONE}
+
+
+def test_run_of_higher_priority_is_asked_first_and_equals_take_turns(study: Study, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    first, second, third = (make_run(study, spec).pk for _ in range(3))
+    assert [next_run(spec.pk, after=pk) for pk in (0, first, second, third)] == [first, second, third, first]
+    for pk in (second, third):
+        domain.change_priority(Run.objects.get(pk=pk), 5)
+    assert [next_run(spec.pk, after=pk) for pk in (0, first, second, third)] == [second, second, third, second]
+    assert next_run(spec.pk, after=0, without=[second, third]) == first
+    Cell.objects.filter(run__in=[second, third]).update(state=CellState.DONE)
+    assert next_run(spec.pk, after=0) == first
 
 
 @pytest.mark.parametrize(("max_in_flight", "shares"), [(1, [1]), (99, [99]), (250, [125, 125]), (301, [101, 100, 100])])

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from survey.llm.command_line import add_design_arguments, chosen_experiment, preview_lines
 from survey.llm.demo import DEMO_STUDY, demo_run
-from survey.llm.domain import create_run
+from survey.llm.domain import create_run, resume_run
 from survey.llm.enums import CellState, RunState
 from survey.llm.forms import Respondents
 from survey.llm.models import ModelSpec, Run
@@ -35,16 +35,15 @@ class Command(BaseCommand):
         parser.add_argument("--persona", action="store_true", help="ask as the study's personas")
         parser.add_argument("--no-persona", action="store_true", help="ask without a persona")
         add_design_arguments(parser)
+        parser.add_argument("--run", type=int, metavar="N", help="a run that is there, instead of a new one")
+        parser.add_argument("--resume", action="store_true", help="with --run: have it go on where it stopped")
         parser.add_argument("--wait", action="store_true", help="show the progress until the run ends")
         parser.add_argument(
             "--demo", action="store_true", help="ask two simulated models about the demo study, once, and wait"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(code=options["study"]).first()
-        if study is None:
-            raise CommandError(f"There is no study {options['study']}.")
-        run = demo_run(study) if options["demo"] else self._create(study, options)
+        run = self._found(options) if options["run"] else self._made(options)
         if run is None:
             return
         if run.state == RunState.QUEUED:
@@ -53,6 +52,23 @@ class Command(BaseCommand):
         self.stdout.write(f"Run {run.pk}: {run.n_cells:,} questions to {names}.")
         if options["wait"] or options["demo"]:
             self._watch(run, stall_seconds=DEMO_STALL_SECONDS if options["demo"] else None)
+
+    def _found(self, options: dict[str, Any]) -> Run:
+        """Take a run that is there, and have it go on where that was asked for."""
+        run = Run.objects.filter(pk=options["run"]).first()
+        if run is None:
+            raise CommandError(f"There is no run {options['run']}.")
+        if options["resume"] and not resume_run(run):
+            state = run.get_state_display().lower()
+            raise CommandError(f"Run {run.pk} is {state}: only one that is paused or was stopped can be resumed.")
+        run.refresh_from_db()
+        return run
+
+    def _made(self, options: dict[str, Any]) -> Run | None:
+        study = Study.objects.filter(code=options["study"]).first()
+        if study is None:
+            raise CommandError(f"There is no study {options['study']}.")
+        return demo_run(study) if options["demo"] else self._create(study, options)
 
     def _create(self, study: Study, options: dict[str, Any]) -> Run | None:
         """Make the run that was asked for; show it and make none for a preview."""
@@ -84,7 +100,7 @@ class Command(BaseCommand):
             is_over = run.state not in (RunState.QUEUED, RunState.RUNNING)
             line.show(progress, is_last=is_over)
             if is_over:
-                return self._conclude(run)
+                return self._conclude(run, progress.n_ended)
             if progress.n_ended != seen:
                 changed_at, seen = time.monotonic(), progress.n_ended
             limit = PICK_UP_SECONDS if run.state == RunState.QUEUED else stall_seconds
@@ -95,13 +111,24 @@ class Command(BaseCommand):
                 )
             time.sleep(WATCH_SECONDS)
 
-    def _conclude(self, run: Run) -> None:
+    def _conclude(self, run: Run, n_ended: int) -> None:
+        """Say how a run ended or why it does not go on, and what to do about that."""
         if run.state == RunState.DONE:
             self.stdout.write(self.style.SUCCESS(f"Run {run.pk} is done."))
         elif run.error:
-            raise CommandError(f"Run {run.pk} was stopped: {run.error}")
+            what = "has paused" if run.state == RunState.PAUSED else "was stopped"
+            raise CommandError(
+                f"Run {run.pk} {what}: {run.error} Then have it go on with run_llm --run {run.pk} --resume --wait."
+            )
+        elif run.state == RunState.PAUSED:
+            raise CommandError(
+                f"Run {run.pk} was paused by hand; {run.n_cells - n_ended:,} questions are left. It goes on when it is "
+                f"resumed: on its page, or with run_llm --run {run.pk} --resume --wait."
+            )
         else:
-            raise CommandError(f"Run {run.pk} was cancelled.")
+            raise CommandError(
+                f"Run {run.pk} was cancelled. Its answers are kept; what is left is asked by a new run only."
+            )
 
 
 class ProgressLine:
