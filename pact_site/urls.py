@@ -5,6 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from analysis.views import study_list
+from pact_site import team
 from pact_site.api import router, schema_view
 from pact_site.health import healthz
 
@@ -21,6 +22,13 @@ urlpatterns = [
     path("api/schema/", schema_view, name="schema"),
     path("login/", auth.LoginView.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("team/", team.team, name="team"),
+    path("team/invite/", team.invite, name="team_invite"),
+    path("team/<int:pk>/", team.change_member, name="team_member"),
+    path("team/<int:pk>/link/", team.invite_again, name="team_invite_again"),
+    path("team/log/", team.log, name="team_log"),
+    path("team/log/check/", team.check_log, name="team_log_check"),
+    path("invitation/<str:uidb64>/<str:token>/", team.Invitation.as_view(), name="invitation"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
 ]

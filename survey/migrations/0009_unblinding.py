@@ -10,10 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name='study',
-            options={'ordering': ['code'], 'permissions': [('unblind_study', 'Can show the outcomes of a study for good')], 'verbose_name_plural': 'studies'},
-        ),
         migrations.AddField(
             model_name='study',
             name='unblinded_at',

@@ -1,5 +1,6 @@
 """The data of a study. Fields and constraints only; the rules stand in `survey.domain`."""
 
+from survey.models.audit import AuditEntry
 from survey.models.changes import StudyChange
 from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, Study, TextOverride
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
@@ -20,6 +21,7 @@ from survey.models.session import (
 __all__ = [
     "Arm",
     "Assignment",
+    "AuditEntry",
     "CheckAnswer",
     "Consent",
     "Demographics",

@@ -30,7 +30,6 @@ class Study(models.Model):
     class Meta:
         ordering = ["code"]
         verbose_name_plural = "studies"
-        permissions = [("unblind_study", "Can show the outcomes of a study for good")]
         constraints = [
             models.CheckConstraint(
                 name="launched_has_time", condition=models.Q(state="draft") | models.Q(launched_at__isnull=False)

@@ -9,7 +9,6 @@ from itertools import count, product
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from survey.domain.quotas import find_cell
@@ -34,6 +33,7 @@ from survey.models import (
     SurveySession,
     Text,
 )
+from tests.staff import make_staff
 
 DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 STRUCTURE: dict[str, Any] = {
@@ -302,5 +302,5 @@ def full(made: Made) -> Made:
 @pytest.fixture
 def staff(db: None, client: Client) -> Client:
     """A logged-in researcher."""
-    client.force_login(User.objects.create_user("researcher", is_staff=True))
+    client.force_login(make_staff("researcher"))
     return client

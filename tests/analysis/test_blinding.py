@@ -1,7 +1,7 @@
 """Until a study is unblinded nobody sees what real people answered, wherever they look."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -9,11 +9,11 @@ from rest_framework.test import APIClient
 from analysis import domain, tasks
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
+from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.models import StudyChange
 from tests.analysis.conftest import Made, fill
-
-OUTCOMES = ("result_json", "result_csv", "result_svg")
+from tests.staff import make_staff
 
 
 @pytest.fixture
@@ -39,9 +39,7 @@ def downloads(run: AnalysisRun) -> list[str]:
 
 
 def owner() -> User:
-    user = User.objects.create_user("owner", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="unblind_study"))
-    return user
+    return make_staff("owner")
 
 
 def test_results_of_people_are_hidden(blind: Made, staff: Client) -> None:
@@ -59,7 +57,7 @@ def test_api_gives_no_hidden_results(blind: Made) -> None:
     fill(blind)
     run = analyse(blind)
     client = APIClient()
-    client.force_authenticate(User.objects.create_user("program", is_staff=True))
+    client.force_authenticate(make_staff("program"))
     assert client.get(f"/api/results/{run.pk}/").json()["results"] is None
     unblind_study(blind.study, by="owner", reason="the end")
     assert client.get(f"/api/results/{run.pk}/").json()["results"]["facts"]["n_respondents"] == 12
@@ -88,7 +86,9 @@ def test_unblinding_is_recorded_once_and_shows_everything(blind: Made) -> None:
     assert [client.get(address).status_code for address in downloads(run)] == [200, 200, 200]
 
 
-def test_unblinding_needs_the_right_and_a_reason(blind: Made, staff: Client) -> None:
+def test_unblinding_needs_the_right_and_a_reason(blind: Made) -> None:
+    staff = Client()
+    staff.force_login(make_staff("analyst", Role.ANALYST))
     page = staff.get(reverse("analysis:study_results", args=[blind.study.code])).content.decode()
     assert "You may not show them" in page
     address = reverse("analysis:unblind", args=[blind.study.code])

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 
 from survey.llm.domain import begin_run, create_alignment_run
@@ -15,6 +14,7 @@ from survey.llm.stint import Stint
 from tests.e2e.conftest import NewPage
 from tests.e2e.test_staff import log_in, look_over
 from tests.factories import make_study
+from tests.staff import make_staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.mark.parametrize("width", [360, 1200])
 def test_model_pages_are_accessible_fit_and_lead_to_a_run(new_page: NewPage, width: int) -> None:
     study = make_study("e2e")
-    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
+    make_staff("staff", password="a long pass phrase")
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     run = create_alignment_run(study, specs=[spec], limit=1)
     begin_run(run)

@@ -2,7 +2,6 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
 from survey.enums import Outcome, PanelName, SubmissionStatus
@@ -12,6 +11,7 @@ from survey.llm.models import ModelSpec
 from survey.models import PanelAct, Study
 from tests.e2e.conftest import NewPage
 from tests.factories import make_session, make_study
+from tests.staff import make_staff
 from tests.survey.test_flow_pages import Walker
 from tests.survey.visits import CODES, SETTINGS, make_visit
 
@@ -72,7 +72,7 @@ def look_over(page: Page, width: int) -> None:
 
 @pytest.mark.parametrize("width", [360, 1200])
 def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, width: int) -> None:
-    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
+    make_staff("staff", password="a long pass phrase")
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     add_visits(study)
     run = create_alignment_run(study, specs=[spec], limit=1)
@@ -87,7 +87,7 @@ def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, wid
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_visits_are_settled_with_the_keyboard(study: Study, new_page: NewPage, width: int) -> None:
-    User.objects.create_user("staff", password="a long pass phrase", is_staff=True)
+    make_staff("staff", password="a long pass phrase")
     add_visits(study)
     page = new_page(width=width, bypass_csp=True)  # axe comes in as a script
     log_in(page, "/studies/e2e/reconciliation/")

@@ -19,6 +19,7 @@ from survey.enums import Page, PanelName, Status, StudyState
 from survey.flow.study_state import STUDY_TRANSITIONS
 from survey.models import InstrumentVersion, QuotaCell, Study, StudyChange
 from tests.factories import SHIPPED_DEFINITION, get_arm, make_session, make_study
+from tests.staff import make_staff
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ SETUP_QUERIES = 16
 @pytest.fixture
 def staff(django_user_model: type[User]) -> Client:
     client = Client()
-    client.force_login(django_user_model.objects.create_user("ada", is_staff=True))
+    client.force_login(make_staff("ada"))
     return client
 
 

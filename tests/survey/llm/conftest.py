@@ -21,6 +21,7 @@ from survey.llm.enums import ProviderName
 from survey.llm.models import Cell, CellTally, ModelSpec
 from survey.llm.prompts import Ask, Persona
 from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
+from tests.staff import make_staff
 from tests.survey.llm.model_server import ModelServer
 
 ITEMS = {"T01": Country.BR, "T02": Country.MM, "T03": Country.ZA}
@@ -155,7 +156,7 @@ def in_process() -> Iterator[None]:
 @pytest.fixture
 def staff_client(db: None) -> Client:
     client = Client()
-    client.force_login(User.objects.create_user("rana", is_staff=True), "django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_staff("rana"))
     return client
 
 
@@ -163,5 +164,5 @@ def staff_client(db: None) -> Client:
 def visitor_client(db: None) -> Client:
     """Someone with an account who is not staff."""
     client = Client()
-    client.force_login(User.objects.create_user("vito"), "django.contrib.auth.backends.ModelBackend")
+    client.force_login(User.objects.create_user("vito"))
     return client

@@ -1,0 +1,144 @@
+"""Holds everybody to their rights, at every address and in the API, and has what staff change written into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+
+from pact_site.roles import FOR_ANYBODY, FOR_STAFF, Right, needed_for, rights_of
+from survey.domain.audit import record
+
+if TYPE_CHECKING:  # the framework reads its settings, and so this module, while it loads
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LOGGED_LOOKS = frozenset({Right.EXPORT, Right.REVIEW, Right.RELEASE})  # personal identifiers and answers leave here
+SECRET_FIELDS = ("csrf", "password", "token", "code", "secret")
+MOST_FIELD_LENGTH = 200
+RECORDS = frozenset({"survey", "llm", "analysis"})
+Person = User | AnonymousUser | AbstractBaseUser
+
+
+class RoleBackend(ModelBackend):
+    """Django's own accounts; the names of a user's groups come with the user, in one query."""
+
+    def get_user(self, user_id: Any) -> User | None:
+        found = User.objects.annotate(role_names=ArrayAgg("groups__name", filter=Q(groups__isnull=False), default=[]))
+        user = found.filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """Open the raw records of a study's tables to whoever sets studies up."""
+        return super().has_perm(user_obj, perm, obj) or self.has_module_perms(user_obj, perm.partition(".")[0])
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return super().has_module_perms(user_obj, app_label) or (
+            app_label in RECORDS and Right.SET_UP in rights(user_obj)
+        )
+
+
+def rights(user: Person) -> frozenset[Right]:
+    """Give what somebody may do; an owner of the site (superuser) everything."""
+    if not isinstance(user, User) or not (user.is_active and user.is_staff):
+        return frozenset()
+    if user.is_superuser:
+        return frozenset(Right)
+    names = getattr(user, "role_names", None)
+    return rights_of(user.groups.values_list("name", flat=True) if names is None else names)
+
+
+def may(user: Person, name: str, method: str) -> bool:
+    """Tell whether somebody may use an address of staff; one of no known part of the site is for superusers alone."""
+    if name in FOR_STAFF:
+        return isinstance(user, User) and user.is_staff
+    needed = needed_for(name)
+    if needed is None:
+        return isinstance(user, User) and user.is_staff and user.is_superuser
+    return (needed.look if method in SAFE else needed.change) in rights(user)
+
+
+class AccessMiddleware:
+    """Asks of every request whether whoever sends it may use the address; addresses of participants are for anybody."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        if name in FOR_ANYBODY or is_api(name):  # the API asks by itself: it takes tokens, too
+            return None
+        if not request.user.is_authenticated or not request.user.is_active:
+            return redirect_to_login(request.get_full_path())
+        if not getattr(request.user, "is_staff", False):
+            return redirect_to_login(request.get_full_path())
+        if not may(request.user, name, request.method or ""):
+            raise PermissionDenied
+        if is_logged(name, request.method or ""):
+            record(request.user.get_username(), name, kwargs, fields(request.POST))
+        return None
+
+
+class HasRight(BasePermission):
+    """The same for the API, whose users come by token or by session."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        if not may(request.user, name, request.method or ""):
+            return False
+        if is_logged(name, request.method or ""):
+            record(request.user.get_username(), name, view.kwargs, sent_to(request))
+        return True
+
+
+def is_api(name: str) -> bool:
+    """Tell whether an address is one for programs."""
+    return name.startswith("api:") or name == "schema"
+
+
+def sent_to(request: Request) -> dict[str, str]:
+    """Give the fields sent to the API; a body that cannot be read is for the view to refuse."""
+    try:
+        return fields(request.data)
+    except APIException:
+        return {}
+
+
+def is_logged(name: str, method: str) -> bool:
+    """Tell whether a request goes into the log: whatever changes something, and what shows or takes away data."""
+    if method not in SAFE:
+        return True
+    needed = needed_for(name)
+    return needed is not None and needed.look in LOGGED_LOOKS
+
+
+def fields(sent: Any) -> dict[str, str]:
+    """Give what was sent as text, without secrets and not at any length."""
+    if not isinstance(sent, Mapping):
+        return {}
+    return {
+        str(key): str(value)[:MOST_FIELD_LENGTH]
+        for key, value in sent.items()
+        if not any(secret in str(key).lower() for secret in SECRET_FIELDS)
+    }
+
+
+def can(request: HttpRequest) -> dict[str, Any]:
+    """Tell templates what the reader may do: ``{% if can.unblind %}``."""
+    user = getattr(request, "user", None)
+    return {"can": {right.name.lower(): True for right in rights(user)} if user else {}}
