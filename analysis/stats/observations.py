@@ -10,6 +10,7 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
+MOST_PLACES = 1 << 26  # pairs of codes are looked for in a table while it is this small
 
 
 class Observations(NamedTuple):
@@ -26,12 +27,12 @@ class Observations(NamedTuple):
     @property
     def n_respondents(self) -> int:
         """Count the respondents with an answer."""
-        return len(np.unique(self.respondent))
+        return count_used(self.respondent)
 
     @property
     def n_items(self) -> int:
         """Count the items with an answer."""
-        return len(np.unique(self.item))
+        return count_used(self.item)
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -58,8 +59,33 @@ def answers(frame: pd.DataFrame, value: str, respondent: str, item: str | Sequen
 
 
 def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Codes:
-    """Number the combinations of the columns' values; a missing value is refused."""
-    if frame[list(columns)].isna().any(axis=None):
-        raise ValueError(f"missing values in {', '.join(columns)}")
-    numbers = frame.groupby(list(columns), sort=False, observed=True).ngroup()
-    return numbers.to_numpy().astype(np.intp)
+    """Number the combinations of the columns' values from 0, as they come; a missing value is refused."""
+    numbers: Codes = np.zeros(len(frame), dtype=np.intp)
+    for column in columns:
+        own, levels = pd.factorize(frame[column])
+        if (own < 0).any():
+            raise ValueError(f"missing values in {', '.join(columns)}")
+        numbers = own.astype(np.intp) if column == columns[0] else _combined(numbers, own, len(levels))
+    return numbers
+
+
+def _combined(numbers: Codes, own: Codes, n_levels: int) -> Codes:
+    return pd.factorize(numbers * n_levels + own)[0].astype(np.intp)
+
+
+def count_used(numbers: Codes) -> int:
+    """Count the different codes; quicker than sorting them."""
+    return int(np.count_nonzero(np.bincount(numbers)))
+
+
+def has_repeats(first: Codes, second: Codes) -> bool:
+    """Tell whether a pair of codes comes more than once."""
+    if len(first) == 0:
+        return False
+    n_pairs = (int(first.max()) + 1) * (int(second.max()) + 1)
+    pairs = first.astype(np.int64) * (int(second.max()) + 1) + second
+    if n_pairs > MOST_PLACES:
+        return len(np.unique(pairs)) < len(pairs)
+    seen = np.zeros(n_pairs, dtype=bool)
+    seen[pairs] = True
+    return int(np.count_nonzero(seen)) < len(pairs)

@@ -1,5 +1,6 @@
-"""Agreement within items: published examples, the reference values, and an independent package."""
+"""Agreement within items: published examples, the reference values, and independent packages."""
 
+import json
 from typing import Any
 
 import krippendorff
@@ -8,27 +9,28 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from statsmodels.stats.inter_rater import fleiss_kappa
 
-from analysis.stats.agreement import (
-    agreement,
-    agreement_by,
-    agreement_from_counts,
-    answers_for_reliability,
-    reliability_of_mean,
-)
+from analysis.stats.agreement import agreement, agreement_by
+from analysis.stats.agreement_difference import agreement_difference
+from analysis.stats.agreement_points import agreement_from_counts
+from analysis.stats.reliability import answers_for_reliability
 
-from .conftest import group_of
+from .conftest import STUDY, group_of
 
-# Published examples: rows are people, columns are items, 0 is no answer; codes from 1.
-FOUR_OBSERVERS = [
-    [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
-    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
-    [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
-    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
-]
-MEG_AND_OWEN = [[1, 2, 1, 1, 1, 1, 1, 1, 2, 1], [2, 2, 2, 1, 1, 2, 1, 1, 1, 1]]
-BEN_AND_GERRY = [[1, 1, 2, 2, 4, 3, 3, 3, 5, 4, 4, 1], [2, 1, 2, 2, 2, 3, 3, 3, 5, 4, 4, 4]]
-MEASURES = ["pairwise_agreement", "alpha", "ac1", "brennan_prediger"]
+MEASURES = ["pairwise_agreement", "alpha", "ac1", "brennan_prediger", "fleiss_kappa"]
+
+
+WORKED = {
+    example["name"]: example
+    for example in json.loads((STUDY.parent / "worked_examples" / "worked_examples.json").read_text())
+}
+
+
+def worked_counts(name: str) -> Any:
+    """Count a published table of people by items, codes from any number, null for no answer."""
+    table = np.array(WORKED[name]["data"], dtype=float)
+    return np.column_stack([(table == code).sum(axis=0) for code in np.unique(table[~np.isnan(table)])])
 
 
 def counts_of(people: list[list[int]]) -> Any:
@@ -42,20 +44,65 @@ def long_of(people: list[list[int]]) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("people", "printed"),
-    [(FOUR_OBSERVERS, 0.743), (MEG_AND_OWEN, 0.095), (BEN_AND_GERRY, 0.692)],
-    ids=["four observers", "two observers, binary", "two observers, nominal"],
+    "name",
+    [
+        "krippendorff_2011_section_D_4x12_missing",
+        "krippendorff_2011_section_B_binary_2x10",
+        "krippendorff_2011_section_C_nominal_2x12",
+        "wikipedia_alpha_3x15_missing",
+    ],
 )
-def test_alpha_equals_krippendorffs_examples(people: list[list[int]], printed: float) -> None:
-    assert round(agreement_from_counts(counts_of(people)).alpha, 3) == printed
+def test_alpha_equals_published_examples(name: str) -> None:
+    found = agreement_from_counts(worked_counts(name)).alpha
+    assert round(found, 3) == WORKED[name]["published"]["nominal"]
+    assert found == pytest.approx(WORKED[name]["computed"]["nominal"], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["fleiss_1971_diagnoses_30x6", "wikipedia_fleiss_10x14"])
+def test_fleiss_kappa_equals_published_examples(name: str) -> None:
+    found = agreement_from_counts(WORKED[name]["data"]).fleiss_kappa
+    assert round(found, 2) == WORKED[name]["published"]["kappa"]
+    assert found == pytest.approx(WORKED[name]["computed"]["kappa"], rel=1e-12)
+    assert found == pytest.approx(fleiss_kappa(np.array(WORKED[name]["data"])), rel=1e-12)
 
 
 def test_agreement_equals_gwets_example() -> None:
-    point = agreement_from_counts(counts_of(FOUR_OBSERVERS))
-    assert point.pairwise_agreement == pytest.approx(0.8181818181818182, rel=1e-12)
-    assert point.ac1 == pytest.approx(0.775444068126995, rel=1e-12)
-    assert point.brennan_prediger == pytest.approx(0.7727272727272727, rel=1e-12)
+    expected = WORKED["gwet_2014_raw4raters"]["computed"]
+    point = agreement_from_counts(worked_counts("gwet_2014_raw4raters"))
+    assert point.pairwise_agreement == pytest.approx(expected["pa"], rel=1e-12)
+    assert point.ac1 == pytest.approx(expected["ac1"], rel=1e-12)
+    assert point.fleiss_kappa == pytest.approx(expected["fleiss"], rel=1e-12)
+    assert point.brennan_prediger == pytest.approx(expected["brennan_prediger"], rel=1e-12)
     assert (point.n_items, point.n_paired_items, point.n_ratings) == (12, 11, 41)
+
+
+@pytest.mark.parametrize(
+    ("name", "kappa"),
+    [("feinstein_cicchetti_1990_balanced", 0.699), ("feinstein_cicchetti_1990_skewed", 0.314)],
+)
+def test_ac1_stands_where_kappa_falls_with_the_margins(name: str, kappa: float) -> None:
+    table = WORKED[name]["data"]
+    both, split, neither = table[0][0], table[0][1] + table[1][0], table[1][1]
+    point = agreement_from_counts([[2, 0]] * both + [[1, 1]] * split + [[0, 2]] * neither)
+    assert point.pairwise_agreement == pytest.approx(WORKED[name]["computed"]["po"], rel=1e-12)
+    assert point.ac1 == pytest.approx(WORKED[name]["computed"]["ac1"], rel=1e-12)
+    assert round(point.fleiss_kappa, 3) == kappa
+
+
+@pytest.mark.parametrize("question", ["personal", "norm"])
+def test_agreement_equals_r(question: str, answers: pd.DataFrame, r_reference: dict[str, Any]) -> None:
+    def point_of(rows: pd.DataFrame) -> Any:
+        items = rows.groupby("scenario_item_id")[question]
+        return agreement_from_counts(np.column_stack([items.sum(), items.count() - items.sum()]))
+
+    names = {"alpha_nominal": "alpha", "pa": "pairwise_agreement", "ac1": "ac1", "fleiss_gwet": "fleiss_kappa"}
+    names |= {"bp": "brennan_prediger", "n_items": "n_items", "n_ratings": "n_ratings"}
+    for key, expected in r_reference["agreement"].items():
+        asked, _, country = key.partition("|")
+        if asked == question:
+            point = point_of(answers[answers["respondent_country"] == country] if country else answers)
+            for name in expected.keys() & names.keys():
+                assert getattr(point, names[name]) == pytest.approx(expected[name], rel=1e-9), (key, name)
 
 
 @pytest.mark.parametrize("question", ["personal", "norm"])
@@ -129,6 +176,7 @@ def perturbed(people: list[list[int]], weights: Any) -> dict[str, float]:
         "pairwise_agreement": mean,
         "ac1": (mean - chance) / (1 - chance),
         "brennan_prediger": 2 * mean - 1,
+        "fleiss_kappa": (mean - (overall**2).sum()) / (1 - (overall**2).sum()),
         "alpha": 1 - (n * disagree).sum() / n.sum() / expected,
     }
 
@@ -179,7 +227,7 @@ def test_alpha_is_missing_when_every_answer_is_the_same() -> None:
 
 def test_single_answers_make_no_agreement() -> None:
     found = agreement(long_of([[1, 0], [0, 2]]), value="code", respondent="person", item="item", categories=(1, 2))
-    assert [e.reason for e in found] == ["no item has two answers"] * 4
+    assert [e.reason for e in found] == ["no item has two answers"] * 5
     assert np.isnan([e.estimate for e in found]).all()
 
 
@@ -188,10 +236,10 @@ def test_agreement_of_no_rows_gives_reasons() -> None:
     assert {e.reason for e in agreement(empty, value="y", respondent="r", item="i")} == {"no item has two answers"}
 
 
-def test_agreement_by_gives_four_rows_per_group(answers: pd.DataFrame) -> None:
+def test_agreement_by_gives_a_row_per_group_and_measure(answers: pd.DataFrame) -> None:
     table = agreement_by(answers, value="norm", respondent="respondent_id", item="scenario_item_id", by=["rel"])
     assert table["measure"].tolist() == MEASURES * 3
-    assert table["rel"].tolist() == ["close"] * 4 + ["far"] * 4 + ["same"] * 4
+    assert table["rel"].tolist() == ["close"] * 5 + ["far"] * 5 + ["same"] * 5
     assert (table["reason"] == "").all()
     assert ((table["ci_low"] < table["estimate"]) & (table["estimate"] < table["ci_high"])).all()
 
@@ -214,9 +262,54 @@ def test_counts_must_be_a_proper_matrix(counts: Any) -> None:
         agreement_from_counts(counts)
 
 
-def test_reliability_and_needed_answers_are_inverse() -> None:
-    assert reliability_of_mean(0.5, 5) == pytest.approx(5 / 6)
-    assert answers_for_reliability(0.25, reliability_of_mean(0.25, 7)) == pytest.approx(7)
-    assert np.isnan(answers_for_reliability(-0.1, 0.8))
-    with pytest.raises(ValueError, match="reliability"):
-        answers_for_reliability(0.5, 1.0)
+def test_units_of_one_item_are_one_cluster(answers: pd.DataFrame) -> None:
+    who: dict[str, Any] = {"value": "norm", "respondent": "respondent_id"}
+    units = ["scenario_item_id", "respondent_country"]
+    apart = agreement(answers, item=units, **who)
+    together = agreement(answers, item=units, cluster="scenario_item_id", **who)
+    assert [e.estimate for e in apart] == [e.estimate for e in together]
+    assert [e.se_respondent for e in apart] == [e.se_respondent for e in together]
+    sizes = answers[answers["norm"].notna()].groupby(units).size()
+    assert (apart[1].n_items, together[1].n_items) == ((sizes >= 2).sum(), 176)
+    assert all(a.se_item < t.se_item for a, t in zip(apart, together, strict=True))
+
+
+def test_a_unit_in_two_clusters_is_refused() -> None:
+    frame = pd.DataFrame({"y": [1, 0], "r": [1, 2], "i": [1, 1], "c": [1, 2]})
+    with pytest.raises(ValueError, match="every unit must lie in one cluster"):
+        agreement(frame, value="y", respondent="r", item="i", cluster="c")
+
+
+def test_difference_of_groups_that_share_nobody_adds_their_variances(answers: pd.DataFrame) -> None:
+    apart = answers.assign(item=answers["scenario_item_id"] + answers["respondent_gender"])
+    who: dict[str, Any] = {"value": "norm", "respondent": "respondent_id", "item": "item"}
+    sides = [agreement(apart[apart["respondent_gender"] == gender], **who) for gender in ("male", "female")]
+    found = agreement_difference(apart, group="respondent_gender", first="male", second="female", **who)
+    for difference, male, female in zip(found, *sides, strict=True):
+        assert difference.measure == male.measure
+        assert difference.estimate == pytest.approx(male.estimate - female.estimate, rel=1e-12)
+        for part in ("se_respondent", "se_item", "se_naive"):
+            assert getattr(male, part) > 0
+        squares = [
+            sum(getattr(side, part) ** 2 for side in (male, female))
+            for part in ("se_respondent", "se_item", "se_naive")
+        ]
+        assert difference.se**2 == pytest.approx(max(squares[0] + squares[1] - squares[2], *squares[:2]), rel=1e-10)
+        assert difference.df == min(male.df, female.df)
+
+
+def test_difference_of_the_same_answers_under_two_names_has_no_variation(answers: pd.DataFrame) -> None:
+    twice = pd.concat([answers.assign(g="a"), answers.assign(g="b")])
+    found = agreement_difference(
+        twice, value="norm", respondent="respondent_id", item="scenario_item_id", group="g", first="a", second="b"
+    )
+    assert {(e.estimate, e.reason) for e in found} == {(0.0, "no variation between respondents or items")}
+
+
+def test_difference_with_a_group_that_has_no_pair_says_so() -> None:
+    frame = pd.DataFrame({"y": [1, 0, 1], "r": [1, 2, 1], "i": [1, 1, 2], "g": ["a", "a", "b"]})
+    found = agreement_difference(frame, value="y", respondent="r", item="i", group="g", first="a", second="b")
+    assert {e.reason for e in found} == {"no item has two answers"}
+    assert np.isnan([e.se for e in found]).all()
+    with pytest.raises(ValueError, match="two groups"):
+        agreement_difference(frame, value="y", respondent="r", item="i", group="g", first="a", second="a")
