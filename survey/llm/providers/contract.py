@@ -47,8 +47,12 @@ class CallError(Exception):
         body: Any = None,
         raw: str = "",
         request_id: str = "",
+        mend: str = "",
     ) -> None:
-        """`body` is what was received, as JSON; `raw` the same as text, cut off where it is long, without the key."""
+        """`body` is what was received, as JSON; `raw` the same as text, cut off where it is long, without the key.
+
+        `mend` says what somebody can do about it where it keeps happening.
+        """
         super().__init__(message)
         self.message = message
         self.status = status
@@ -56,6 +60,7 @@ class CallError(Exception):
         self.body = body
         self.raw = raw
         self.request_id = request_id
+        self.mend = mend
 
 
 class RateLimited(CallError):
@@ -64,6 +69,10 @@ class RateLimited(CallError):
 
 class Transient(CallError):
     """The server or the way to it failed: worth another try."""
+
+
+class Away(Transient):
+    """Nobody is there to answer: no connection came about, or a gateway says so."""
 
 
 class BadRequest(CallError):

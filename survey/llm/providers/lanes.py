@@ -35,7 +35,7 @@ class Lanes(httpx2.AsyncBaseTransport):
         return response
 
     def _open(self) -> httpx2.AsyncHTTPTransport:
-        self._context = self._context or httpx2.create_ssl_context(trust_env=False)
+        self._context = self._context or httpx2.create_ssl_context()  # as SSL_CERT_FILE says, where it is set
         lane = httpx2.AsyncHTTPTransport(verify=self._context, trust_env=False, limits=ONE)
         self._all.append(lane)
         return lane

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from survey.llm.models import Cell, CellTally, ModelSpec
 from survey.llm.prompts import Ask, Persona
 from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
 from tests.staff import make_staff
-from tests.survey.llm.model_server import ModelServer
+from tests.survey.llm.model_server import ModelServer, write_certificate
 
 ITEMS = {"T01": Country.BR, "T02": Country.MM, "T03": Country.ZA}
 TALLIED = ("run", "spec", "state")
@@ -129,7 +131,25 @@ def endpoint_spec(make_spec: Callable[..., ModelSpec], model_server: ModelServer
 
 @pytest.fixture
 def model_server() -> Iterator[ModelServer]:
-    server = ModelServer()
+    with serving(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[Callable[[int, int], ModelServer]]:
+    """Start servers that speak TLS with a certificate for the days given, counted from today."""
+    with ExitStack() as stack:
+
+        def start(first_day: int, last_day: int) -> ModelServer:
+            server = ModelServer()
+            server.encrypt(write_certificate(tmp_path / "server.pem", first_day, last_day))
+            return stack.enter_context(serving(server))
+
+        yield start
+
+
+@contextmanager
+def serving(server: ModelServer) -> Iterator[ModelServer]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import ipaddress
 import json
+import ssl
 import threading
 import time
+import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 Behaviour = Callable[["Handler"], None]
 
@@ -30,10 +41,21 @@ class ModelServer(ThreadingHTTPServer):
         self.most_in_flight = 0
         self.released = threading.Event()
         self.guard = threading.Lock()
+        self.certificate: Path | None = None
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.server_port}/v1"
+
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS with this certificate and key."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.certificate = certificate
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay silent: clients that go away in the middle are what the tests are about."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,3 +140,51 @@ def hang(handler: Handler) -> None:
     """Say nothing until the test is over."""
     handler.server.released.wait(60)
     handler.close_connection = True
+
+
+def drip(handler: Handler) -> None:
+    """Send an answer byte by byte, so that something always just came."""
+    body = json.dumps(completion()).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    for index in range(len(body)):
+        if handler.server.released.wait(0.05):
+            break
+        handler.wfile.write(body[index : index + 1])
+    handler.close_connection = True
+
+
+def gzipped(body: bytes) -> Behaviour:
+    return lambda handler: handler.send(200, gzip.compress(body), Content_Encoding="gzip")
+
+
+def zeros_gzipped(n: int) -> Iterator[bytes]:
+    """Pack so many zeros, a piece at a time."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    for _ in range(n // 1_000_000):
+        yield packer.compress(bytes(1_000_000))
+    yield packer.flush()
+
+
+def write_certificate(path: Path, first_day: int, last_day: int) -> Path:
+    """Write a key and a certificate for this machine that it signed itself; days count from today."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "model server of the tests")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=first_day))
+        .not_valid_after(now + timedelta(days=last_day))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    return path

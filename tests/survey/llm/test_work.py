@@ -134,7 +134,7 @@ def test_mixed_failures_cost_attempts_but_no_cell(
     assert found == {
         ("RateLimited", 429): 1,
         ("Transient", 500): 1,
-        ("Transient", 503): 1,
+        ("Away", 503): 1,
         ("Transient", None): 1,
         ("Transient", 200): 2,
     }
