@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.agreement_influence import Influence, influences
-from analysis.stats.agreement_points import NAN, NO_PAIR, ONE_CATEGORY, AgreementPoint, agreement_from_counts
+from analysis.stats.agreement_points import NAN, NO_PAIR, ONE_CATEGORY, agreement_from_counts
 from analysis.stats.observations import Floats, count_used, require
 from analysis.stats.rated import Rated, read_rated
 from analysis.stats.twoway import TwoWaySE, require_level, t_test, why_no_interval
@@ -41,6 +41,14 @@ class Sizes(NamedTuple):
     n: int
     n_respondents: int
     n_items: int
+
+
+class Counted(NamedTuple):
+    """Answers, their counts (units by categories), and how much carries an estimate."""
+
+    rated: Rated
+    counts: Floats
+    sizes: Sizes
 
 
 AGREEMENT_COLUMNS = [field.name for field in fields(AgreementEstimate)]
@@ -122,13 +130,51 @@ def agreement_by(
 
 def estimates(rated: Rated, level: float, measures: Sequence[str] = MEASURES) -> tuple[AgreementEstimate, ...]:
     """Estimate the measures from codes."""
-    counts = rated.counts()
-    point = agreement_from_counts(counts)
-    sizes = sizes_of(rated, counts)
+    counted = count(rated)
+    point = agreement_from_counts(counted.counts)
     if point.n_paired_items == 0:
-        return tuple(_missing(measure, sizes, NO_PAIR) for measure in measures)
-    moved = influences(counts, point)
-    return tuple(_estimate(measure, point, moved[measure], rated, counts, sizes, level) for measure in measures)
+        return tuple(interval_of(measure, NAN, None, counted, NO_PAIR, level) for measure in measures)
+    moved = influences(counted.counts, point)
+    found = []
+    for measure in measures:
+        estimate = getattr(point, measure)
+        reason = ONE_CATEGORY if np.isnan(estimate) else ""
+        found.append(interval_of(measure, estimate, moved[measure], counted, reason, level))
+    return tuple(found)
+
+
+def interval_of(
+    measure: str, estimate: float, influence: Influence | None, counted: Counted, reason: str, level: float
+) -> AgreementEstimate:
+    """Put an interval around an estimate from its influences, unless there is a reason why not."""
+    sizes = counted.sizes
+    se = TwoWaySE(NAN, NAN, NAN, NAN)
+    if influence is not None and not reason:
+        se = spread(influence, counted.rated, counted.counts)
+        reason = why_no_interval(se.twoway, sizes.n_respondents, sizes.n_items)
+    if reason:
+        return AgreementEstimate(measure, estimate, NAN, NAN, NAN, NAN, *sizes, NAN, NAN, NAN, reason)
+    df = min(sizes.n_respondents, sizes.n_items) - 1
+    test = t_test(estimate, se.twoway, df, level)
+    return AgreementEstimate(
+        measure=measure,
+        estimate=estimate,
+        se=se.twoway,
+        ci_low=test.ci_low,
+        ci_high=min(test.ci_high, 1.0),
+        df=df,
+        **sizes._asdict(),
+        se_respondent=se.respondent,
+        se_item=se.item,
+        se_naive=se.naive,
+        reason="",
+    )
+
+
+def count(rated: Rated) -> Counted:
+    """Count the answers of units, and what carries the estimates."""
+    counts = rated.counts()
+    return Counted(rated, counts, sizes_of(rated, counts))
 
 
 def sizes_of(rated: Rated, counts: Floats) -> Sizes:
@@ -149,40 +195,3 @@ def spread(influence: Influence, rated: Rated, counts: Floats) -> TwoWaySE:
     naive = float((counts * influence.by_answer**2).sum())
     both = max(by_respondent + by_item - naive, by_respondent, by_item)
     return TwoWaySE(by_respondent**0.5, by_item**0.5, naive**0.5, both**0.5)
-
-
-def _estimate(
-    measure: str,
-    point: AgreementPoint,
-    influence: Influence,
-    rated: Rated,
-    counts: Floats,
-    sizes: Sizes,
-    level: float,
-) -> AgreementEstimate:
-    estimate = getattr(point, measure)
-    if np.isnan(estimate):
-        return _missing(measure, sizes, ONE_CATEGORY)
-    se = spread(influence, rated, counts)
-    reason = why_no_interval(se.twoway, sizes.n_respondents, sizes.n_items)
-    if reason:
-        return _missing(measure, sizes, reason, estimate)
-    df = min(sizes.n_respondents, sizes.n_items) - 1
-    test = t_test(estimate, se.twoway, df, level)
-    return AgreementEstimate(
-        measure=measure,
-        estimate=estimate,
-        se=se.twoway,
-        ci_low=test.ci_low,
-        ci_high=min(test.ci_high, 1.0),
-        df=df,
-        **sizes._asdict(),
-        se_respondent=se.respondent,
-        se_item=se.item,
-        se_naive=se.naive,
-        reason="",
-    )
-
-
-def _missing(measure: str, sizes: Sizes, reason: str, estimate: float = NAN) -> AgreementEstimate:
-    return AgreementEstimate(measure, estimate, NAN, NAN, NAN, NAN, *sizes, NAN, NAN, NAN, reason)
