@@ -1,16 +1,32 @@
 """Shares of answers, and differences of shares, when respondents and items repeat."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.stats.observations import Floats, Mask, Observations, binary, require
-from analysis.stats.twoway import require_level, t_test, twoway_se, why_no_interval
+from analysis.stats.observations import Codes, Floats, Mask, Observations, binary, codes, require
+from analysis.stats.twoway import (
+    count_by,
+    intervals_by,
+    require_level,
+    t_test,
+    twoway_se,
+    variances_by,
+    why_no_interval,
+)
 
 NAN = float("nan")
+
+
+class Target(StrEnum):
+    """What an interval speaks about: new people judging other items of these kinds, or exactly these items."""
+
+    NEW_ITEMS = "new_items"
+    THESE_ITEMS = "these_items"
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,17 @@ class Difference:
     reason: str
 
 
+class _Side(NamedTuple):
+    """One of the two answers of a gap, by group."""
+
+    name: str
+    given: Mask
+    share: Floats
+    n: Codes
+    n_respondents: Codes
+    n_items: Codes
+
+
 class _Share(NamedTuple):
     value: float
     influence: Floats
@@ -58,7 +85,15 @@ RATE_COLUMNS = [field.name for field in fields(Rate)]
 DIFFERENCE_COLUMNS = [field.name for field in fields(Difference)]
 
 
-def rate(frame: pd.DataFrame, *, value: str, respondent: str, item: str | Sequence[str], level: float = 0.95) -> Rate:
+def rate(
+    frame: pd.DataFrame,
+    *,
+    value: str,
+    respondent: str,
+    item: str | Sequence[str],
+    target: Target = Target.NEW_ITEMS,
+    level: float = 0.95,
+) -> Rate:
     """Estimate the share of 1s with a standard error clustered by respondent and by item.
 
     Parameters
@@ -69,6 +104,9 @@ def rate(frame: pd.DataFrame, *, value: str, respondent: str, item: str | Sequen
         Column of 0/1 answers.
     respondent, item : str
         Columns that name who answered and about what; several item columns together name one unit.
+    target : Target
+        Whether the interval speaks about new respondents and new items of the same kinds, or about new respondents
+        judging these items.
     level : float
         Confidence level.
 
@@ -78,17 +116,19 @@ def rate(frame: pd.DataFrame, *, value: str, respondent: str, item: str | Sequen
 
     Notes
     -----
-    Influence of an answer: (y - p) / n. Interval: p ± t * SE with min(respondents, items) - 1 degrees of
-    freedom, cut to [0, 1]; it speaks about new respondents and new items of the same kinds. Design effect:
-    the two-way variance over that of independent answers, p(1 - p) / n.
+    Influence of an answer: (y - p) / n. Interval: p ± t * SE, cut to [0, 1]. For new items the variance is two-way
+    with min(respondents, items) - 1 degrees of freedom; for these items it is that between respondents with
+    respondents - 1. Design effect: that variance over the one of independent answers, p(1 - p) / n.
 
     References
     ----------
     Cameron, Gelbach & Miller (2011), JBES 29, 238-249; Miller (2024), "Adding error bars to evals". R: the
-    HC0 two-way `sandwich::vcovCL` of `lm(y ~ 1)`.
+    HC0 `sandwich::vcovCL` of `lm(y ~ 1)`, two-way or by respondent; survey::svymean.
     """
     require_level(level)
-    return _rate(binary(frame, value, respondent, item), level)
+    answers = binary(frame, value, respondent, item)
+    table = _grouped(answers, np.zeros(len(answers.value), dtype=np.intp), 1, level, target)
+    return Rate(**{name: np.asarray(column)[0].item() for name, column in table.items()})
 
 
 def rates_by(
@@ -98,19 +138,28 @@ def rates_by(
     respondent: str,
     item: str | Sequence[str],
     by: Sequence[str],
+    target: Target = Target.NEW_ITEMS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate `rate` in every group of `by`, in sorted order; a missing group value is a group."""
-    require(frame, by)
-    groups = frame.groupby(list(by), dropna=False, observed=True)
-    rows = [
-        {
-            **dict(zip(by, key, strict=True)),
-            **asdict(rate(group, value=value, respondent=respondent, item=item, level=level)),
-        }
-        for key, group in groups
-    ]
-    return pd.DataFrame(rows, columns=[*by, *RATE_COLUMNS])
+    """Estimate `rate` in every group of `by`, in sorted order; a missing group value is a group.
+
+    Several columns in `by` are crossed. All groups are done in one pass over the answers.
+    """
+    require_level(level)
+    require(frame, [value, *by])
+    group, names = grouped(frame, by)
+    answered = frame[value].notna().to_numpy()
+    table = _grouped(binary(frame, value, respondent, item), group[answered], len(names), level, target)
+    return names.assign(**table)
+
+
+def grouped(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFrame]:
+    """Number the groups of `by` in sorted order, missing values as groups of their own, and give their names."""
+    if frame.empty:
+        return np.zeros(0, dtype=np.intp), frame[list(by)].copy()
+    numbers = frame.groupby(list(by), dropna=False, observed=True).ngroup().to_numpy().astype(np.intp)
+    first = np.unique(numbers, return_index=True)[1]
+    return numbers, frame[list(by)].iloc[first].reset_index(drop=True)
 
 
 def difference(
@@ -188,32 +237,78 @@ def gap(frame: pd.DataFrame, *, first: str, second: str, respondent: str, item: 
     )
 
 
-def _rate(answers: Observations, level: float) -> Rate:
-    n, n_respondents, n_items = len(answers.value), answers.n_respondents, answers.n_items
-    if n == 0:
-        return Rate(NAN, NAN, NAN, NAN, NAN, 0, 0, 0, NAN, NAN, NAN, NAN, "no answers")
-    share, influence = _share(answers.value)
-    se = twoway_se(influence, answers.respondent, answers.item)
-    reason = why_no_interval(se.twoway, n_respondents, n_items)
-    if reason:
-        return Rate(share, NAN, NAN, NAN, NAN, n, n_respondents, n_items, NAN, NAN, NAN, NAN, reason)
-    df = min(n_respondents, n_items) - 1
-    interval = t_test(share, se.twoway, df, level)
-    return Rate(
-        estimate=share,
-        se=se.twoway,
-        ci_low=max(interval.ci_low, 0.0),
-        ci_high=min(interval.ci_high, 1.0),
-        df=df,
-        n=n,
-        n_respondents=n_respondents,
-        n_items=n_items,
-        design_effect=se.twoway**2 / float((influence**2).sum()),
-        se_respondent=se.respondent,
-        se_item=se.item,
-        se_naive=se.naive,
-        reason="",
-    )
+def gaps_by(
+    frame: pd.DataFrame, *, first: str, second: str, respondent: str, item: str, by: Sequence[str], level: float = 0.95
+) -> pd.DataFrame:
+    """Estimate `gap` in every group of `by`, as `rates_by` does rates; one row per respondent and item."""
+    require_level(level)
+    require(frame, [first, second, respondent, item, *by])
+    group, names = grouped(frame, by)
+    people, items = codes(frame, [respondent]), codes(frame, [item])
+    n_groups = len(names)
+    influence = np.zeros(len(frame))
+    sides = []
+    for column, sign in ((first, 1.0), (second, -1.0)):
+        values = frame[column].to_numpy(float, na_value=NAN)
+        given = ~np.isnan(values)
+        own = group[given]
+        n = np.bincount(own, minlength=n_groups)
+        share = np.bincount(own, values[given], minlength=n_groups) / np.where(n > 0, n, NAN)
+        influence[given] += sign * (values[given] - share[own]) / n[own]
+        clusters = [count_by(own, part[given], n_groups) for part in (people, items)]
+        sides.append(_Side(column, given, share, n, clusters[0], clusters[1]))
+    any_given = sides[0].given | sides[1].given
+    used = group[any_given], people[any_given], items[any_given]
+    found = variances_by(influence[any_given], *used, n_groups)
+    se = np.sqrt(found.twoway)
+    reasons = [_why_not(se[place], sides, place) for place in range(n_groups)]
+    clusters = np.minimum.reduce([np.minimum(side.n_respondents, side.n_items) for side in sides])
+    estimate = sides[0].share - sides[1].share
+    is_told = np.array([not reason for reason in reasons], dtype=bool)
+    told = intervals_by(estimate, se, (clusters - 1).astype(float), is_told, level)
+    sizes = {"n": sides[0].n + sides[1].n, "n_respondents": found.n_respondents, "n_items": found.n_items}
+    return names.assign(**told, **sizes, reason=reasons)[[*by, *DIFFERENCE_COLUMNS]]
+
+
+def _grouped(answers: Observations, group: Codes, n_groups: int, level: float, target: Target) -> dict[str, Any]:
+    """Estimate the rate of every group: columns of `Rate`, an array each."""
+    n = np.bincount(group, minlength=n_groups)
+    share = np.bincount(group, answers.value, minlength=n_groups) / np.where(n > 0, n, NAN)
+    influence = (answers.value - share[group]) / n[group]
+    found = variances_by(influence, group, answers.respondent, answers.item, n_groups)
+    is_new = target is Target.NEW_ITEMS
+    variance = found.twoway if is_new else found.respondent
+    clusters = np.minimum(found.n_respondents, found.n_items) if is_new else found.n_respondents
+    reasons = [
+        why_no_interval(v**0.5, r, i if is_new else r) if size else "no answers"
+        for v, r, i, size in zip(variance, found.n_respondents, found.n_items, n, strict=True)
+    ]
+    is_told = np.array([not reason for reason in reasons], dtype=bool)
+    told = intervals_by(share, np.sqrt(variance), (clusters - 1).astype(float), is_told, level)
+    naive = np.bincount(group, influence**2, minlength=n_groups)
+    return {
+        "estimate": share,
+        "se": told["se"],
+        "ci_low": np.maximum(told["ci_low"], 0.0),
+        "ci_high": np.minimum(told["ci_high"], 1.0),
+        "df": told["df"],
+        "n": n,
+        "n_respondents": found.n_respondents,
+        "n_items": found.n_items,
+        "design_effect": np.where(is_told, variance / np.where(is_told, naive, 1.0), NAN),
+        "se_respondent": np.where(is_told, np.sqrt(found.respondent), NAN),
+        "se_item": np.where(is_told, np.sqrt(found.item), NAN),
+        "se_naive": np.where(is_told, np.sqrt(found.cell), NAN),
+        "reason": reasons,
+    }
+
+
+def _why_not(se: float, sides: Sequence[_Side], place: int) -> str:
+    empty = next((side.name for side in sides if side.n[place] == 0), None)
+    if empty is not None:
+        return f"no answers: {empty}"
+    reasons = ((side, why_no_interval(se, side.n_respondents[place], side.n_items[place])) for side in sides)
+    return next((f"{reason}: {side.name}" for side, reason in reasons if reason), "")
 
 
 def _share(value: Floats) -> _Share:

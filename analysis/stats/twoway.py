@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from analysis.stats.observations import Codes, Floats
+from analysis.stats.observations import Codes, Floats, Mask, has_repeats
 
+NAN = float("nan")
 NEGLIGIBLE = 1e-12
+MOST_PAIRS = 1 << 22  # totals by group and cluster are kept in a table while it is this small
 
 
 class TwoWaySE(NamedTuple):
@@ -65,6 +67,93 @@ def twoway_se(influence: Floats, respondent: Codes, item: Codes, item_influence:
     by_cell = float((np.bincount(cell, influence) ** 2).sum())
     both = max(by_respondent + by_item - by_cell, by_respondent, by_item)
     return TwoWaySE(by_respondent**0.5, by_item**0.5, by_cell**0.5, both**0.5)
+
+
+class GroupVariances(NamedTuple):
+    """Variances by cluster of an estimate per group, and how many clusters each group has."""
+
+    respondent: Floats
+    item: Floats
+    cell: Floats
+    n_respondents: Codes
+    n_items: Codes
+
+    @property
+    def twoway(self) -> Floats:
+        """Add the two, less what they count twice; not below the larger."""
+        both = self.respondent + self.item - self.cell
+        return np.maximum(both, np.maximum(self.respondent, self.item))
+
+
+def variances_by(influence: Floats, group: Codes, respondent: Codes, item: Codes, n_groups: int) -> GroupVariances:
+    """Estimate the variances of `twoway_se` for many groups of answers in one pass.
+
+    Parameters
+    ----------
+    influence : array
+        Derivative of the group's estimate with respect to each answer's weight.
+    group, respondent, item : array of int
+        Codes from 0, one per answer.
+    n_groups : int
+        How many groups there are, with answers or without.
+
+    Returns
+    -------
+    GroupVariances
+    """
+    if has_repeats(group * (int(respondent.max(initial=0)) + 1) + respondent, item):
+        cells = np.unique(respondent.astype(np.int64) * (int(item.max()) + 1) + item, return_inverse=True)[1]
+        by_cell = _squares_by(influence, group, cells.astype(np.intp), n_groups)
+    else:
+        by_cell = np.bincount(group, influence**2, minlength=n_groups).astype(float)
+    return GroupVariances(
+        respondent=_squares_by(influence, group, respondent, n_groups),
+        item=_squares_by(influence, group, item, n_groups),
+        cell=by_cell,
+        n_respondents=count_by(group, respondent, n_groups),
+        n_items=count_by(group, item, n_groups),
+    )
+
+
+def count_by(group: Codes, cluster: Codes, n_groups: int) -> Codes:
+    """Count the clusters of each group."""
+    pair, owner = _pairs(group, cluster, n_groups)
+    used = np.bincount(pair, minlength=len(owner)) > 0
+    return np.bincount(owner[used], minlength=n_groups).astype(np.intp)
+
+
+def _squares_by(influence: Floats, group: Codes, cluster: Codes, n_groups: int) -> Floats:
+    """Sum the squares of the clusters' totals within each group."""
+    pair, owner = _pairs(group, cluster, n_groups)
+    totals = np.bincount(pair, influence, minlength=len(owner))
+    return np.bincount(owner, totals**2, minlength=n_groups).astype(float)
+
+
+def _pairs(group: Codes, cluster: Codes, n_groups: int) -> tuple[Codes, Codes]:
+    """Number the pairs of group and cluster; the second array gives the group of each number."""
+    width = int(cluster.max(initial=0)) + 1
+    pair = group * width + cluster
+    if n_groups * width <= MOST_PAIRS:
+        return pair, np.arange(n_groups * width) // width
+    used, compact = np.unique(pair, return_inverse=True)
+    return compact.astype(np.intp), used // width
+
+
+def intervals_by(estimate: Floats, se: Floats, df: Floats, is_told: Mask, level: float) -> dict[str, Floats]:
+    """Form many t intervals at `level` and tests against zero; missing where `is_told` is false."""
+    freedom = np.where(is_told, df, 1.0)
+    error = np.where(is_told, se, NAN)
+    half = stdtrit(freedom, 0.5 + level / 2.0) * error
+    statistic = estimate / error
+    return {
+        "estimate": estimate,
+        "se": error,
+        "ci_low": estimate - half,
+        "ci_high": estimate + half,
+        "statistic": statistic,
+        "df": np.where(is_told, df, NAN),
+        "p_value": 2.0 * stdtr(freedom, -np.abs(statistic)),
+    }
 
 
 def t_test(estimate: float, se: float, df: int, level: float) -> Test:

@@ -1,5 +1,6 @@
 """Rates and differences of rates with two-way clustered intervals."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.stats.rates import difference, gap, rate, rates_by
+from analysis.stats.rates import (
+    DIFFERENCE_COLUMNS,
+    RATE_COLUMNS,
+    Target,
+    difference,
+    gap,
+    gaps_by,
+    rate,
+    rates_by,
+)
 
 from .conftest import group_of
 
@@ -174,3 +184,88 @@ def test_gap_of_identical_answers_has_no_variation() -> None:
     frame = small([1, 0, 1, 0], "abab", "xxyy")
     found = gap(frame.assign(z=frame["y"]), first="y", second="z", respondent="r", item="i")
     assert (found.estimate, found.reason) == (0.0, "no variation between respondents or items: y")
+
+
+def assert_same(row: dict[Any, Any], one: dict[str, Any], columns: list[str]) -> None:
+    assert row["reason"] == one["reason"]
+    for name in columns:
+        if name != "reason":
+            assert row[name] == pytest.approx(one[name], rel=1e-10, nan_ok=True), name
+
+
+def test_rates_by_equals_rate_in_every_crossed_group(answers: pd.DataFrame) -> None:
+    by = ["respondent_country", "rel", "respondent_gender"]
+    for target in Target:
+        table = rates_by(answers, value="norm", by=by, target=target, **WHO)
+        assert len(table) == 30
+        for row in table.to_dict("records"):
+            group = answers[(answers[by] == [row[name] for name in by]).all(axis=1)]
+            one = rate(group, value="norm", target=target, **WHO)
+            assert_same(row, asdict(one), RATE_COLUMNS)
+
+
+def test_rate_of_these_items_counts_respondents_only(answers: pd.DataFrame) -> None:
+    new = rate(answers, value="personal", **WHO)
+    these = rate(answers, value="personal", target=Target.THESE_ITEMS, **WHO)
+    assert these.estimate == new.estimate
+    assert these.se == new.se_respondent < new.se
+    assert (these.df, new.df) == (199, 175)
+    assert these.design_effect == pytest.approx((new.se_respondent / new.se_naive) ** 2, rel=1e-12)
+    half = stats.t.ppf(0.975, 199) * these.se
+    assert these.ci_high - these.estimate == pytest.approx(half, rel=1e-12)
+
+
+def test_one_item_speaks_about_itself() -> None:
+    frame = small([1, 0, 1, 0], "abcd", "xxxx")
+    found = rate(frame, value="y", respondent="r", item="i", target=Target.THESE_ITEMS)
+    assert (found.estimate, found.reason, found.df) == (0.5, "", 3)
+    assert found.se == pytest.approx(0.25)
+
+
+def test_two_answers_of_one_person_to_one_item_are_one_cell() -> None:
+    frame = small([1, 1, 0, 0, 1, 0], "aabbab", "xxyyyx")
+    table = rates_by(frame.assign(g="all"), value="y", respondent="r", item="i", by=["g"])
+    one = rate(frame, value="y", respondent="r", item="i")
+    # influences ±1/12: cells (a, x) and (b, y) hold two answers each, (a, y) and (b, x) one
+    assert one.se_naive**2 == pytest.approx((2 * 4 + 2) / 144)
+    assert table["se"].iloc[0] == one.se
+
+
+def test_a_group_without_answers_keeps_its_row() -> None:
+    frame = small([1, 0, np.nan, np.nan], "abab", "xyxy").assign(g=["k", "k", "l", "l"])
+    table = rates_by(frame, value="y", respondent="r", item="i", by=["g"])
+    assert table["n"].tolist() == [2, 0]
+    assert table["reason"].iloc[1] == "no answers"
+
+
+def test_many_groups_are_added_up_like_few(answers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    by = ["respondent_country", "rel"]
+    expected = rates_by(answers, value="norm", by=by, **WHO)
+    monkeypatch.setattr("analysis.stats.twoway.MOST_PAIRS", 10)
+    pd.testing.assert_frame_equal(rates_by(answers, value="norm", by=by, **WHO), expected)
+
+
+def test_gaps_by_equals_gap_in_every_group(answers: pd.DataFrame) -> None:
+    by = ["respondent_country", "rel"]
+    table = gaps_by(answers, first="norm", second="personal", by=by, **WHO)
+    assert len(table) == 15
+    for row in table.to_dict("records"):
+        group = answers[(answers[by] == [row[name] for name in by]).all(axis=1)]
+        one = gap(group, first="norm", second="personal", **WHO)
+        assert_same(row, asdict(one), DIFFERENCE_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ([1, 0, 1, 0], [np.nan] * 4, "no answers: z"),
+        ([1, 0, 1, 1], [1, np.nan, np.nan, np.nan], "fewer than two respondents: z"),
+        ([1, 0, 1, 0], [1, 0, 1, 0], "no variation between respondents or items: y"),
+    ],
+)
+def test_gaps_by_says_why_there_is_no_interval(first: list[float], second: list[float], reason: str) -> None:
+    frame = small(first, "abab", "xxyy").assign(z=second, g="all")
+    row = gaps_by(frame, first="y", second="z", respondent="r", item="i", by=["g"]).iloc[0]
+    one = gap(frame, first="y", second="z", respondent="r", item="i")
+    assert row["reason"] == one.reason == reason
+    assert np.isnan([row["se"], row["ci_low"], row["p_value"]]).all()
