@@ -1,5 +1,7 @@
 """The files that the paper's scripts read, declared like our own: header, order and codes are theirs."""
 
+import re
+
 from analysis.columns import BUCKET_SQL, CELL_SQL, CELLS, GENDER_SQL, NO_CELL, NO_PERSONA, SETTINGS, Column, Table
 from survey.enums import ActorGender, AgeBucket, Country
 from survey.llm.enums import DemographicConfig, Method, PreferenceConfig, PromptCondition, ProviderName, Stage
@@ -144,3 +146,11 @@ DECISIONS = Table(
     missing_as="",
 )  # fmt: skip
 PAPER_TABLES = {table.name: table for table in (HUMAN, PREDICTIONS, DECISIONS)}
+FILE_BY = ("eval_model", "model_stage", "prompt_condition")
+EVALUATION_COLUMNS = tuple(name for name in DECISIONS.names if name not in ("model_stage", "prompt_condition"))
+CONDITIONS = {PromptCondition.NO_BALANCE.value: "nobalance", PromptCondition.BALANCE.value: "balance"}
+
+
+def evaluation_file(model: str, stage: str, condition: str) -> str:
+    """Name the evaluation file of a model so that the paper's script finds it and reads stage and condition off it."""
+    return f"cultureatlas_{re.sub('[^A-Za-z0-9.]+', '-', model)}_{stage}_{CONDITIONS[condition]}.csv"

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import frames
 from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS
 from analysis.extract import Selection, snapshot, snapshot_hash, stream_csv
-from analysis.paper_columns import HUMAN, PREDICTIONS
+from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import COMPLETE_ONLY, NO_SIMULATED, Parameters
 from analysis.reshape import Excluded, exclude
 from survey.llm.enums import DemographicConfig, PreferenceConfig, PromptCondition, RunKind
@@ -26,6 +26,7 @@ class Data:
     completions: pd.DataFrame
     paper_human: pd.DataFrame
     paper_predictions: pd.DataFrame
+    paper_decisions: pd.DataFrame
     snapshot_hash: str
 
 
@@ -72,6 +73,7 @@ def read(study: Study, parameters: Parameters) -> Data:
             extracts["completions"].frame,
             frames.extract(HUMAN, study, chosen).frame,
             frames.extract(PREDICTIONS, study, chosen).frame,
+            frames.extract(DECISIONS, study, chosen).frame,
             snapshot_hash(digests),
         )
 

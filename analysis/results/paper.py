@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.figures import percent, points
 from analysis.results.sentences import share
-from analysis.results.shown import Family, ShownTable, number
+from analysis.results.shown import SETTINGS, Family, ShownTable, number
 from analysis.results.stored import Results, Row
 
 
@@ -29,8 +29,59 @@ def show(results: Results) -> Family:
         "Majority agreement, norm", "Judgments",
     ]  # fmt: skip
     table = ShownTable("paper_human_response_summary", "The paper's summary of human answers", header, shown)
+    tables = [table, _gaps(results), _decisions(results), _flips(results)]
     finding = sentence(rows, results.facts.get("why_no_paper_tables", ""))
-    return Family("paper", "The paper's own tables", finding, [], [], [table] if shown else [], sorted(names), 0, [])
+    doubts = results.facts.get("paper_not_estimable", {})
+    filled = [one for one in tables if one.rows]
+    return Family(
+        "paper", "The paper's own tables", finding, [], [], filled, sorted(names), sum(doubts.values()), sorted(doubts)
+    )
+
+
+def _gaps(results: Results) -> ShownTable:
+    shown = [
+        [
+            row["model"],
+            SETTINGS[row["setting"]],
+            *(number(row[name], percent) for name in ("culture_rate_personal", "culture_rate_norm")),
+            number(row["culture_gap_norm_minus_personal"], points),
+        ]
+        for row in results.rows("paper_model_norm_personal_gaps_by_model")
+    ]
+    header = ["Model", "Asked", "Personal culture rate", "Norm culture rate", "Gap (points)"]
+    return ShownTable("paper_model_norm_personal_gaps_by_model", "The paper's gaps of models", header, shown)
+
+
+def _decisions(results: Results) -> ShownTable:
+    shown = [
+        [
+            row["eval_model"],
+            row["model_stage"],
+            row["prompt_condition"],
+            *(number(row[name], percent) for name in ("allow_rate_valid", "unknown_rate_all")),
+            str(row["n_rows"]),
+        ]
+        for row in results.rows("paper_overall_metrics")
+    ]
+    header = ["Model", "Stage", "Prompt", "Allows the preference", "Unknown", "Decisions"]
+    return ShownTable("paper_overall_metrics", "Decisions of behaviour runs, by the paper's measures", header, shown)
+
+
+def _flips(results: Results) -> ShownTable:
+    shown = [
+        [
+            row["model_family"],
+            f"{row['left_model_stage']}, {row['left_prompt_condition']} → "
+            f"{row['right_model_stage']}, {row['right_prompt_condition']}",
+            number(row["allow_rate_delta_right_minus_left"], points),
+            number(row["flip_pos_culture_to_preference"], percent),
+            number(row["flip_neg_preference_to_culture"], percent),
+            str(row["n_paired"]),
+        ]
+        for row in results.rows("paper_paired_flip_overall")
+    ]
+    header = ["Family", "From → to", "Shift (points)", "Culture to preference", "Preference to culture", "Pairs"]
+    return ShownTable("paper_paired_flip_overall", "Flips between paired runs, by the paper's measures", header, shown)
 
 
 def sentence(rows: Sequence[Row], why_not: str) -> str:

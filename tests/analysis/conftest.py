@@ -14,7 +14,7 @@ from django.test import Client
 from survey.domain.quotas import find_cell
 from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
 from survey.flow.status import FINAL
-from survey.llm.enums import CellState, Method, PersonaSetting, ProviderName, RunState
+from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, ProviderName, RunKind, RunState, Stage
 from survey.llm.models import Cell, Completion, ModelSpec, Run
 from survey.models import (
     Arm,
@@ -226,8 +226,9 @@ def make_completion(
     choice: Choice | str = Choice.CULTURE,
     p: float | None = None,
     persona: tuple[str, str, str] = ("", "", ""),
+    **configured: str,
 ) -> Completion:
-    """Store one model answer; an empty choice is a refusal."""
+    """Store one model answer; an empty choice is a refusal. More of the cell's columns may be `configured`."""
     country, age, gender = persona
     cell = Cell.objects.create(
         run=run,
@@ -242,6 +243,7 @@ def make_completion(
         option_order=order,
         method=Method.FIRST_TOKEN,
         state=CellState.DONE if choice else CellState.REFUSED,
+        **configured,
     )
     return Completion.objects.create(
         cell=cell,
@@ -286,6 +288,23 @@ def fill_models(made: Made) -> None:
         number = (item.pk + len(persona[1])) % 3
         choice = Choice.PREFERENCE if number == 0 else Choice.CULTURE
         make_completion(run, spec, item, question=question, order=order, choice=choice, p=0.9, persona=persona)
+
+
+def fill_behaviour(made: Made) -> None:
+    """Add a behaviour run: a base and an instruct model of one family, balance and no balance, one refusal."""
+    specs = [make_spec(f"llama_{stage}") for stage in Stage]
+    for spec, stage in zip(specs, Stage, strict=True):
+        spec.stage = stage
+        spec.save()
+    run = make_run(made, *specs)
+    run.kind = RunKind.BEHAVIOUR
+    run.save()
+    for (place, spec), (number, item), condition in product(
+        enumerate(specs), enumerate(made.items), (PromptCondition.BALANCE, PromptCondition.NO_BALANCE)
+    ):
+        choice: Choice | str = Choice.PREFERENCE if (place + number) % 2 else Choice.CULTURE
+        is_refused = place == 0 and number == 2 and condition == PromptCondition.BALANCE
+        make_completion(run, spec, item, choice="" if is_refused else choice, condition=condition)
 
 
 @pytest.fixture

@@ -7,10 +7,14 @@ import pandas as pd
 import pytest
 
 from analysis import frames
+from analysis.decisions import by_model_and_condition
 from analysis.export.folder import write_folder
-from analysis.stats.paper import paper_tables
+from analysis.extract import Selection
+from analysis.from_files.paper_folder import analyse_folder
+from analysis.paper_columns import DECISIONS
+from analysis.stats.paper import behaviour_tables, paper_tables
 from survey.enums import AgeBand, Choice, Gender, OptionOrder, Question, Status
-from tests.analysis.conftest import Made, make_completion, make_run, make_session, make_spec
+from tests.analysis.conftest import Made, fill_behaviour, make_completion, make_run, make_session, make_spec
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "pact_synthetic"
 FIRST, SECOND = OptionOrder.CULTURE_FIRST, OptionOrder.PREFERENCE_FIRST
@@ -121,3 +125,39 @@ def test_complete_only_leaves_unfinished_respondents_out(made: Made) -> None:
     make_session(made, status=Status.ACTIVE)
     assert len(frames.paper_human(made.study)) == 6
     assert len(frames.paper_human(made.study, complete_only=True)) == 3
+
+
+def test_behaviour_runs_are_exported_as_the_papers_evaluation_files(made: Made, tmp_path: Path) -> None:
+    fill_behaviour(made)
+    write_folder(made.study, tmp_path, "pact")
+    names = sorted(path.name for path in tmp_path.glob("cultureatlas_*.csv"))
+    assert names == [
+        f"cultureatlas_llama-{stage}_{stage}_{condition}.csv"
+        for stage in ("base", "instruct")
+        for condition in ("balance", "nobalance")
+    ]
+    first = (tmp_path / names[0]).read_text().splitlines()
+    assert first[0] == (
+        "source_row,eval_model,eval_backend,scenario_type,base_country,actor_country,receiver_country,actor_gender,"
+        "actor_age,receiver_gender,receiver_age,eval_demo_config,eval_pref_config,eval_decision"
+    )
+    assert [line.rsplit(",", 1)[1] for line in first[1:]] == ["FOLLOW_CULTURE", "UNKNOWN", "ALLOW_PREFERENCE"]
+    assert (tmp_path / "SHA256SUMS").read_text().count("cultureatlas_") == 4
+
+
+def test_exported_evaluation_files_make_the_tables_of_the_site(made: Made, tmp_path: Path) -> None:
+    fill_behaviour(made)
+    write_folder(made.study, tmp_path, "pact")
+    from_files = analyse_folder(tmp_path).tables
+    for path in tmp_path.glob("cultureatlas_*.csv"):
+        path.unlink()
+    from_one_file = analyse_folder(tmp_path).tables
+    from_site = behaviour_tables(by_model_and_condition(frames.extract(DECISIONS, made.study, Selection()).frame))
+    assert sorted(from_files) == sorted(from_one_file) == sorted(from_site)
+    for name, table in from_site.items():
+        named = [column for column in ("dataset", "path", "left_path", "right_path") if column in table]
+        for other in (from_files[name], from_one_file[name]):
+            pd.testing.assert_frame_equal(table.drop(columns=named), other.drop(columns=named), check_dtype=False)
+    flips = from_site["paired_flip_overall"].set_index(["pair_type", "left_prompt_condition"])["n_paired"]
+    assert flips[("base_vs_instruct", "balance")] == 2
+    assert flips[("base_vs_instruct", "nobalance")] == 3

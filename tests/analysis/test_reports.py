@@ -13,7 +13,7 @@ from analysis.reports.tables import to_json
 from analysis.results.stored import Results
 from survey.enums import Status
 from survey.models import QualityFlag, SurveySession
-from tests.analysis.conftest import Made, fill, make_session
+from tests.analysis.conftest import Made, fill, fill_behaviour, make_session
 
 ALL = choose(include_simulated=True)
 
@@ -55,8 +55,17 @@ def test_paper_majority_agreement_stands_beside(full: Made) -> None:
 
 def test_papers_tables_are_kept_under_their_names(full: Made) -> None:
     names = [name for name in run(full).results["tables"] if name.startswith("paper_")]
-    assert len(names) == 10
-    assert "paper_human_response_summary" in names
+    assert len(names) == 10 + 8
+    assert {"paper_human_response_summary", "paper_model_item_consensus_all_samples"} <= set(names)
+
+
+def test_behaviour_runs_have_the_papers_tables_without_any_people(made: Made) -> None:
+    fill_behaviour(made)
+    results = results_of(run(made))
+    assert len([name for name in results.tables if name.startswith("paper_")]) == 19
+    overall = results.rows("paper_overall_metrics", eval_model="llama_base", prompt_condition="balance")[0]
+    assert (overall["n_rows"], overall["n_valid"], overall["allow_rate_valid"]) == (3, 2, 0.5)
+    assert overall["dataset"] == "pact"
 
 
 def test_no_data_gives_reasons_not_errors(made: Made) -> None:

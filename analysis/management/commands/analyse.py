@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--study", help="code of the study")
         parser.add_argument("--wait", action="store_true", help="wait until the results are there")
         parser.add_argument("--real-only", action="store_true", help="leave simulated data out")
-        parser.add_argument("--input", type=Path, help="folder with tidy_human_responses.csv and llm_predictions.csv")
+        parser.add_argument("--input", type=Path, help="folder with the paper's files, packed (.gz) or not")
         parser.add_argument("--layer", choices=["paper"], default="paper", help="which tables to compute from files")
         parser.add_argument("--out", type=Path, help="folder for the tables")
 
@@ -41,14 +41,22 @@ class Command(BaseCommand):
             raise CommandError("name a study (--study CODE) or a folder (--input FOLDER --out FOLDER)")
 
     def analyse_files(self, source: Path, out: Path) -> None:
-        from analysis.export.paper_files import analyse_folder  # pandas is needed here only
+        """Make what the files allow; say what was made, what was not and why, and fail where a file was bad."""
+        from analysis.from_files.paper_folder import analyse_folder, write_tables  # pandas is needed here only
 
         try:
-            paths = analyse_folder(source, out)
-        except (OSError, ValueError) as error:
+            found = analyse_folder(source)
+            paths = write_tables(found, out) if found.tables else []
+        except OSError as error:
             raise CommandError(str(error)) from error
         for path in paths:
             self.stdout.write(str(path))
+        for reason in found.not_made:
+            self.stderr.write(f"not made: {reason}")
+        for note in found.notes:
+            self.stderr.write(f"note: {note}")
+        if found.errors or not paths:
+            raise CommandError("\n".join(found.errors) or f"nothing to analyse in {source}")
 
     def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
         """Reuse the analysis of the same data, choices and code where there is one."""

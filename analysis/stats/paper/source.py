@@ -53,11 +53,18 @@ def as_read_from_csv(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_common_item_ids(human: pd.DataFrame, predictions: pd.DataFrame) -> Inputs:
-    """Turn item ids into text on both sides when one side holds numbers and the other text."""
-    item = "scenario_item_id"
-    if human[item].dtype == predictions[item].dtype or predictions.empty:
-        return Inputs(human, predictions)
-    return Inputs(*(table.assign(**{item: _as_text(table[item])}) for table in (human, predictions)))
+    """Make item ids comparable when one side holds numbers and the other text."""
+    return Inputs(*with_common_types(human, predictions, ["scenario_item_id"]))
+
+
+def with_common_types(
+    left: pd.DataFrame, right: pd.DataFrame, columns: Iterable[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Turn columns that are numbers in one table and not in the other into text in both, so that they can be joined."""
+    are_numbers = pd.api.types.is_numeric_dtype
+    uneven = [name for name in columns if are_numbers(left[name]) != are_numbers(right[name])]
+    sides = [table.assign(**{name: _as_text(table[name]) for name in uneven}) for table in (left, right)]
+    return sides[0], sides[1]
 
 
 def _plain(column: pd.Series) -> pd.Series:
@@ -68,4 +75,9 @@ def _plain(column: pd.Series) -> pd.Series:
 
 
 def _as_text(column: pd.Series) -> pd.Series:
-    return column.astype(object).map(str, na_action="ignore").astype(object)
+    """Write numbers as their file did: a whole number that a gap beside it made a float has no decimal point."""
+    return column.astype(object).map(_written, na_action="ignore").astype(object)
+
+
+def _written(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -9,6 +9,7 @@ from analysis.stats.paper.alignment import (
     persona_item_level,
     persona_summary,
 )
+from analysis.stats.paper.faults import human_faults, refuse
 from analysis.stats.paper.human import (
     coded,
     item_profiles,
@@ -54,13 +55,14 @@ def paper_tables(
     Raises
     ------
     ValueError
-        If a column is missing; the message names all of them.
+        If a column is missing (the message names all of them), or a respondent has judged an item twice.
 
     References
     ----------
     Borah, Augenstein & Mihalcea (2026), "Whose Norms?", section 5 and the analysis script published with it.
     """
     require_columns(human, HUMAN_COLUMNS, "human responses")
+    refuse(human_faults(human), "human responses")
     if predictions is None:
         predictions = pd.DataFrame(columns=list(PREDICTION_COLUMNS), dtype=object)
     require_columns(predictions, PREDICTION_COLUMNS, "model predictions")

@@ -1,0 +1,1 @@
+"""Analyses of files alone: read and checked, without any database."""

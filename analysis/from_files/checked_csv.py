@@ -1,0 +1,104 @@
+"""CSV files that somebody else wrote: read as pandas does by itself, refused with the place of what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.stats.paper.faults import where
+
+PACKED = ".gz"
+
+
+class BadFile(ValueError):
+    """A file that cannot be used; the message names it, the row (the header is row 1) and the column."""
+
+
+class Layout(NamedTuple):
+    """The header of a file, and the numbers of its rows as a spreadsheet counts them."""
+
+    header: list[str]
+    rows: list[int]
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Find a file, or its packed form."""
+    return next((path for path in (folder / f"{name}{PACKED}", folder / name) if path.is_file()), None)
+
+
+def plain_name(path: Path) -> str:
+    return path.name.removesuffix(PACKED)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a file with the types that pandas finds; the index holds the number of each row, the header being row 1."""
+    text = _decode(path, _load(path))
+    layout = _lay_out(path, text)
+    try:
+        frame = pd.read_csv(io.StringIO(text), index_col=False)
+    except pd.errors.ParserError as error:
+        raise BadFile(f"{path.name}: cannot be read as CSV: {error}") from error
+    if len(frame) != len(layout.rows):
+        raise BadFile(f"{path.name}: a quoted field is not closed, or a line break stands outside quotes")
+    frame.index = pd.Index(layout.rows)
+    return frame
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], path: Path) -> None:
+    """Refuse a file without some columns, or without rows."""
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise BadFile(f"{path.name}: row 1: missing columns {', '.join(missing)}")
+    if frame.empty:
+        raise BadFile(f"{path.name}: has a header but no rows")
+
+
+def _load(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == PACKED else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadFile(f"{path.name}: cannot be unpacked: {error}") from error
+
+
+def _decode(path: Path, data: bytes) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        whole = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"))) if row]
+        before = list(csv.reader(io.StringIO(data[: error.start].decode("utf-8-sig", errors="replace") + "x")))
+        place, header = len(before[-1]) - 1, whole[0]
+        column = header[place] if place < len(header) else place + 1
+        byte = f"0x{data[error.start]:02x}"
+        raise BadFile(f"{path.name}: row {len(before)}, column {column}: byte {byte} is not UTF-8") from error
+    if not text.strip():
+        raise BadFile(f"{path.name}: is empty")
+    return text
+
+
+def _lay_out(path: Path, text: str) -> Layout:
+    """Find the rows that hold something, and refuse those with too many or too few fields."""
+    try:
+        records = [(number, row) for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1) if row]
+    except csv.Error as error:
+        raise BadFile(f"{path.name}: cannot be read as CSV: {error}") from error
+    header = records[0][1]
+    repeated = [name for name, n in Counter(header).items() if n > 1]
+    if repeated:
+        raise BadFile(f"{path.name}: row 1: columns named twice: {', '.join(repeated)}")
+    uneven = [number for number, row in records[1:] if len(row) != len(header)]
+    if uneven:
+        first = next(len(row) for number, row in records if number == uneven[0])
+        raise BadFile(
+            f"{path.name}: {where(uneven)}: as many fields as the header's {len(header)} columns are needed, "
+            f"row {uneven[0]} has {first}"
+        )
+    return Layout(header, [number for number, _ in records[1:]])
