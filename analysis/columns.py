@@ -426,6 +426,15 @@ COMPLETIONS = Table(
         Column("prompt_tokens", "integer", "completion.prompt_tokens", "Tokens of the prompt", (), NOT_SENT),
         Column("completion_tokens", "integer", "completion.completion_tokens", "Tokens of the answer", (), NOT_SENT),
         Column("latency_ms", "integer", "completion.latency_ms", "Time the answer took"),
+        Column(
+            "asking", "integer", "cell.asking", "How many earlier answers were set aside and the question asked again"
+        ),
+        Column(
+            "taken_from_run", "integer",
+            "(SELECT source.run_id FROM llm_completion taken JOIN llm_cell source ON source.id = taken.cell_id"
+            " WHERE taken.id = completion.cached_from_id)",
+            "Run whose answer to the same call was taken; tokens and time are that call's", (), "called for",
+        ),
         Column("is_latest", "boolean", "completion.is_latest", "Whether no later run answered the same question"),
     ),
 )  # fmt: skip

@@ -79,7 +79,7 @@ LEFT JOIN wording ON wording.item_id = item.id"""
 OF_COMPLETION = """
 FROM (
     SELECT cell_id, choice, p_culture, label_mass, model_returned, parse_stage, parser_version, prompt_tokens,
-        completion_tokens, latency_ms, is_simulated, seed, text_hash, row_number() OVER (
+        completion_tokens, latency_ms, is_simulated, seed, text_hash, cached_from_id, row_number() OVER (
         PARTITION BY spec_id, item_id, question, persona_setting, persona_country, persona_age, persona_gender, locale,
             option_order, condition, paraphrase, preference_config, demographic_config, method, repeat, session_id
         ORDER BY run_id DESC
@@ -87,6 +87,7 @@ FROM (
     FROM llm_completion completion
     JOIN llm_cell cell ON cell.id = completion.cell_id
     JOIN llm_run run ON run.id = cell.run_id AND run.study_id = {study}
+    WHERE completion.set_aside_by_id IS NULL
 ) completion
 JOIN llm_cell cell ON cell.id = completion.cell_id
 JOIN llm_modelspec spec ON spec.id = cell.spec_id

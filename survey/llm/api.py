@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,17 @@ from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, pagination, serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from survey.enums import Choice, Question
-from survey.llm.domain import create_alignment_run
-from survey.llm.enums import PersonaSetting, RunState
+from survey.llm import domain
+from survey.llm.again import offer
+from survey.llm.enums import Again, PersonaSetting, RunState
+from survey.llm.experiment import alignment_experiment
 from survey.llm.models import Completion, ModelSpec, Run
+from survey.llm.preview import Preview, preview
 from survey.llm.queries import run_progress
 from survey.llm.tasks import launch
 from survey.models import Study
@@ -50,7 +55,10 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     class Meta:
         model = Run
-        fields = ["id", "study", "specs", "state", "n_cells", "created_at", "finished_at", "error"]
+        fields = [
+            "id", "study", "specs", "state", "n_cells", "priority", "budget", "spent", "currency", "reuses_answers",
+            "created_at", "finished_at", "error",
+        ]  # fmt: skip
 
     def get_specs(self, run: Run) -> list[str]:
         return [spec.tag for spec in run.specs.all()]
@@ -76,6 +84,66 @@ class RunRequestSerializer(serializers.Serializer[Any]):
         child=serializers.ChoiceField(choices=PersonaSetting.choices), default=PersonaSetting.values
     )
     limit = serializers.IntegerField(min_value=1, required=False, help_text="only the first items")
+    budget = serializers.DecimalField(max_digits=12, decimal_places=4, min_value=Decimal(0), required=False)
+    priority = serializers.IntegerField(min_value=-100, max_value=100, default=0)
+    reuses_answers = serializers.BooleanField(
+        default=False, help_text="take answers that earlier runs got to the very same calls"
+    )
+    start = serializers.CharField(
+        required=False, help_text="the preview's word for what it shows; without it nothing is started"
+    )
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    spec = serializers.CharField(source="spec.tag")
+    n_calls = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField(help_text="estimated")
+    completion_tokens = serializers.IntegerField(help_text="at the longest")
+    cost = serializers.DecimalField(max_digits=20, decimal_places=8, allow_null=True, help_text="empty: no price")
+    currency = serializers.CharField(source="price.currency", default="")
+    minutes = serializers.FloatField(help_text="at the model's limits")
+
+
+class SavingsSerializer(serializers.Serializer[Any]):
+    n_calls = serializers.IntegerField(help_text="not made, because earlier runs have the answers")
+    is_exact = serializers.BooleanField(help_text="else estimated from drawn calls")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a run would send; posting the same again with `start` as given here starts it."""
+
+    detail = serializers.CharField(default="")
+    start = serializers.CharField(source="token")
+    n_calls = serializers.IntegerField()
+    savings = SavingsSerializer(allow_null=True)
+    estimates = EstimateSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class RunChangeSerializer(serializers.Serializer[Any]):
+    budget = serializers.DecimalField(
+        max_digits=12, decimal_places=4, min_value=Decimal(0), required=False, allow_null=True, help_text="null: none"
+    )
+    priority = serializers.IntegerField(min_value=-100, max_value=100, required=False)
+
+
+class AgainSerializer(serializers.Serializer[Any]):
+    kinds = serializers.ListField(child=serializers.ChoiceField(choices=Again.choices), allow_empty=False)
+
+
+class KindSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    n_calls = serializers.IntegerField()
+    money = serializers.DecimalField(max_digits=20, decimal_places=8, allow_null=True, help_text="empty: no price")
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """What a run could be asked again, and what that would take."""
+
+    kinds = KindSerializer(many=True)
+    n_todo = serializers.IntegerField(help_text="to be asked in any case when the run goes on")
+    room = serializers.DecimalField(max_digits=20, decimal_places=8, allow_null=True, help_text="of the budget, left")
+    is_short = serializers.BooleanField(help_text="whether all of it would cost more than that")
 
 
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -95,29 +163,77 @@ class RunViewSet(mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet[Run]):
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         """Give the shape of a request, of a list entry or of one run."""
-        if self.action == "create":
-            return RunRequestSerializer
-        return RunSerializer if self.action == "list" else RunDetailSerializer
+        asked = {"create": RunRequestSerializer, "partial_update": RunChangeSerializer, "again": AgainSerializer}
+        return asked.get(self.action, RunSerializer if self.action == "list" else RunDetailSerializer)
 
-    @extend_schema(responses={201: RunDetailSerializer})
+    @extend_schema(responses={200: PreviewSerializer, 201: RunDetailSerializer, 409: PreviewSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a run and have it started."""
+        """Show what a run would send (200); with that preview's `start`, make it and have it started (201)."""
         asked = RunRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
+        persona = [PersonaSetting(setting) for setting in data["persona"]]
         try:
+            experiment = alignment_experiment(
+                data["study"], list(dict.fromkeys(data["specs"])), persona, limit=data.get("limit")
+            )
+            shown = preview(experiment, reuses_answers=data["reuses_answers"])
+            if data.get("start") != shown.token:
+                return _shown(shown, is_other="start" in data)
             with transaction.atomic():
-                run = create_alignment_run(
-                    data["study"],
-                    specs=list(dict.fromkeys(data["specs"])),
-                    persona=[PersonaSetting(setting) for setting in data["persona"]],
-                    limit=data.get("limit"),
+                run = domain.create_run(
+                    experiment,
+                    budget=data.get("budget"),
+                    priority=data["priority"],
+                    reuses_answers=data["reuses_answers"],
                     created_by=request.user,
                 )
                 transaction.on_commit(partial(launch, run.pk))
         except ValueError as error:
             raise serializers.ValidationError({"detail": str(error)}) from error
         return Response(RunDetailSerializer(run).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=RunDetailSerializer)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change budget or priority; both count from the next cells on."""
+        run: Run = self.get_object()
+        asked = RunChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            with transaction.atomic():
+                if "budget" in asked.validated_data:
+                    domain.change_budget(run, asked.validated_data["budget"])
+                if "priority" in asked.validated_data:
+                    domain.change_priority(run, asked.validated_data["priority"])
+        except ValueError as error:
+            raise serializers.ValidationError({"detail": str(error)}) from error
+        return Response(RunDetailSerializer(self.get_object()).data)
+
+    @extend_schema(methods=["GET"], responses=OfferSerializer)
+    @extend_schema(methods=["POST"], request=AgainSerializer, responses=RunDetailSerializer)
+    @action(detail=True, methods=["get", "post"])
+    def again(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Tell what could be asked again; ask some kinds of it again. Earlier answers are kept."""
+        run: Run = self.get_object()
+        if request.method == "GET":
+            return Response(OfferSerializer(offer(run)).data)
+        asked = AgainSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        kinds = {Again(kind) for kind in asked.validated_data["kinds"]}
+        try:
+            with transaction.atomic():
+                domain.ask_again(run, kinds, request.user.get_username())
+                transaction.on_commit(partial(launch, run.pk))
+        except ValueError as error:
+            raise serializers.ValidationError({"detail": str(error)}) from error
+        return Response(RunDetailSerializer(self.get_object()).data)
+
+
+def _shown(shown: Preview, *, is_other: bool) -> Response:
+    """Answer with a preview: as asked for, or because something else was to be started than it shows."""
+    said = "This is not what was previewed. Look at it, then start." if is_other else "Nothing has been sent yet."
+    found = {**PreviewSerializer(shown).data, "detail": said}
+    return Response(found, status=status.HTTP_409_CONFLICT if is_other else status.HTTP_200_OK)
 
 
 class CompletionSerializer(serializers.ModelSerializer[Completion]):
@@ -137,6 +253,11 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
     demographic_config = serializers.CharField(source="cell.demographic_config")
     method = serializers.CharField(source="cell.method")
     repeat = serializers.IntegerField(source="cell.repeat")
+    asking = serializers.IntegerField(source="cell.asking", help_text="how often the question was asked again")
+    is_set_aside = serializers.SerializerMethodField(help_text="its question was asked again; another answer counts")
+
+    def get_is_set_aside(self, completion: Completion) -> bool:
+        return completion.set_aside_by_id is not None
 
     class Meta:
         model = Completion
@@ -145,7 +266,8 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
             "persona_gender", "locale", "option_order", "condition", "paraphrase", "preference_config",
             "demographic_config", "method", "repeat", "choice", "p_culture",
             "label_mass", "text", "parse_stage", "parser_version", "finish_reason", "model_returned", "seed",
-            "prompt_tokens", "completion_tokens", "latency_ms", "is_simulated", "created_at", "text_hash",
+            "prompt_tokens", "completion_tokens", "cost", "latency_ms", "cached_from", "asking", "is_set_aside",
+            "is_simulated", "created_at", "text_hash",
             "dropped_params", "request", "reply",
         ]  # fmt: skip
 
@@ -157,6 +279,9 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
     question = django_filters.ChoiceFilter(field_name="cell__question", choices=Question.choices)
     persona_setting = django_filters.ChoiceFilter(field_name="cell__persona_setting", choices=PersonaSetting.choices)
     choice = django_filters.ChoiceFilter(choices=Choice.choices)
+    is_set_aside = django_filters.BooleanFilter(
+        field_name="set_aside_by", lookup_expr="isnull", exclude=True, label="answers that count no more"
+    )
 
     class Meta:
         model = Completion
@@ -168,6 +293,12 @@ class CompletionViewSet(viewsets.ReadOnlyModelViewSet[Completion]):
     serializer_class = CompletionSerializer
     pagination_class = ByKey
     filterset_class = CompletionFilter
+
+    def get_queryset(self) -> QuerySet[Completion]:
+        """Give the answers that count, unless others are asked for."""
+        found = super().get_queryset()
+        is_any = self.action != "list" or "is_set_aside" in self.request.query_params
+        return found if is_any else found.filter(set_aside_by=None)
 
 
 router_entries = [("runs", RunViewSet), ("models", ModelSpecViewSet), ("completions", CompletionViewSet)]

@@ -9,7 +9,8 @@ from typing import Any
 from django.http import QueryDict
 
 from survey.enums import Country, Locale, Question, Theme
-from survey.llm.enums import DemographicConfig, LocaleSource, Method, PreferenceConfig, PromptCondition, RunKind
+from survey.llm.again import Offer
+from survey.llm.enums import Again, DemographicConfig, LocaleSource, Method, PreferenceConfig, PromptCondition, RunKind
 from survey.llm.experiment import Experiment
 from survey.llm.forms import ExperimentForm, Respondents, ready_design
 from survey.llm.preview import Preview
@@ -40,6 +41,7 @@ def add_design_arguments(parser: ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="N")
     parser.add_argument("--item", action="append", metavar="CODE", help="only this item; may be repeated")
     parser.add_argument("--core", action="store_true", help="only the common core")
+    parser.add_argument("--reuse", action="store_true", help="take answers that earlier runs got to the same calls")
     parser.add_argument("--preview", action="store_true", help="show what would be sent, and send nothing")
 
 
@@ -52,6 +54,7 @@ def chosen_experiment(study: str, tags: list[str], options: dict[str, Any]) -> t
         given = options[name.replace("-", "_")]
         fields[field] = given if given is not None else fields.get(field, "")
     fields |= {"codes": " ".join(options["item"] or []), "is_core_only": "on" if options["core"] else ""}
+    fields["reuses_answers"] = "on" if options["reuse"] else ""
     data = QueryDict(mutable=True)
     for field, value in fields.items():
         data.setlist(field, list(value) if isinstance(value, list | tuple) else [value])
@@ -65,9 +68,12 @@ def preview_lines(shown: Preview) -> Iterator[str]:
     """Write a preview for a terminal."""
     yield f"{shown.n_calls:,} calls; nothing has been sent. Manifest {shown.manifest_hash}"
     for each in shown.estimates:
-        money = f"at most {each.cost:.2f} {each.price.currency}" if each.price else "no price known"
+        money = f"about {each.cost:.2f} {each.price.currency}" if each.price else "no price known"
         tokens = f"about {each.prompt_tokens:,} tokens in, at most {each.completion_tokens:,} out"
         yield f"  {each.spec}: {each.n_calls:,} calls, {tokens}, {money}, {each.minutes:,.1f} min at its limits"
+    if shown.savings:
+        about = "" if shown.savings.is_exact else "about "
+        yield f"  {about}{shown.savings.n_calls:,} of these calls have been answered in earlier runs and are not made"
     for warning in shown.warnings:
         yield f"  Note: {warning}"
     for example in shown.examples[:N_SHOWN]:
@@ -75,3 +81,15 @@ def preview_lines(shown: Preview) -> Iterator[str]:
             yield f"\n--- {example.title}; {example.item}; {order} ---\n{example.settings}\n\n{prompt}"
     if len(shown.examples) > N_SHOWN or shown.n_combinations > N_SHOWN:
         yield f"\n… {N_SHOWN} of {shown.n_combinations} combinations are shown."
+
+
+def offer_lines(found: Offer, kinds: list[Again]) -> Iterator[str]:
+    """Write what asking again would take for a terminal."""
+    for each in found.kinds:
+        if each.kind in kinds:
+            money = "" if each.money is None else f", about {each.money:.2f} {found.run.currency}"
+            yield f"{each.kind.label}: {each.n_calls:,} calls{money}"
+    if found.n_todo:
+        yield f"Still to be asked in any case: {found.n_todo:,}"
+    if found.room is not None:
+        yield f"Left of the budget: {found.room:.2f} {found.run.currency}"

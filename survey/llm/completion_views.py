@@ -59,6 +59,9 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
     state = django_filters.ChoiceFilter(field_name="cell__state", choices=CellState.choices, label="State")
     parse_stage = django_filters.ChoiceFilter(choices=ParseStage.choices, label="Read by")
     choice = django_filters.ChoiceFilter(choices=Choice.choices)
+    is_taken = django_filters.BooleanFilter(
+        field_name="cached_from", lookup_expr="isnull", exclude=True, label="Taken from an earlier run"
+    )
 
     class Meta:
         model = Completion
@@ -66,7 +69,7 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 def found(request: HttpRequest) -> CompletionFilter:
-    rows: QuerySet[Completion] = Completion.objects.select_related("cell__spec", "cell__item", "cell__run")
+    rows: QuerySet[Completion] = Completion.objects.current().select_related("cell__spec", "cell__item", "cell__run")
     return CompletionFilter(request.GET, queryset=rows.defer("request", "reply"))
 
 
@@ -95,7 +98,7 @@ def completion_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def completion_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one completion: its factors, the request and the reply as stored, how it was read."""
-    related = ("cell__spec", "cell__item", "cell__run__study", "cached_from")
+    related = ("cell__spec", "cell__item", "cell__run__study", "cached_from__cell", "set_aside_by")
     completion = get_object_or_404(Completion.objects.select_related(*related), pk=pk)
     context = {
         "completion": completion,
@@ -104,6 +107,7 @@ def completion_page(request: HttpRequest, pk: int) -> HttpResponse:
         "settings": _pretty({k: v for k, v in completion.request.items() if k not in ("messages", "prompt")}),
         "reply": _pretty(completion.reply),
         "attempts": completion.cell.attempts.all(),
+        "others": completion.cell.completions.exclude(pk=pk).select_related("set_aside_by").order_by("pk"),
     }
     return render(request, "llm/completion.html", context)
 

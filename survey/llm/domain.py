@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,11 +15,9 @@ from django.db.models import F, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from survey.enums import Country
-from survey.llm.design import alignment
-from survey.llm.enums import OPEN_STATES, CellState, PersonaSetting, RunState
-from survey.llm.experiment import Experiment
-from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
+from survey.llm.enums import OPEN_STATES, Again, CellState, PersonaSetting, RunState
+from survey.llm.experiment import Experiment, alignment_experiment
+from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Reasking, Run
 from survey.llm.prompts import Persona
 from survey.llm.queries import current_prices
 from survey.llm.requests import limits_answers
@@ -63,9 +61,7 @@ def create_alignment_run(
     created_by: AbstractBaseUser | AnonymousUser | None = None,
 ) -> Run:
     """Make a queued run of the ready alignment design with all its cells; `ValueError` says why it cannot be."""
-    countries = [Country(arm.country) for arm in study.arms.order_by("country")]
-    chosen = list(study.version.items.order_by("code") if items is None else items)[:limit]
-    return create_run(Experiment(study, alignment(countries, persona), specs, chosen), created_by=created_by)
+    return create_run(alignment_experiment(study, specs, persona, items, limit), created_by=created_by)
 
 
 @transaction.atomic
@@ -74,6 +70,7 @@ def create_run(
     *,
     budget: Decimal | None = None,
     priority: int = 0,
+    reuses_answers: bool = False,
     created_by: AbstractBaseUser | AnonymousUser | None = None,
 ) -> Run:
     """Make a queued run with all its cells and its frozen manifest; `ValueError` says why it cannot be asked."""
@@ -87,6 +84,7 @@ def create_run(
         budget=budget,
         currency=_currency(experiment.specs, budget),
         priority=priority,
+        reuses_answers=reuses_answers,
         created_by_id=created_by.pk if created_by else None,
     )
     run.specs.set(experiment.specs)
@@ -139,6 +137,35 @@ def resume_run(run: Run) -> bool:
     """Queue a paused or stopped run again; False when it was neither."""
     held_up = Run.objects.filter(pk=run.pk, state__in=[RunState.PAUSED, RunState.FAILED])
     return bool(held_up.update(state=RunState.QUEUED, error=""))
+
+
+@transaction.atomic
+def ask_again(run: Run, kinds: Collection[Again], by: str = "") -> Reasking:
+    """Queue a run again with its cells of some kinds to do; their answers are set aside, not lost.
+
+    Whoever still held such a cell holds it no more. `ValueError` says why nothing is asked again.
+    """
+    ended = Run.objects.filter(pk=run.pk, state__in=[RunState.DONE, RunState.PAUSED, RunState.FAILED])
+    if not ended.select_for_update(no_key=True).exists():
+        raise ValueError("Only a run that is done, paused or was stopped by an error is asked again.")
+    states = sorted(kind.state for kind in kinds)
+    n_cells = Cell.objects.filter(run_id=run.pk, state__in=states).count()
+    if not n_cells:
+        raise ValueError("The run has nothing of this kind to ask again.")
+    act = Reasking.objects.create(run_id=run.pk, kinds=sorted(kinds), n_cells=n_cells, by=by)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE llm_completion SET set_aside_by_id = %s FROM llm_cell AS cell"
+            " WHERE cell.id = cell_id AND cell.run_id = %s AND cell.state = ANY(%s) AND set_aside_by_id IS NULL",
+            [act.pk, run.pk, states],
+        )
+        cursor.execute(
+            "UPDATE llm_cell SET state = 'todo', n_leases = n_leases + 1, asking = asking + (state <> 'error')::int"
+            " WHERE run_id = %s AND state = ANY(%s)",
+            [run.pk, states],
+        )
+    ended.update(state=RunState.QUEUED, error="", finished_at=None)
+    return act
 
 
 def change_budget(run: Run, budget: Decimal | None) -> None:

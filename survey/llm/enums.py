@@ -56,6 +56,20 @@ class CallOutcome(TextChoices):
     CACHED = "cached", "Taken from an earlier run"
 
 
+class Again(TextChoices):
+    """What may be asked again, if somebody says so."""
+
+    ERRORS = "errors", "Errors: no answer came"
+    REFUSALS = "refusals", "Refusals"
+    UNPARSED = "unparsed", "Answers that could not be read"
+
+    @property
+    def state(self) -> CellState:
+        """Give the state of the cells that are asked again."""
+        states = {Again.ERRORS: CellState.ERROR, Again.REFUSALS: CellState.REFUSED, Again.UNPARSED: CellState.UNPARSED}
+        return states[self]
+
+
 class PersonaSetting(TextChoices):
     NO_PERSONA = "no_persona", "No persona"
     PERSONA = "persona", "Persona"

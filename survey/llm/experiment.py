@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from survey.enums import Locale, Status, TextStatus
+from survey.enums import Country, Locale, Status, TextStatus
 from survey.flow.wording import word_item
-from survey.llm.design import Design, Factors, ItemFacts, Languages, Shown, yoke
-from survey.llm.enums import RunKind
+from survey.llm.design import Design, Factors, ItemFacts, Languages, Shown, alignment, yoke
+from survey.llm.enums import PersonaSetting, RunKind
 from survey.llm.models import Cell, ModelSpec
 from survey.llm.parsing import PARSER_VERSION
 from survey.llm.prompts import Persona, prompt_texts
@@ -173,6 +173,19 @@ class Experiment:
     def manifest_hash(self) -> str:
         """Hash (SHA-256, hex) the manifest as canonical JSON."""
         return hashlib.sha256(canonical_json(self.manifest)).hexdigest()
+
+
+def alignment_experiment(
+    study: Study,
+    specs: Sequence[ModelSpec],
+    persona: Sequence[PersonaSetting],
+    items: Iterable[Item] | None = None,
+    limit: int | None = None,
+) -> Experiment:
+    """Put the ready alignment design to models: of a study's items all, the chosen ones or the first ones."""
+    countries = [Country(arm.country) for arm in study.arms.order_by("country")]
+    chosen = list(study.version.items.order_by("code") if items is None else items)[:limit]
+    return Experiment(study, alignment(countries, persona), specs, chosen)
 
 
 def _design_json(design: Design) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.db.models import TextChoices
 from survey.enums import Country, Locale, Question, Theme
 from survey.llm.design import N_SAMPLES, Design, alignment, behaviour, personas_of
 from survey.llm.enums import (
+    Again,
     DemographicConfig,
     LocaleSource,
     Method,
@@ -38,6 +39,14 @@ class PriorityForm(forms.Form):
     """Which of the runs that share a model is asked first: the one with the higher number; equals take turns."""
 
     priority = forms.IntegerField(min_value=-100, max_value=100)
+
+
+class AgainForm(forms.Form):
+    """What is to be asked again."""
+
+    kinds = forms.TypedMultipleChoiceField(
+        choices=Again.choices, coerce=Again, error_messages={"required": "Choose what to ask again."}
+    )
 
 
 FIXED_ONCE_ASKED = ("tag", "provider", "model", "prompt_format")  # else one name would stand for two models
@@ -105,6 +114,11 @@ class ExperimentForm(forms.Form):
         min_value=0, max_digits=12, decimal_places=4, required=False, label="Budget",
         help_text="in the currency of the models' prices; the run pauses before it costs more",
     )  # fmt: skip
+    reuses_answers = forms.BooleanField(
+        required=False,
+        label="Take answers already there",
+        help_text="which earlier runs got to the very same calls, seed and repeat included; off: all is asked afresh",
+    )
     priority = forms.IntegerField(
         min_value=-100,
         max_value=100,

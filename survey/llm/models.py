@@ -1,6 +1,6 @@
 """Language models as respondents: specs, runs, the cells of a run, what came back."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from survey.enums import ActorGender, AgeBucket, Choice, Country, Locale, OptionOrder, Question
 from survey.llm.enums import (
+    Again,
     CellState,
     DemographicConfig,
     Method,
@@ -152,6 +153,9 @@ class Run(models.Model):
         validators=[MinValueValidator(0)],
         help_text="the run pauses before it costs more; empty: no limit",
     )
+    reuses_answers = models.BooleanField(
+        default=False, help_text="takes answers that earlier runs got to the very same calls, and calls for the others"
+    )
     currency = models.CharField(max_length=3, blank=True, help_text="of budget and spent; blank: no price is known")
     spent = models.DecimalField(max_digits=16, decimal_places=8, default=0)
     created_by = models.ForeignKey(
@@ -166,6 +170,22 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+
+class Reasking(models.Model):
+    """The act of asking again what had no usable answer; the answers that were set aside name it."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="reaskings")
+    kinds: Any = ArrayField(models.CharField(max_length=10, choices=Again))
+    n_cells = models.PositiveIntegerField()
+    by = models.CharField(max_length=150, blank=True, help_text="user name; blank: a command on the server")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} asked again at {self.at}"
 
 
 class Cell(models.Model):
@@ -199,6 +219,9 @@ class Cell(models.Model):
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="yoked: place of the page in the session's plan")
     state = models.CharField(max_length=10, choices=CellState, default=CellState.TODO)
+    asking = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how many of its answers were set aside, to be asked again with another seed"
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     n_leases = models.PositiveSmallIntegerField(
         default=0, help_text="also says which lease an answer belongs to: only the latest one counts"
@@ -248,10 +271,28 @@ class Cell(models.Model):
         return f"cell {self.pk}"
 
 
-class Completion(models.Model):
-    """What a model answered to a cell: the request as sent, the reply as received, and how it was read."""
+class CompletionQuerySet(models.QuerySet["Completion"]):
+    def current(self) -> Self:
+        """Leave out answers that were set aside when their questions were asked again."""
+        return self.filter(set_aside_by=None)
 
-    cell = models.OneToOneField(Cell, on_delete=models.CASCADE, related_name="completion")
+
+class Completion(models.Model):
+    """What a model answered to a cell: the request as sent, the reply as received, and how it was read.
+
+    A cell has one that counts; those that were set aside stay beside it.
+    """
+
+    cell = models.ForeignKey(Cell, on_delete=models.CASCADE, related_name="completions", db_index=False)
+    set_aside_by = models.ForeignKey(
+        Reasking,
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="completions",
+        db_index=False,
+        help_text="the act that had the question asked again; empty: this answer counts",
+    )
     request: Any = models.JSONField(help_text="the body as sent")
     request_hash = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of the body, the endpoint and the repeat: the same call again"
@@ -268,6 +309,7 @@ class Completion(models.Model):
         null=True,
         blank=True,
         related_name="copies",
+        db_index=False,
         help_text="the completion of an earlier run whose reply this is; it cost nothing again",
     )
     reply: Any = models.JSONField(null=True, help_text="the body as received")
@@ -293,10 +335,17 @@ class Completion(models.Model):
     is_simulated = models.BooleanField()
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = CompletionQuerySet.as_manager()
+
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cell", "set_aside_by"], name="one_answer_counts", nulls_distinct=False),
+        ]
         indexes = [
             models.Index(fields=["created_at"], name="completion_created"),
             models.Index(fields=["request_hash"], name="completion_request", condition=~Q(request_hash="")),
+            models.Index(fields=["cached_from"], name="completion_copy", condition=Q(cached_from__isnull=False)),
+            models.Index(fields=["set_aside_by"], name="completion_set_aside", condition=Q(set_aside_by__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ def run_new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             experiment = form.experiment()
-            shown = preview(experiment)
+            shown = preview(experiment, reuses_answers=form.cleaned_data["reuses_answers"])
             if run := _start(request, form, experiment, shown):
                 return redirect("llm:run", run.pk)
         except ValueError as error:
@@ -45,7 +45,7 @@ def _start(request: HttpRequest, form: ExperimentForm, experiment: Experiment, s
     """Start what was previewed, and nothing else."""
     if "start" not in request.POST:
         return None
-    if request.POST["start"] != shown.manifest_hash:
+    if request.POST["start"] != shown.token:
         form.add_error(None, CHANGED)
         return None
     with transaction.atomic():
@@ -53,6 +53,7 @@ def _start(request: HttpRequest, form: ExperimentForm, experiment: Experiment, s
             experiment,
             budget=form.cleaned_data["budget"],
             priority=form.cleaned_data["priority"] or 0,
+            reuses_answers=form.cleaned_data["reuses_answers"],
             created_by=request.user,
         )
         transaction.on_commit(partial(launch, run.pk))

@@ -19,12 +19,14 @@ from survey.llm.experiment import Experiment, cell_of
 from survey.llm.models import ModelPrice, ModelSpec
 from survey.llm.pricing import cost, rough_tokens
 from survey.llm.prompts import Persona, prompt_text
-from survey.llm.queries import current_prices, current_probes
+from survey.llm.queries import answered_hashes, current_prices, current_probes
 from survey.llm.requests import build_request
 from survey.models import Item
 
 N_DRAWN = 400  # prompts from which lengths are estimated and examples taken
 N_EXAMPLES = 24
+MOST_LOOKED_UP = 5_000  # calls whose answers are looked up one by one; of a larger run the drawn ones
+LOOKED_UP_AT_ONCE = 1_000
 ASSUMED_LATENCY_S = 1.0  # for a model that was never probed
 
 
@@ -71,6 +73,14 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Savings:
+    """How many calls need not be made, because earlier runs have the answers."""
+
+    n_calls: int
+    is_exact: bool  # else from the drawn calls
+
+
+@dataclass(frozen=True)
 class Preview:
     """All that should be known before the start."""
 
@@ -80,7 +90,13 @@ class Preview:
     n_combinations: int
     warnings: Sequence[str]
     manifest_hash: str
+    savings: Savings | None = None  # None where nothing is taken from earlier runs
     n_drawn: int = N_DRAWN
+
+    @property
+    def token(self) -> str:
+        """Give what a start must carry to start just this."""
+        return f"{self.manifest_hash}+reuse" if self.savings else self.manifest_hash
 
     @property
     def totals(self) -> Mapping[str, Decimal]:
@@ -96,7 +112,7 @@ class Preview:
         return [each.spec.tag for each in self.estimates if each.price is None and not each.spec.is_simulated]
 
 
-def preview(experiment: Experiment) -> Preview:
+def preview(experiment: Experiment, *, reuses_answers: bool = False) -> Preview:
     """Look ahead at a run; `ValueError` says why it cannot be asked."""
     experiment.check()
     drawn = list(draw_factors(experiment, N_DRAWN))
@@ -108,6 +124,7 @@ def preview(experiment: Experiment) -> Preview:
         n_combinations=_n_combinations(experiment),
         warnings=experiment.warnings(),
         manifest_hash=experiment.manifest_hash,
+        savings=_savings(experiment, drawn, items) if reuses_answers else None,
     )
 
 
@@ -197,6 +214,21 @@ def _example(experiment: Experiment, spec: ModelSpec, factors: Factors, item: It
         prompts=[(order.label, prompt_text(request.ask)) for order, request in zip(orders, requests, strict=True)],
         settings=json.dumps(settings, ensure_ascii=False),
     )
+
+
+def _savings(experiment: Experiment, drawn: Sequence[Factors], items: Mapping[int, Item]) -> Savings:
+    """Look up the answers to all calls of a small run; of a large one, to the drawn ones."""
+    is_exact = experiment.n_cells <= MOST_LOOKED_UP
+    hashes = [
+        build_request(spec, cell_of(spec, items[factors.item_id], factors), experiment.study.version_id).request_hash
+        for spec in experiment.specs
+        for factors in (experiment.factors if is_exact else drawn)
+    ]
+    known: set[str] = set()
+    for n in range(0, len(hashes), LOOKED_UP_AT_ONCE):
+        known |= answered_hashes(hashes[n : n + LOOKED_UP_AT_ONCE])
+    share = sum(each in known for each in hashes) / len(hashes)
+    return Savings(round(share * experiment.n_cells), is_exact)
 
 
 def _estimates(experiment: Experiment, drawn: Sequence[Factors], items: Mapping[int, Item]) -> list[Estimate]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.db.models.functions import Now
 
 from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
@@ -95,14 +95,16 @@ def samples(run: Run, specs: Sequence[ModelSpec], parts: Sequence[Progress]) -> 
     slowest = min((part for part in parts if part.n_ended), key=lambda part: part.n_ended, default=None)
     if slowest is None:
         return []
-    latest = Completion.objects.filter(cell__run=run, cell__spec__tag=slowest.name).order_by("-pk")[:N_SAMPLES]
+    latest = (
+        Completion.objects.current().filter(cell__run=run, cell__spec__tag=slowest.name).order_by("-pk")[:N_SAMPLES]
+    )
     shown = [completion.cell for completion in latest.select_related("cell__item")]
     return [_sample(cell, specs) for cell in shown]
 
 
 def _sample(cell: Cell, specs: Sequence[ModelSpec]) -> Sample:
     same = {f"cell__{name}": getattr(cell, name) for name in SAME_QUESTION}
-    found = Completion.objects.filter(**same).select_related("cell")
+    found = Completion.objects.current().filter(**same).select_related("cell")
     by_spec = {completion.cell.spec_id: completion for completion in found}
     return Sample(cell, [by_spec.get(spec.pk) for spec in specs])
 
@@ -123,6 +125,23 @@ def next_run(spec_id: int, *, after: int, without: Collection[int] = ()) -> int 
     found = list(waiting.order_by("-priority", "pk").values_list("pk", "priority"))
     ids = [pk for pk, priority in found if priority == found[0][1]]
     return next((pk for pk in ids if pk > after), ids[0] if ids else None)
+
+
+def earlier_answers(run: Run, hashes: Collection[str]) -> dict[str, Completion]:
+    """Give what other runs were answered to the same calls, the newest answer of each by the hash of its request."""
+    found = _answers_to(hashes).exclude(cell__run=run)
+    newest = found.order_by("request_hash", "-pk").distinct("request_hash")
+    return {completion.request_hash: completion for completion in newest}
+
+
+def answered_hashes(hashes: Collection[str]) -> set[str]:
+    """Tell which calls have been answered."""
+    return set(_answers_to(hashes).values_list("request_hash", flat=True))
+
+
+def _answers_to(hashes: Collection[str]) -> QuerySet[Completion]:
+    """Find answers that may stand for others: refusals and unread ones too, no copies, none that was set aside."""
+    return Completion.objects.current().filter(request_hash__in=hashes, cached_from=None).exclude(request_hash="")
 
 
 def are_running(run_ids: Iterable[int]) -> bool:

@@ -11,8 +11,7 @@ from django.db import transaction
 
 from survey.llm.models import Cell, Completion, Run
 from survey.llm.parsing import PARSER_VERSION, Reading, read_answer
-from survey.llm.requests import ask_of, state_after
-from survey.llm.wire import Reply, UnreadableReply, read_reply
+from survey.llm.requests import ask_of, state_after, stored_reply
 
 BATCH = 500
 READ = ("choice", "parse_stage", "p_culture", "label_mass", "parser_version")
@@ -51,14 +50,6 @@ def reparse(run: Run, *, is_dry: bool) -> Report:
     return report
 
 
-def stored_reply(completion: Completion) -> Reply:
-    """Take a stored body apart; a filter's refusal has none."""
-    try:
-        return read_reply(completion.reply)
-    except UnreadableReply:
-        return Reply(body=completion.reply, text=completion.text, is_refusal=True)
-
-
 def _batches(rows: Iterator[Completion]) -> Iterator[list[Completion]]:
     while batch := list(islice(rows, BATCH)):
         yield batch
@@ -87,7 +78,8 @@ def _store(batch: Sequence[Completion], readings: Sequence[Reading]) -> None:
     for row, reading in zip(batch, readings, strict=True):
         row.choice, row.parse_stage = reading.choice or "", reading.stage
         row.p_culture, row.label_mass, row.parser_version = reading.p_culture, reading.label_mass, PARSER_VERSION
-        row.cell.state = state_after(reading.stage)
-        cells.append(row.cell)
+        if row.set_aside_by_id is None:
+            row.cell.state = state_after(reading.stage)
+            cells.append(row.cell)
     Completion.objects.bulk_update(batch, READ)
     Cell.objects.bulk_update(cells, ["state"])

@@ -24,7 +24,7 @@ from survey.llm.pricing import answer_limit
 from survey.llm.prompts import Ask, Persona, configure
 from survey.llm.providers.contract import ChatRequest
 from survey.llm.pump import Answered
-from survey.llm.wire import request_body
+from survey.llm.wire import Reply, UnreadableReply, read_reply, request_body
 from survey.models import Item
 from survey.queries import text_catalogue
 
@@ -39,7 +39,7 @@ def build_request(spec: ModelSpec, cell: Cell, version_id: int) -> ChatRequest:
         body=body,
         ask=ask,
         seed=seed,
-        request_hash=request_hash(spec, body, cell.repeat),
+        request_hash=request_hash(spec, body, cell.repeat, cell.asking),
         text_hash=ask.wording.digest(ask.question, ask.order),
         dropped=tuple(sorted(name for name, value in changes.items() if value is None)),
     )
@@ -98,30 +98,45 @@ def persona_of(cell: Cell) -> Persona | None:
 
 
 def cell_seed(tag: str, cell: Cell, ask: Ask) -> int:
-    """Derive a cell's seed from its factors: the same in every run, different between repeats."""
+    """Derive a cell's seed from its factors: the same in every run, different between repeats and when asked again."""
     factors = [
         tag, ask.item_code, cell.question, cell.persona_country, cell.persona_age, cell.persona_gender, cell.locale,
         cell.option_order, cell.condition, cell.paraphrase, cell.preference_config, cell.demographic_config,
-        cell.method, cell.repeat, cell.session_id or "",
+        cell.method, cell.repeat, cell.session_id or "", *_again(cell.asking),
     ]  # fmt: skip
     digest = hashlib.sha256("|".join(map(str, factors)).encode()).digest()
     return int.from_bytes(digest[:4]) >> 1
 
 
-def request_hash(spec: ModelSpec, body: dict[str, Any], repeat: int) -> str:
-    """Hash (SHA-256, hex) what decides an answer: the body, who is asked and which repeat it is.
+def _again(asking: int) -> list[int]:
+    """Tell a later asking from the first one, which needs no number."""
+    return [asking] if asking else []
+
+
+def request_hash(spec: ModelSpec, body: dict[str, Any], repeat: int, asking: int = 0) -> str:
+    """Hash (SHA-256, hex) what decides an answer: the body, who is asked, which repeat and which asking it is.
 
     A simulated model is also what its parameters say; how fast and how patiently is asked decides nothing.
     """
     whom = [spec.provider, spec.base_url.rstrip("/"), spec.prompt_format, spec.model]
     if spec.is_simulated:
         whom += [spec.tag, spec.parameters]
-    return hashlib.sha256(canonical_json([whom, body, repeat])).hexdigest()
+    return hashlib.sha256(canonical_json([whom, body, repeat, *_again(asking)])).hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:
     """Write JSON the same way for the same value: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def stored_reply(completion: Completion) -> Reply:
+    """Take a stored body apart; a filter's refusal has none."""
+    try:
+        return read_reply(completion.reply)
+    except UnreadableReply:
+        return Reply(
+            body=completion.reply, text=completion.text, is_refusal=True, finish_reason=completion.finish_reason
+        )
 
 
 def state_after(stage: str) -> CellState:

@@ -78,11 +78,14 @@ class Stint:
     def _refill(self, calls: Calls) -> None:
         """Lease what may soon be asked."""
         while not self.is_dry and not self._is_time_over() and len(self.held) <= self.n_to_hold // 2:
-            jobs = self._lasting(self.supply.lease, self.n_to_hold - len(self.held))
-            if jobs:
-                self.held.update(Held(job.cell_id, job.lease) for job in jobs)
-                calls.feed(jobs)
-            elif jobs is None or not self.held:
+            leased = self._lasting(self.supply.lease, self.n_to_hold - len(self.held))
+            if leased and (leased.jobs or leased.known):
+                self.held.update(Held(job.cell_id, job.lease) for job in leased.jobs)
+                calls.feed(leased.jobs)
+                if leased.known:
+                    self._lasting(domain.record_completions, leased.known)
+                    return
+            elif leased is None or not self.held:
                 self.is_dry = True
                 calls.feed_no_more()
             else:

@@ -1,21 +1,32 @@
-"""The cells that a worker asks a model: leased from its runs in turn, each with the most that its call may cost."""
+"""The cells that a worker asks a model: leased from its runs in turn, each with the most that its call may cost.
+
+What an earlier run was answered to the very same call is found here too, where a run takes such answers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from survey.llm import domain
+from survey.llm.domain import Held, Result
 from survey.llm.enums import RunState
-from survey.llm.models import Cell, Completion, ModelPrice, ModelSpec, Run
+from survey.llm.models import Cell, Completion, ModelSpec, Run
 from survey.llm.pricing import cost, likely_tokens, most_tokens
 from survey.llm.providers.contract import ChatRequest
-from survey.llm.pump import Job
-from survey.llm.queries import current_prices, next_run
-from survey.llm.requests import build_request, limits_answers
+from survey.llm.pump import Answered, Job
+from survey.llm.queries import current_prices, earlier_answers, next_run
+from survey.llm.requests import build_request, limits_answers, read_completion, state_after, stored_reply
+
+
+class Leased(NamedTuple):
+    """Cells of one run: those to be called for, and those whose answer is there."""
+
+    jobs: list[Job]
+    known: list[Result]
 
 
 class Supply:
@@ -27,16 +38,19 @@ class Supply:
         self.price = current_prices([spec], timezone.now().date()).get(spec.pk)
         self.last_run_id = 0
         self._requests: dict[int, ChatRequest] = {}  # of cells that are being leased
+        self._answers: dict[int, Completion] = {}  # that earlier runs got to the same calls
 
-    def lease(self, n: int) -> list[Job] | None:
+    def lease(self, n: int) -> Leased | None:
         """Lease up to n cells of the run whose turn it is; none where all must wait, None where none has any to do."""
         waiting: set[int] = set()  # they gave no cell: their budgets are full, or others have just taken it
         while (run_id := next_run(self.spec.pk, after=self.last_run_id, without=waiting)) is not None:
             self.last_run_id = run_id
             if (run := self._run(run_id)) and (cells := self._cells(run, n)):
-                return [self._job(cell) for cell in cells]
+                jobs = [self._job(cell) for cell in cells]
+                known = [self._known(job) for job in jobs if job.cell_id in self._answers]
+                return Leased([job for job in jobs if job.cell_id not in self._answers], known)
             waiting.add(run_id)
-        return [] if waiting else None
+        return Leased([], []) if waiting else None
 
     def _run(self, run_id: int) -> Run | None:
         """Give a run that may be asked; pause one whose money could not be counted."""
@@ -58,17 +72,30 @@ class Supply:
         return ""
 
     def _cells(self, run: Run, n: int) -> list[Cell]:
-        self._requests.clear()
+        self._requests, self._answers = {}, {}
         self.spec.refresh_from_db(fields=["overcount"])
-        most = partial(self._most, self.price) if self.price else domain.for_nothing
-        cells = domain.lease_cells(run, self.spec, n, most)
+        cells = domain.lease_cells(run, self.spec, n, self._most)
         if run.state == RunState.PAUSED:
             del self.runs[run.pk]  # nothing of it is held
         return cells
 
-    def _most(self, price: ModelPrice, cells: Sequence[Cell]) -> list[Decimal]:
-        """Give the most that each cell's call may cost."""
-        return [cost(price, *most_tokens(self._request(cell).body, self.spec.overcount)) for cell in cells]
+    def _most(self, cells: Sequence[Cell]) -> list[Decimal]:
+        """Give the most that each cell may cost: nothing where there is no price or the answer is there."""
+        self._look_up(cells)
+        return [self._most_of(cell) for cell in cells]
+
+    def _look_up(self, cells: Sequence[Cell]) -> None:
+        """Find the answers that are there, where the run takes them."""
+        if cells and (run := self.runs[cells[0].run_id]).reuses_answers:
+            by_hash = earlier_answers(run, {self._request(cell).request_hash for cell in cells})
+            for cell in cells:
+                if answer := by_hash.get(self._request(cell).request_hash):
+                    self._answers[cell.pk] = answer
+
+    def _most_of(self, cell: Cell) -> Decimal:
+        if self.price is None or cell.pk in self._answers:
+            return Decimal(0)
+        return cost(self.price, *most_tokens(self._request(cell).body, self.spec.overcount))
 
     def _request(self, cell: Cell) -> ChatRequest:
         if cell.pk not in self._requests:
@@ -78,6 +105,13 @@ class Supply:
     def _job(self, cell: Cell) -> Job:
         request = self._request(cell)
         return Job(cell.pk, cell.n_leases, request, likely_tokens(request.body))
+
+    def _known(self, job: Job) -> Result:
+        """Take an earlier run's reply as the answer, read by the rules of today."""
+        source = self._answers[job.cell_id]
+        completion = read_completion(self.spec, Answered(job, stored_reply(source), source.latency_ms))
+        completion.cached_from, completion.cost = source, Decimal(0)
+        return Result(Held(job.cell_id, job.lease), state_after(completion.parse_stage), completion)
 
     def charge(self, completion: Completion) -> Decimal | None:
         """Give what an answer costs; the most that it may where the endpoint did not count, None without a price."""

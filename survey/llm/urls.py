@@ -13,6 +13,7 @@ urlpatterns = [
     path("<int:pk>/cancel/", views.run_cancel, name="run_cancel"),
     path("<int:pk>/pause/", views.run_pause, name="run_pause"),
     path("<int:pk>/budget/", views.run_budget, name="run_budget"),
+    path("<int:pk>/again/", act_views.run_again, name="run_again"),
     path("<int:pk>/priority/", act_views.run_priority, name="run_priority"),
     path("<int:pk>/resume/", views.run_resume, name="run_resume"),
     path("completions/", completion_views.completion_list, name="completions"),

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.llm import domain
+from survey.llm.again import offer
 from survey.llm.enums import CellState, RunState
 from survey.llm.forms import BudgetForm
 from survey.llm.models import ModelSpec, Run
@@ -67,7 +68,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("study", "created_by"), pk=pk)
-    return render(request, "llm/run.html", _progress_context(run))
+    return render(request, "llm/run.html", {**_progress_context(run), "again": offer(run), "acts": run.reaskings.all()})
 
 
 @staff_page

@@ -40,8 +40,13 @@ def test_run_is_started_by_a_post(
     monkeypatch.setattr("survey.llm.api.launch", launched.append)
     make_spec("one")
     body = {"study": "trial", "specs": ["one", "one"], "persona": ["no_persona"], "limit": 1}
+    shown = staff_client.post("/api/runs/", body, JSON)
+    assert (shown.status_code, shown.json()["n_calls"], Run.objects.count()) == (200, 4, 0)
+    assert shown.json()["estimates"][0]["spec"] == "one"
+    other = staff_client.post("/api/runs/", {**body, "limit": 2, "start": shown.json()["start"]}, JSON)
+    assert (other.status_code, other.json()["n_calls"], Run.objects.count()) == (409, 8, 0)
     with django_capture_on_commit_callbacks(execute=True):
-        response = staff_client.post("/api/runs/", body, JSON)
+        response = staff_client.post("/api/runs/", {**body, "start": shown.json()["start"]}, JSON)
     run = Run.objects.get()
     assert response.status_code == 201
     assert response.json()["id"] == run.pk
@@ -132,3 +137,39 @@ def test_models_never_show_a_key(make_spec: MakeSpec, staff_client: Client, monk
     response = staff_client.get("/api/models/one/")
     assert response.json()["tag"] == "one"
     assert "sk-trial" not in response.content.decode()
+
+
+def test_priority_and_budget_are_changed(run: Run, staff_client: Client) -> None:
+    address = f"/api/runs/{run.pk}/"
+    changed = staff_client.patch(address, {"priority": 3}, JSON)
+    assert (changed.status_code, changed.json()["priority"], changed.json()["budget"]) == (200, 3, None)
+    refused = staff_client.patch(address, {"priority": 4, "budget": "1"}, JSON)
+    assert (refused.status_code, "needs a price" in refused.json()["detail"]) == (400, True)
+    assert staff_client.patch(address, {"priority": 101}, JSON).status_code == 400
+    assert Run.objects.get().priority == 3
+
+
+def test_refusals_are_asked_again_and_old_answers_found_apart(
+    run: Run, staff_client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    run.cells.filter(question="norm").update(state="refused")
+    n = run.cells.filter(question="norm").count()
+    address = f"/api/runs/{run.pk}/again/"
+    offered = staff_client.get(address).json()
+    assert offered["kinds"] == [{"kind": "refusals", "n_calls": n, "money": None}]
+    assert staff_client.post(address, {"kinds": []}, JSON).status_code == 400
+    assert staff_client.post(address, {"kinds": ["errors"]}, JSON).json()["detail"].startswith("The run has nothing")
+    with django_capture_on_commit_callbacks(execute=True):
+        response = staff_client.post(address, {"kinds": ["refusals"]}, JSON)
+    assert (response.status_code, response.json()["progress"]["simulated"]) == (
+        200,
+        {"done": run.n_cells - n, "todo": n},
+    )
+    assert Run.objects.get().state == "done"  # the tasks ran in this process
+
+    def found(**filters: str) -> list[tuple[int, bool]]:
+        rows = staff_client.get("/api/completions/", {"question": "norm", **filters}).json()["results"]
+        return [(row["asking"], row["is_set_aside"]) for row in rows]
+
+    assert found() == [(1, False)] * n
+    assert found(is_set_aside="true") == [(1, True)] * n

@@ -209,3 +209,30 @@ def test_paused_run_is_resumed_and_watched(study: Study, make_spec: MakeSpec) ->
         run_command("--run", str(run.pk), "--resume")
     with pytest.raises(CommandError, match="There is no run 4711"):
         run_command("--run", "4711")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_refusals_are_asked_again_after_a_look_at_what_that_takes(study: Study, make_spec: MakeSpec) -> None:
+    make_spec("one")
+    run_command("--study", "trial", "--model", "one", "--no-persona")
+    run = Run.objects.get()
+    run.cells.filter(question="norm").update(state="refused")
+    arguments = ("--run", str(run.pk), "--again", "refusals", "--again", "errors")
+    assert "Refusals: 6 calls" in run_command(*arguments, "--preview")
+    assert run.cells.filter(state="refused").count() == 6
+    assert f"Run {run.pk} is done." in run_command(*arguments, "--wait")
+    assert (run.cells.filter(state="done").count(), Completion.objects.count()) == (12, 18)
+    with pytest.raises(CommandError, match="nothing of this kind"):
+        run_command(*arguments)
+    with pytest.raises(CommandError, match="belong to a run that is there"):
+        run_command("--study", "trial", "--model", "one", "--again", "errors")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_answers_already_there_are_taken_where_that_is_asked_for(study: Study, make_spec: MakeSpec) -> None:
+    make_spec("one")
+    arguments = ("--study", "trial", "--model", "one", "--no-persona")
+    run_command(*arguments)
+    assert "12 of these calls have been answered in earlier runs" in run_command(*arguments, "--reuse", "--preview")
+    run_command(*arguments, "--reuse")
+    assert Completion.objects.exclude(cached_from=None).count() == 12

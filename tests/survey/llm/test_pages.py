@@ -183,7 +183,7 @@ def test_admin_shows_raw_records_and_changes_none(name: str, run: Run, admin_cli
     tasks.start_run.delay(run.pk)
     cell = run.cells.get(pk=run.cells.values("pk")[:1])
     attempt = Attempt.objects.create(cell=cell, error_class="Transient", message="busy")
-    pk = {"modelspec": cell.spec_id, "run": run.pk, "cell": cell.pk, "completion": cell.completion.pk}
+    pk = {"modelspec": cell.spec_id, "run": run.pk, "cell": cell.pk, "completion": cell.completions.get().pk}
     assert admin_client.get(reverse(f"admin:llm_{name}_changelist")).status_code == 200
     page = reverse(f"admin:llm_{name}_change", args=[pk.get(name, attempt.pk)])
     assert admin_client.get(page).status_code == 200

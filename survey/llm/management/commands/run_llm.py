@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey.llm.command_line import add_design_arguments, chosen_experiment, preview_lines
+from survey.llm.again import offer
+from survey.llm.command_line import add_design_arguments, chosen_experiment, offer_lines, preview_lines
 from survey.llm.demo import DEMO_STUDY, demo_run
-from survey.llm.domain import create_run, resume_run
-from survey.llm.enums import CellState, RunState
+from survey.llm.domain import ask_again, create_run, resume_run
+from survey.llm.enums import Again, CellState, RunState
 from survey.llm.forms import Respondents
 from survey.llm.models import ModelSpec, Run
 from survey.llm.preview import preview
@@ -37,12 +38,18 @@ class Command(BaseCommand):
         add_design_arguments(parser)
         parser.add_argument("--run", type=int, metavar="N", help="a run that is there, instead of a new one")
         parser.add_argument("--resume", action="store_true", help="with --run: have it go on where it stopped")
+        parser.add_argument(
+            "--again", action="append", choices=Again.values, metavar="KIND",
+            help=f"with --run: ask its {', '.join(Again.values)} again; may be repeated",
+        )  # fmt: skip
         parser.add_argument("--wait", action="store_true", help="show the progress until the run ends")
         parser.add_argument(
             "--demo", action="store_true", help="ask two simulated models about the demo study, once, and wait"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if (options["resume"] or options["again"]) and not options["run"]:
+            raise CommandError("--resume and --again belong to a run that is there: say which with --run N.")
         run = self._found(options) if options["run"] else self._made(options)
         if run is None:
             return
@@ -53,14 +60,28 @@ class Command(BaseCommand):
         if options["wait"] or options["demo"]:
             self._watch(run, stall_seconds=DEMO_STALL_SECONDS if options["demo"] else None)
 
-    def _found(self, options: dict[str, Any]) -> Run:
+    def _found(self, options: dict[str, Any]) -> Run | None:
         """Take a run that is there, and have it go on where that was asked for."""
         run = Run.objects.filter(pk=options["run"]).first()
         if run is None:
             raise CommandError(f"There is no run {options['run']}.")
+        if options["again"]:
+            return self._asked_again(run, [Again(kind) for kind in options["again"]], is_preview=options["preview"])
         if options["resume"] and not resume_run(run):
             state = run.get_state_display().lower()
             raise CommandError(f"Run {run.pk} is {state}: only one that is paused or was stopped can be resumed.")
+        run.refresh_from_db()
+        return run
+
+    def _asked_again(self, run: Run, kinds: list[Again], *, is_preview: bool) -> Run | None:
+        """Say what asking again takes, and do it unless it is only to be shown."""
+        self.stdout.write("\n".join(offer_lines(offer(run), kinds)))
+        if is_preview:
+            return None
+        try:
+            ask_again(run, kinds)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         run.refresh_from_db()
         return run
 
@@ -82,11 +103,14 @@ class Command(BaseCommand):
         options["asked_as"] = options["asked_as"] or [name.value for name, is_asked in asked.items() if is_asked]
         try:
             experiment, form = chosen_experiment(study.code, tags, options)
-            if options["preview"]:
-                self.stdout.write("\n".join(preview_lines(preview(experiment))))
-                return None
             chosen = form.cleaned_data
-            return create_run(experiment, budget=chosen["budget"], priority=chosen["priority"] or 0)
+            reuses = chosen["reuses_answers"]
+            if options["preview"]:
+                self.stdout.write("\n".join(preview_lines(preview(experiment, reuses_answers=reuses))))
+                return None
+            return create_run(
+                experiment, budget=chosen["budget"], priority=chosen["priority"] or 0, reuses_answers=reuses
+            )
         except ValueError as error:
             raise CommandError(str(error)) from error
 
