@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from survey.crowd import read_world
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import create_study, launch_study
 from survey.domain.translations import override_texts
 from survey.enums import PanelName, Question
 from survey.instruments.loader import SHIPPED, read_instrument
-from survey.management.commands.simulate_participants import read_world
 from survey.models import QuotaCell, Study
 from survey.panels.simulated import PARAMETER, issue_ticket
 from survey.simulation import Person, Planted, draw_person, take_survey

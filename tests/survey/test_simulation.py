@@ -161,7 +161,7 @@ def test_speeders_are_flagged_where_the_walk_takes_time(live_server: LiveServer,
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("setting", ["p_speeder", "p_speeder=often", "p_nothing=0.1", "p_speeder=2", "intercept=0.5"])
+@pytest.mark.parametrize("setting", ["p_speeder", "p_speeder=often", "p_nothing=0.1", "p_speeder=2", "country=1"])
 def test_rate_that_cannot_be_planted_is_named(setting: str) -> None:
     make_study("sim")
     with pytest.raises(CommandError, match=r"p_speeder|NAME=VALUE"):

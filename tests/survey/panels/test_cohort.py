@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from pytest_django.live_server_helper import LiveServer
 
+from survey.crowd import read_world
 from survey.domain.acts import perform_due
 from survey.domain.fixes import Wish, clean_pks, order
 from survey.domain.visits import read_rows
 from survey.enums import LeaseState, Outcome, PanelVerb, Status
-from survey.management.commands.simulate_participants import read_world
 from survey.models import Lease, QuotaCell, Response, SurveySession
 from survey.simulation import Person, Planted, draw_person, take_survey
 from tests.survey.panels.conftest import Field
