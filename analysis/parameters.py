@@ -18,6 +18,7 @@ class Parameters:
     level: float = 0.95
     seed: int = 1
     n_resamples: int = 2000
+    sesoi: float = 0.05  # smallest effect size of interest, as a share
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Parameters:

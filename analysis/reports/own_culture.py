@@ -7,23 +7,36 @@ import pandas as pd
 from analysis.parameters import Parameters
 from analysis.reports.inputs import Inputs
 from analysis.reports.tables import Made, OnStep
-from analysis.stats.own_culture import own_culture_effect
+from analysis.stats.own_culture import Names, own_culture_effects
+from survey.enums import Question, Relation
+
+STEP_LENGTH = 60  # what a run has room for
+
+NAMES = Names(
+    value="follows_culture",
+    respondent="respondent_id",
+    item="item_code",
+    question="question",
+    country="respondent_country",
+    relation="relation",
+    scenario_country="scenario_country",
+    covariates=("age_bucket", "gender", "receiver_age", "receiver_gender"),
+    own=Relation.SAME.value,
+    gap=(Question.NORM.value, Question.PERSONAL.value),
+)
 
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Own-country effect")
-    return Made({"own_culture": own_culture(inputs.answers, inputs.parameters)})
+    return Made({"own_culture": own_culture(inputs.answers, inputs.parameters, on_step)})
 
 
-def own_culture(answers: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """Compare scenarios of one's own country with close and far ones."""
-    return own_culture_effect(
+def own_culture(answers: pd.DataFrame, parameters: Parameters, on_step: OnStep) -> pd.DataFrame:
+    """Compare scenarios of one's own country with close and far ones, by several methods."""
+    return own_culture_effects(
         answers,
-        value="follows_culture",
-        respondent="respondent_id",
-        item="item_code",
-        question="question",
-        country="respondent_country",
-        relation="relation",
+        NAMES,
         level=parameters.level,
+        sesoi=parameters.sesoi,
+        on_step=lambda step: on_step(f"Own-country effect: {step}"[:STEP_LENGTH]),
     )

@@ -5,6 +5,7 @@ A million answers are then some hundred patterns, with the same likelihood.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,8 @@ class Variable(NamedTuple):
         return len(self.labels) - 1 if self.numbers is None else 1
 
 
-class Patterns(NamedTuple):
+@dataclass(frozen=True)
+class Patterns:
     """The distinct combinations of covariates, how many answers each has, and how many of them are 1."""
 
     variables: Mapping[str, Variable]
@@ -146,7 +148,7 @@ def with_level(patterns: Patterns, variable: str, label: str) -> Patterns:
     """Give the same patterns as if everybody had this level of a factor."""
     found = patterns.variables[variable]
     codes = np.full_like(found.codes, found.labels.index(label))
-    return patterns._replace(variables={**patterns.variables, variable: found._replace(codes=codes)})
+    return replace(patterns, variables={**patterns.variables, variable: found._replace(codes=codes)})
 
 
 def without(terms: Sequence[Term], dropped: Sequence[Term]) -> list[Term]:

@@ -45,17 +45,30 @@ def test_every_family_has_words_for_no_data() -> None:
     assert paper.sentence([], "columns are missing").endswith("columns are missing.")
 
 
-def test_own_culture_names_each_contrast() -> None:
-    labels: dict[str, Any] = {"respondent_country": "all", "question": "personal"}
+def own(*values: float | None, contrast: str, method: str = "mixed", **labels: Any) -> dict[str, Any]:
+    place = {"respondent_country": "all", "outcome": "personal", "scale": "share", "reason": "", **labels}
+    return row(*values, contrast=contrast, method=method, **place)
+
+
+def test_own_culture_names_each_contrast_and_where_other_methods_lie() -> None:
     rows = [
-        row(-0.085, -0.19, 0.021, contrast="same - close", **labels),
-        row(-0.19, -0.305, -0.075, contrast="same - far", **labels),
+        own(-0.085, -0.19, 0.021, contrast="same - close"),
+        own(-0.19, -0.305, -0.075, contrast="same - far"),
+        own(-0.02, -0.1, 0.06, contrast="same - far", method="logit_two_way"),
+        own(-0.25, -0.4, -0.1, contrast="same - far", method="mixed_item_mean"),
+        own(-0.9, -1.4, -0.4, contrast="same - far", method="within_item", scale="log_odds"),
+        own(0.3, 0.2, 0.4, contrast="same - far", outcome="gap"),
     ]
     assert own_culture.sentence(rows) == (
         "In scenarios of their own country people follow the culture 8.5 points [−2.1, 19.0] less than in close "
         "countries (the interval holds zero: the direction is open), and 19.0 points [7.5, 30.5] less than in far "
-        "countries."
+        "countries; other methods: −25.0 to −2.0."
     )
+
+
+def test_own_culture_says_why_nothing_can_be_said() -> None:
+    rows = [own(None, None, None, contrast="same - far", reason="all answers are the same: everywhere")]
+    assert own_culture.sentence(rows) == "Nothing can be said yet: all answers are the same: everywhere."
 
 
 def match(predictor: str, *values: float, tag: str = "m", setting: str = "no_persona") -> dict[str, Any]:
