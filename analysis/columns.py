@@ -75,7 +75,7 @@ CELLS = tuple(f"{bucket}_{gender}" for bucket in BUCKETS for gender in ACTOR_GEN
 NOT_REACHED = "the session ended before this was asked"
 NO_CELL = f"age or gender not given, another gender, or {NOT_REACHED}"
 
-BUCKET_SQL = "version.structure -> 'age_buckets' ->> demographics.age_band"
+BUCKET_SQL = "version.structure -> 'age_buckets' ->> demographics.grouping_band"
 GENDER_SQL = "CASE demographics.gender WHEN 'woman' THEN 'female' WHEN 'man' THEN 'male' END"
 CELL_SQL = f"({BUCKET_SQL}) || '_' || ({GENDER_SQL})"
 DAY_SQL = "(session.landed_at AT TIME ZONE 'UTC')::date - (fieldwork.first_landing_at AT TIME ZONE 'UTC')::date + 1"

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
-from psycopg.sql import SQL, Composed, Literal
+from psycopg.sql import SQL, Composable, Composed, Literal
 
 from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, TABLES, Column, Table
-from analysis.joins import PARTS, SHAPES
+from analysis.disclosure import Disguise
+from analysis.joins import (
+    BY_CODE,
+    IN_RELEASE,
+    PARTS,
+    RELEASED,
+    SHAPES,
+    TOLD,
+    TOLD_OF_RELEASE,
+    YOKED_IN_RELEASE,
+    Shape,
+)
 from analysis.model_columns import MODEL_TABLES
+from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
+from analysis.text_columns import TEXTS
 from survey.models import Study
 
 BUFFER = 64 * 1024
 BLOCK = 64  # bytes in a block of SHA-256
+NO_RULES = (("", "", "", "", False, False),)  # a list of VALUES has at least one row
 
-ALL_TABLES = {**TABLES, **MODEL_TABLES, **PAPER_TABLES}
+ALL_TABLES = {**TABLES, TEXTS.name: TEXTS, PAGES.name: PAGES, **MODEL_TABLES, **PAPER_TABLES}
 SNAPSHOT_TABLES = (LONG, PARTICIPANTS, ITEMS, COMPLETIONS)  # wide and the paper's files follow from these
 SIMULATED_SOURCES = {"participant": "participant.is_simulated", "completion": "completion.is_simulated"}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows to take; model answers know no sessions, so `complete_only` leaves them alone."""
+    """Which rows to take; model answers know no sessions, so `complete_only` leaves them alone.
+
+    A disguise is for what is published: it decides on the sessions by itself.
+    """
 
     include_simulated: bool = True
     complete_only: bool = False
+    disguise: Disguise | None = None
 
 
 EVERYTHING = Selection()
@@ -47,20 +65,25 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) -> Iterator[bytes]:
-    """Yield a table as CSV with its header: RFC 4180 with ``\\n``, UTF-8, always the same rows in the same order."""
+def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) -> Generator[bytes, None, int]:
+    """Yield a table as CSV with its header: RFC 4180 with ``\\n``, UTF-8, always the same rows in the same order.
+
+    Each part holds whole rows; the generator returns how many rows there were.
+    """
     options = SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER true, NULL {missing}, ENCODING 'UTF8')")
     statement = options.format(query=_query(table, study, selection), missing=Literal(table.missing_as))
     parts: list[bytes] = []
     size = 0
-    with connection.cursor() as cursor, cursor.copy(statement.as_string(None)) as copy:
-        for part in copy:
-            parts.append(bytes(part))
-            size += len(part)
-            if size >= BUFFER:
-                yield b"".join(parts)
-                parts, size = [], 0
-    yield b"".join(parts)
+    with connection.cursor() as cursor:
+        with cursor.copy(statement.as_string(None)) as copy:
+            for part in copy:
+                parts.append(bytes(part))
+                size += len(part)
+                if size >= BUFFER:
+                    yield b"".join(parts)
+                    parts, size = [], 0
+        yield b"".join(parts)
+        return int(cursor.rowcount)
 
 
 def snapshot_hash(digests: dict[str, str]) -> str:
@@ -83,6 +106,19 @@ def read_snapshot_hash(study: Study) -> str:
 
 def _query(table: Table, study: Study, selection: Selection) -> Composed:
     shape = SHAPES[table.name]
+    disguise = selection.disguise
+    parts = [PARTS, RELEASED, TOLD_OF_RELEASE] if disguise else [PARTS, TOLD]
+    lines = [
+        f"SELECT {', '.join(f'{_value(column)} AS {column.name}' for column in table.columns)}",
+        shape.rows,
+        f"WHERE {' AND '.join(_conditions(shape, selection))}",
+        f"GROUP BY {', '.join([*_group_numbers(table), shape.group])}" if shape.group else "",
+        f"ORDER BY {', '.join(filter(None, [BY_CODE if disguise and shape.people else shape.people, shape.order]))}",
+    ]
+    return SQL("\n".join([*parts, *lines])).format(study=Literal(study.pk), **_values(disguise))
+
+
+def _conditions(shape: Shape, selection: Selection) -> list[str]:
     conditions = ["study.id = {study}"]
     if shape.source and not selection.include_simulated:
         conditions.append(f"NOT {SIMULATED_SOURCES[shape.source]}")
@@ -92,16 +128,11 @@ def _query(table: Table, study: Study, selection: Selection) -> Composed:
         conditions.append("yoked.status IS DISTINCT FROM 'withdrew'")
     if shape.source == "participant" and selection.complete_only:
         conditions.append("session.status = 'complete'")
+    if shape.source and selection.disguise:
+        conditions.append(IN_RELEASE if shape.source == "participant" else YOKED_IN_RELEASE)
     if shape.where:
         conditions.append(shape.where)
-    lines = [
-        f"SELECT {', '.join(f'{_value(column)} AS {column.name}' for column in table.columns)}",
-        shape.rows,
-        f"WHERE {' AND '.join(conditions)}",
-        f"GROUP BY {', '.join([*_group_numbers(table), shape.group])}" if shape.group else "",
-        f"ORDER BY {shape.order}",
-    ]
-    return SQL("\n".join([PARTS, *lines])).format(study=Literal(study.pk), **_pads())
+    return conditions
 
 
 def _value(column: Column) -> str:
@@ -113,10 +144,23 @@ def _group_numbers(table: Table) -> list[str]:
     return [str(number) for number in plain]
 
 
-def _pads() -> dict[str, Literal]:
+def _values(disguise: Disguise | None) -> dict[str, Composable]:
+    if disguise is None:
+        return _pads(pseudonym_key())
+    return {
+        **_pads(disguise.key),
+        "statuses": Literal(list(disguise.statuses)),
+        "left_out": SQL("{}::text[]").format(Literal([" ".join(place) for place in disguise.left_out])),
+        "rules": SQL(", ").join(
+            SQL("({})").format(SQL(", ").join(map(Literal, rule))) for rule in disguise.rules or NO_RULES
+        ),
+    }
+
+
+def _pads(key: bytes) -> dict[str, Composable]:
     """Give the two keys of HMAC-SHA-256, so that PostgreSQL can make the pseudonyms; they never show the secret."""
-    key = pseudonym_key().ljust(BLOCK, b"\0")
-    return {name: Literal(bytes(byte ^ pad for byte in key)) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
+    block = key.ljust(BLOCK, b"\0")
+    return {name: Literal(bytes(byte ^ pad for byte in block)) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
 
 
 def pseudonym_key() -> bytes:

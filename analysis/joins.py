@@ -31,6 +31,39 @@ WITH respondent AS MATERIALIZED (
         AND split_part(key, '.', 1) = 'items' AND split_part(key, '.', 2) = item.code
     WHERE study.id = {study} GROUP BY item.id
 )"""
+# What respondents told of themselves. `grouping_band` is the age that the age group is derived from.
+TOLD = """, told AS NOT MATERIALIZED (SELECT *, age_band AS grouping_band FROM survey_demographics)"""
+# A release takes fewer sessions, and tells less of people whom few others resemble (`analysis.disclosure`).
+RELEASED = """, released AS MATERIALIZED (
+    SELECT session.id FROM survey_surveysession session
+    JOIN survey_arm arm ON arm.id = session.arm_id
+    JOIN survey_consent consent ON consent.session_id = session.id AND consent.is_given
+    WHERE arm.study_id = {study} AND session.status = ANY({statuses})
+        AND EXISTS (SELECT 1 FROM survey_response WHERE session_id = session.id)
+        AND arm.country || ' ' || session.locale <> ALL({left_out})
+)"""
+TOLD_OF_RELEASE = """, told AS MATERIALIZED (
+    SELECT demographics.session_id, demographics.country, is_country_undisclosed, fluency,
+        CASE WHEN participant.is_simulated OR rule.shows_band THEN demographics.age_band END AS age_band,
+        CASE WHEN participant.is_simulated OR rule.shows_group THEN demographics.age_band END AS grouping_band,
+        CASE WHEN participant.is_simulated OR rule.shows_group THEN demographics.gender END AS gender
+    FROM survey_demographics demographics
+    JOIN released ON released.id = demographics.session_id
+    JOIN survey_surveysession session ON session.id = released.id
+    JOIN survey_arm arm ON arm.id = session.arm_id
+    JOIN survey_participant participant ON participant.id = session.participant_id
+    LEFT JOIN (VALUES {rules}) AS rule(country, locale, age_band, gender, shows_band, shows_group)
+        ON (rule.country, rule.locale, rule.age_band, rule.gender)
+            = (arm.country, session.locale, demographics.age_band, demographics.gender)
+)"""
+IN_RELEASE = "session.id IN (SELECT id FROM released)"
+# A replay of a session is asked as who its respondent said to be: it goes where that is not told.
+YOKED_IN_RELEASE = (
+    "(cell.session_id IS NULL OR cell.session_id IN (SELECT id FROM released)"
+    " AND (cell.persona_setting = 'no_persona' OR EXISTS"
+    " (SELECT 1 FROM told WHERE told.session_id = cell.session_id AND told.gender IS NOT NULL)))"
+)
+BY_CODE = 'respondent.code COLLATE "C"'  # the order of entry would link releases to each other
 OF_SESSION = """
 JOIN respondent ON respondent.id = session.participant_id
 JOIN survey_participant participant ON participant.id = session.participant_id
@@ -38,7 +71,7 @@ JOIN survey_arm arm ON arm.id = session.arm_id
 JOIN survey_study study ON study.id = arm.study_id
 JOIN survey_instrumentversion version ON version.id = session.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id
-LEFT JOIN survey_demographics demographics ON demographics.session_id = session.id
+LEFT JOIN told demographics ON demographics.session_id = session.id
 LEFT JOIN flagged ON flagged.session_id = session.id
 CROSS JOIN fieldwork"""
 OF_RESPONSE = f"""
@@ -76,6 +109,22 @@ JOIN survey_instrumentversion version ON version.id = item.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id
 JOIN survey_study study ON study.version_id = version.id
 LEFT JOIN wording ON wording.item_id = item.id"""
+OF_PAGE = f"""
+FROM (
+    SELECT *, lead(at_ms) OVER page AS next_ms, lead(kind) OVER page AS next_kind
+    FROM survey_pageevent WINDOW page AS (PARTITION BY session_id, position ORDER BY id)
+) event
+JOIN survey_surveysession session ON session.id = event.session_id
+{OF_SESSION}"""
+OF_TEXT = """
+FROM survey_study study
+JOIN survey_instrumentversion version ON version.id = study.version_id OR version.id IN (
+    SELECT session.version_id FROM survey_surveysession session
+    JOIN survey_arm arm ON arm.id = session.arm_id WHERE arm.study_id = {study})
+JOIN survey_instrument instrument ON instrument.id = version.instrument_id
+JOIN survey_item item ON item.version_id = version.id
+JOIN survey_text text ON text.version_id = version.id
+    AND split_part(text.key, '.', 1) = 'items' AND split_part(text.key, '.', 2) = item.code"""
 OF_COMPLETION = """
 FROM (
     SELECT cell_id, choice, p_culture, label_mass, model_returned, parse_stage, parser_version, prompt_tokens,
@@ -102,13 +151,14 @@ JOIN survey_instrument instrument ON instrument.id = version.instrument_id"""
 
 @dataclass(frozen=True)
 class Shape:
-    """How a table's rows are found: joins, condition, grouping and order."""
+    """How a table's rows are found: joins, condition, grouping and order; `people` names what orders respondents."""
 
     rows: str
     order: str
     source: str = ""
     where: str = ""
     group: str = ""
+    people: str = ""
 
 
 # Model answers that stand beside people's: the item as people read it, in the source language, not told to weigh, by
@@ -121,16 +171,21 @@ AS_PEOPLE = (
 )
 ITEM_GROUP = "item.code, item.scenario_country, item.receiver_age, item.receiver_gender"
 SHAPES = {
-    "long": Shape(OF_RESPONSE, "response.session_id, item.code, response.question", "participant"),
-    "wide": Shape(OF_RESPONSE, "response.session_id, item.code", "participant", group="response.session_id"),
-    "participants": Shape(OF_PARTICIPANT, "session.id", "participant"),
+    "long": Shape(OF_RESPONSE, "item.code, response.question", "participant", people="response.session_id"),
+    "wide": Shape(OF_RESPONSE, "item.code", "participant", group="response.session_id", people="response.session_id"),
+    "participants": Shape(OF_PARTICIPANT, "", "participant", people="session.id"),
     "items": Shape(OF_ITEM, "item.code"),
+    "texts": Shape(OF_TEXT, "version.number, item.code, text.locale", group="version.number"),
+    "pages": Shape(
+        OF_PAGE, "event.position", "participant", group="event.session_id, event.position", people="event.session_id"
+    ),
     "completions": Shape(OF_COMPLETION, "cell.run_id, cell.id", "completion"),
     "tidy_human_responses": Shape(
         f"{OF_RESPONSE}\nLEFT JOIN wording ON wording.item_id = item.id",
-        "response.session_id, item.code",
+        "item.code",
         "participant",
         group="response.session_id",
+        people="response.session_id",
     ),
     "llm_predictions": Shape(
         OF_COMPLETION,

@@ -43,6 +43,40 @@ class AnalysisRun(models.Model):
         return f"analysis {self.pk}"
 
 
+class Release(models.Model):
+    """What was released of a study: from which data, by which choices, with which bytes. Never made twice."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="releases")
+    number = models.CharField(max_length=20, help_text="such as 1.0.0; stands in the files")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    step = models.CharField(max_length=60, blank=True, help_text="what it is doing now")
+    choices: Any = models.JSONField(help_text="authors, address, licence, what is taken, how people are covered")
+    secret = models.CharField(max_length=64, help_text="makes the respondents' ids of this release; never published")
+    snapshot_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the data it was made from")
+    checksum = models.CharField(max_length=64, blank=True, help_text="SHA-256 of its SHA256SUMS")
+    code_version = models.CharField(max_length=40, blank=True)
+    report: Any = models.JSONField(default=dict, help_text="counts, and how people were covered")
+    error = models.TextField(blank=True)
+    by = models.CharField(max_length=150, blank=True, help_text="user name; blank: a command on the server")
+    created_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="last sign of life of whoever makes it")
+    n_starts = models.PositiveSmallIntegerField(default=0, help_text="also says whose writes count: the latest start's")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["study", "number"], name="release_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.study.code}-{self.number}"
+
+
 class CountedSession(models.Model):
     """A complete session whose answers are in the item counts."""
 

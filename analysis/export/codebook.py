@@ -1,15 +1,18 @@
 """The codebook, from the declarations of the columns."""
 
+from collections.abc import Iterable
+
 from analysis.columns import Column, Table
 from analysis.export.table_csv import write_csv
 from analysis.extract import ALL_TABLES
 
+EXPORTED = tuple(ALL_TABLES.values())
 HEADER = ("table", "name", "type", "levels", "label", "missing_as", "missing_means", "source")
 
 
-def codebook_csv() -> str:
+def codebook_csv(tables: Iterable[Table] = EXPORTED) -> str:
     """Describe every column of every table, one a row."""
-    rows = [_row(table, column) for table in ALL_TABLES.values() for column in table.columns]
+    rows = [_row(table, column) for table in tables for column in table.columns]
     return write_csv(HEADER, rows)
 
 
@@ -19,10 +22,10 @@ def _row(table: Table, column: Column) -> list[str]:
     return [table.name, column.name, column.type, levels, column.label, missing_as, column.missing, column.source]
 
 
-def codebook_markdown() -> str:
+def codebook_markdown(tables: Iterable[Table] = EXPORTED) -> str:
     """Describe the tables for people."""
     lines = ["# Codebook", ""]
-    for table in ALL_TABLES.values():
+    for table in tables:
         lines += [f"## {table.name}.csv", "", f"{table.title}. One row per {', '.join(table.key)}.", ""]
         lines += [_missing_line(table), "", "| name | type | meaning | levels | empty when |", "|---|---|---|---|---|"]
         lines += [_markdown_row(column) for column in table.columns]

@@ -1,0 +1,186 @@
+"""What people read first: README, CHANGES, CITATION.cff, LICENSE, and how people were made hard to recognise."""
+
+from __future__ import annotations
+
+import json
+
+from analysis.disclosure import Detail
+from analysis.release.choices import SmallPlaces
+from analysis.release.facts import SIMULATED_MARK, Facts
+from analysis.release.writing import CHECKSUMS, Folder, Written
+from survey.enums import Country, Locale, Status
+
+
+def add_prose(folder: Folder, facts: Facts, *, has_analysis: bool) -> None:
+    folder.add_text("documentation/disclosure.md", disclosure(facts))
+    folder.add_text("CHANGES.md", changes(facts))
+    folder.add_text("CITATION.cff", citation(facts))
+    folder.add_text("LICENSE", licence(facts))
+    folder.add_text("README.md", readme(facts, folder.tables, has_analysis=has_analysis))
+
+
+def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
+    choices, version = facts.choices, facts.study.version
+    rows = [f"| `{file.path}` | {file.n_rows} | {file.table.title} |" for file in files if file.table]
+    return "\n".join(
+        [
+            f"# {facts.title}",
+            "",
+            facts.description,
+            "",
+            f"Release `{facts.release_id}`, {facts.day.isoformat()}. {choices.licence.full_name} (`LICENSE`).",
+            choices.url,
+            "",
+            "## Simulated data",
+            "",
+            *_simulated(facts),
+            "",
+            "## How to cite",
+            "",
+            f"> {facts.citation}",
+            "",
+            "## What is here",
+            "",
+            "| file | rows | what |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "`documentation/` holds the codebook (every variable; every code in each language of the instrument), and",
+            "how people were made hard to recognise. `materials/` holds what respondents read, page by page and by",
+            "language, the consent texts, and recruitment, pay and demographics for the checklists of venues.",
+            "`syntax/` reads and labels the files in SPSS, R and Stata."
+            + (" `results/` holds one analysis of exactly these data." if has_analysis else ""),
+            "",
+            "CSV files are UTF-8 without a byte-order mark, RFC 4180, lines end in `\\n`. Missing values are `NA`, in",
+            "`paper/` empty cells; the codebook says of each variable what missing means. `wide` follows from `long`.",
+            "",
+            "## Who is in it",
+            "",
+            *_who(facts),
+            "",
+            "## Check and use it",
+            "",
+            f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site: `manage.py validate_release FOLDER` checks",
+            "checksums, descriptions, counts and identifiers; `manage.py analyse --input FOLDER --out OUT`"
+            " computes the paper's tables anew from these files, without a database.",
+            "",
+            "## Where it comes from",
+            "",
+            f"- Study `{facts.study.code}`, instrument {version}, content {version.content_hash}",
+            f"- Snapshot of the data: SHA-256 {facts.snapshot_hash}",
+            f"- Made by PACT Site {facts.code_version}",
+            "",
+        ]
+    )
+
+
+def _simulated(facts: Facts) -> list[str]:
+    if not facts.choices.includes_simulated:
+        return ["None: simulated respondents and models were left out."]
+    if not facts.is_simulated:
+        return ["None: there were no simulated respondents or models."]
+    return [
+        f"**{SIMULATED_MARK}.** {facts.n_simulated} respondents are simulated"
+        f"{', and so are some models' if facts.has_simulated_models else ''}. The column `is_simulated` says which;",
+        "the files in `paper/` have no such column. Nothing simulated says anything about people or real models.",
+    ]
+
+
+def _who(facts: Facts) -> list[str]:
+    taken = "finished" if facts.choices.sessions.value == "complete" else "answered at least one question"
+    lines = [
+        f"{facts.n_people} people who consented and {taken}. Whoever withdrew is in no file. All sessions of the study",
+        "by how far they came: "
+        + ", ".join(
+            f"{n} {Status(name).label.lower()}" for name, n in facts.statuses.items() if name != Status.WITHDREW
+        )
+        + ".",
+    ]
+    if facts.n_left_out:
+        lines.append(f"{facts.n_left_out} people were left out as too few shared their country and language.")
+    return lines
+
+
+def disclosure(facts: Facts) -> str:
+    """Say what was done so that nobody is recognised, by which rule, and what remains possible."""
+    decided, k = facts.disclosure, facts.choices.k
+    rows = [
+        f"| {Country(place.country).label} | {Locale(place.locale).value} | {place.n} |"
+        f" {' | '.join(_count(place.n_by_detail[detail], k) for detail in Detail)} | {place.smallest} |"
+        for place in decided.places
+    ]
+    small = "left out" if facts.choices.small_places == SmallPlaces.LEAVE_OUT else "a reason to refuse the release"
+    return "\n".join(
+        [
+            "# How people were made hard to recognise",
+            "",
+            "Respondents carry ids drawn for this release alone. Names, panel identifiers, addresses, browsers,"
+            " session addresses, times of day and free text are in no file; neither are the way of recruitment, the",
+            "fluency and the country of residence of single respondents. Ages are bands.",
+            "",
+            "People are known by country, language, age and gender. Each combination that is published is shared by at",
+            f"least k = {k} people. The rule, in each country and language by itself:",
+            "",
+            f"1. A country and language with fewer than {k} people is {small}.",
+            f"2. People whose age group and gender fewer than {k} share are published without age and gender.",
+            f"3. Where these are fewer than {k}, the smallest of the other groups joins them, until they are {k}.",
+            f"4. Age bands are published in an age group and gender only if each band there has {k} people.",
+            "",
+            f"| country | language | people | {' | '.join(Detail)} | smallest class |",
+            f"|---|---|---|{'---|' * len(Detail)}---|",
+            *rows,
+            "",
+            "Simulated respondents are no people: they neither count nor are covered.",
+            "",
+            "What remains: whoever knows a person's answers from elsewhere may find them again, and the same answers"
+            " can be found in another release of the study, though the ids differ. Do not try to.",
+            "",
+        ]
+    )
+
+
+def _count(n: int, k: int) -> str:
+    return str(n) if n == 0 or n >= k else f"fewer than {k}"
+
+
+def changes(facts: Facts) -> str:
+    """List the releases of the study, newest first."""
+    lines = ["# Changes", "", f"## {facts.number} ({facts.day.isoformat()})", "", facts.choices.notes or "–", ""]
+    for earlier in facts.earlier:
+        lines += [f"## {earlier.number} ({earlier.day.isoformat()})", "", earlier.notes or "–", ""]
+    return "\n".join(lines)
+
+
+def citation(facts: Facts) -> str:
+    """Write CITATION.cff 1.2.0; JSON strings are YAML strings."""
+    choices = facts.choices
+    lines = [
+        "cff-version: 1.2.0",
+        "type: dataset",
+        f"message: {json.dumps('If you use these data, please cite them as below.')}",
+        f"title: {json.dumps(facts.title, ensure_ascii=False)}",
+        f"version: {json.dumps(facts.number)}",
+        f"date-released: {facts.day.isoformat()}",
+        f"license: {choices.licence.value}",
+        f"url: {json.dumps(choices.url)}",
+        *([f"doi: {json.dumps(choices.doi)}"] if choices.doi else []),
+        "authors:",
+    ]
+    for author in choices.authors:
+        if author.given:
+            lines.append(f"  - family-names: {json.dumps(author.family, ensure_ascii=False)}")
+            lines.append(f"    given-names: {json.dumps(author.given, ensure_ascii=False)}")
+        else:
+            lines.append(f"  - name: {json.dumps(author.family, ensure_ascii=False)}")
+        if author.orcid:
+            lines.append(f"    orcid: {json.dumps(f'https://orcid.org/{author.orcid}')}")
+    return "\n".join([*lines, ""])
+
+
+def licence(facts: Facts) -> str:
+    chosen = facts.choices.licence
+    return (
+        f"SPDX-License-Identifier: {chosen.value}\n\n{facts.title}\n"
+        f"© {facts.day.year} {', '.join(author.name for author in facts.choices.authors)}\n\n"
+        f"These data and materials are made available under {chosen.full_name}.\nThe full text: {chosen.url}legalcode\n"
+    )

@@ -1,0 +1,29 @@
+"""Check a release by itself: no database, nothing but its folder. Memory holds rows and respondents, not tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.release.validation.agreement import check_agreement
+from analysis.release.validation.checksums import check_files
+from analysis.release.validation.croissant import check_croissant
+from analysis.release.validation.data_package import check_data_package
+from analysis.release.validation.findings import Finding, Opened, open_release
+from analysis.release.validation.identifiers import check_identifiers
+from analysis.release.validation.people import check_people
+from analysis.release.validation.psych_ds import check_psych_ds
+
+__all__ = ["Finding", "Opened", "open_release", "validate"]
+
+CHECKS = (check_psych_ds, check_croissant, check_data_package, check_identifiers, check_people, check_agreement)
+
+
+def validate(folder: Path) -> list[Finding]:
+    """List everything that is wrong with a release; what is missing altogether keeps the other checks from running."""
+    findings = list(check_files(folder))
+    opened = open_release(folder)
+    if isinstance(opened, Finding):
+        return [*findings, opened]
+    for check in CHECKS:
+        findings += check(opened)
+    return findings
