@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.blinding import is_hidden
 from analysis.disclosure import Detail, Disclosure, Disguise, decide
 from analysis.extract import Selection, read_snapshot_hash, snapshot, stream_csv
 from analysis.models import AnalysisRun, Release
@@ -127,6 +128,8 @@ def find_run(study: Study, choices: Choices, facts: Facts) -> AnalysisRun | None
     run = AnalysisRun.objects.filter(study=study, pk=choices.analysis).first()
     if run is None:
         raise ReleaseRefused(f"there is no analysis {choices.analysis} of this study")
+    if is_hidden(run):
+        raise ReleaseRefused(f"analysis {run.pk} holds outcomes that this study does not show yet")
     if reason := why_unfit(run, choices, facts.snapshot_hash, facts.n_left_out):
         raise ReleaseRefused(f"analysis {run.pk} does not go with this release: {reason}")
     return run

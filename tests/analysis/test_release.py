@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Generator
 from itertools import count
 from pathlib import Path
 
@@ -322,7 +323,7 @@ def test_formula_is_told_from_a_text_and_a_number(tmp_path: Path, cell: str, is_
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["a", "b"], ["fine", "-0.5"], [cell, "-1e-05"]])
 
-    def parts():  # type: ignore[no-untyped-def]
+    def parts() -> Generator[bytes, None, int]:
         yield text.getvalue().encode()
         return 2
 
