@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.stats.paper.faults import where
 
 PACKED = ".gz"
+IN_RELEASE = "paper"  # the folder of the paper's files inside a release
 
 
 class BadFile(ValueError):
@@ -30,8 +31,9 @@ class Layout(NamedTuple):
 
 
 def find(folder: Path, name: str) -> Path | None:
-    """Find a file, or its packed form."""
-    return next((path for path in (folder / f"{name}{PACKED}", folder / name) if path.is_file()), None)
+    """Find a file, or its packed form, in a folder or where a release has it."""
+    places = (folder / f"{name}{PACKED}", folder / name, folder / IN_RELEASE / name)
+    return next((path for path in places if path.is_file()), None)
 
 
 def plain_name(path: Path) -> str:

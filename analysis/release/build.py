@@ -23,7 +23,7 @@ from analysis.release.people import People, count_people, count_statuses
 from analysis.release.prose import add_prose
 from analysis.release.results import add_results, why_unfit, withheld_cells
 from analysis.release.syntax import add_syntax
-from analysis.release.tables import DATA_TABLES, PAPER, TABLES_OF_RELEASE, path_of
+from analysis.release.tables import DATA_TABLES, PAPER, path_of
 from analysis.release.writing import Folder
 from survey.enums import Country, StudyState
 from survey.llm.models import Completion
@@ -142,10 +142,12 @@ def _write(
     tables = (*DATA_TABLES, *PAPER)
     for number, table in enumerate(tables, start=1):
         on_step(f"Writing {table.name} ({number} of {len(tables)})")
-        folder.add_table(path_of(facts.study.code, table), table, stream_csv(table, facts.study, selection))
+        file = folder.add_table(path_of(facts.study.code, table), table, stream_csv(table, facts.study, selection))
+        if table in PAPER and not file.n_rows:
+            folder.drop(file)  # the paper's scripts take a header alone for a mistake
     on_step("Writing codebook, syntax and materials")
     labels = Labels(facts.study.version)
-    add_codebook(folder, list(TABLES_OF_RELEASE.values()), labels)
+    add_codebook(folder, [file.table for file in folder.tables if file.table], labels)
     add_syntax(folder, folder.tables)
     add_methods(folder, facts, people)
     if run is not None:

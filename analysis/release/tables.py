@@ -37,7 +37,6 @@ def _published(column: Column) -> Column:
 
 DATA_TABLES = tuple(published(table) for table in OWN)
 PAPER = tuple(published(table) for table in PAPER_TABLES.values())
-TABLES_OF_RELEASE = {table.name: table for table in (*DATA_TABLES, *PAPER)}
 LEVEL = re.compile(r"[^A-Za-z0-9]")
 
 

@@ -68,6 +68,11 @@ class Folder:
                 size += len(part)
                 line += part.count(b"\n")
 
+    def drop(self, file: Written) -> None:
+        """Take a file away again."""
+        (self.root / file.path).unlink()
+        del self.files[file.path]
+
     def add_text(self, path: str, text: str) -> Written:
         data = text.encode()
         self._open(path).write_bytes(data)

@@ -36,7 +36,7 @@ from tests.analysis.releasing import (
 )
 
 TABLES = ("long", "wide", "participants", "items", "texts", "pages", "completions", "model_probabilities")
-PAPER = ("tidy_human_responses", "llm_predictions", "eval_decisions")
+PAPER = "tidy_human_responses"
 ROOT_FILES = {
     "README.md", "CHANGES.md", "LICENSE", "CITATION.cff", "SHA256SUMS",
     "dataset_description.json", "datapackage.json", "croissant.json",
@@ -53,7 +53,7 @@ def published(made: Made) -> Made:
 def test_release_holds_what_its_plan_says(published: Made, tmp_path: Path) -> None:
     told = release(published, tmp_path / "out")
     names = set(content(tmp_path / "out"))
-    assert names >= ROOT_FILES | {file_of(published, name) for name in (*TABLES, *PAPER)}
+    assert names >= ROOT_FILES | {file_of(published, name) for name in (*TABLES, PAPER)}
     assert {name.partition("/")[0] for name in names} - ROOT_FILES == {
         "data", "paper", "documentation", "materials", "syntax",
     }  # fmt: skip
@@ -256,9 +256,12 @@ def test_long_and_completions_read_like_exports(published: Made, tmp_path: Path)
         assert len(frames.parse(table, data)) == n
 
 
-def test_papers_tables_are_computed_from_the_folder(published: Made, tmp_path: Path) -> None:
-    fill_models(published)
+@pytest.mark.parametrize("has_models", [True, False])
+def test_papers_tables_are_computed_from_the_folder(published: Made, tmp_path: Path, has_models: bool) -> None:
+    if has_models:
+        fill_models(published)
     release(published, tmp_path / "out", simulated="label")
+    assert (tmp_path / "out" / "paper" / "llm_predictions.csv").exists() == has_models
     call_command("analyse", input=tmp_path / "out", out=tmp_path / "tables", stdout=io.StringIO())
     with (tmp_path / "tables" / "human_response_summary.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["n_respondents"] == "40"

@@ -14,7 +14,7 @@ REQUIRED = (
     *DESCRIPTORS, "README.md", "CHANGES.md", "LICENSE", "CITATION.cff", CHECKSUMS,
     "documentation/codebook.csv", "documentation/codebook.md", "documentation/codebook_levels.csv",
     "documentation/disclosure.md", "materials/methods.md",
-    "paper/tidy_human_responses.csv", "paper/llm_predictions.csv",
+    "paper/tidy_human_responses.csv",
     "syntax/labels.sps", "syntax/labels.R", "syntax/labels.do",
 )  # fmt: skip
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
