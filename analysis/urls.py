@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analysis.views import dashboard, exports, monitoring, results, translations
+from analysis.views import dashboard, explorer, exports, monitoring, results, translations
 
 app_name = "analysis"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("studies/<slug:code>/fieldwork/<slug:name>.csv", dashboard.fieldwork_csv, name="fieldwork_csv"),
     path("studies/<slug:code>/balance/", monitoring.balance_page, name="balance"),
     path("studies/<slug:code>/balance/<slug:name>.csv", monitoring.balance_csv, name="balance_csv"),
+    path("studies/<slug:code>/items/", explorer.items_page, name="items"),
+    path("studies/<slug:code>/items/map.csv", explorer.items_csv, name="items_csv"),
+    path("studies/<slug:code>/items/<slug:item>/", explorer.item_page, name="item"),
     path("studies/<slug:code>/quality/", monitoring.quality_page, name="quality"),
     path("studies/<slug:code>/quality/<slug:name>.csv", monitoring.quality_csv, name="quality_csv"),
     path("studies/<slug:code>/results/", results.study_results, name="study_results"),

@@ -35,3 +35,19 @@ def alpha(sums: ItemSums) -> float | None:
     total, ones = sums.n_paired, sums.n_paired_culture
     unlike_pairs = 2 * ones * (total - ones)
     return 1 - sums.disagreement * (total - 1) / unlike_pairs if unlike_pairs else None
+
+
+Z_95 = 1.959963984540054
+
+
+def wilson_95(ones: int, n: int) -> tuple[float, float] | None:
+    """Give Wilson's 95% score interval of a share of different people's answers to one item; None without answers.
+
+    The same numbers as `stats.wilson`, which gives the formula and its source.
+    """
+    if not n:
+        return None
+    share, width = ones / n, 1 + Z_95**2 / n
+    middle = share + Z_95**2 / (2 * n)
+    half = Z_95 * (share * (1 - share) / n + Z_95**2 / (4 * n**2)) ** 0.5
+    return max(0.0, (middle - half) / width), min(1.0, (middle + half) / width)

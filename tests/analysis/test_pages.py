@@ -35,7 +35,7 @@ def text_of(client: Client, address: str) -> str:
 
 def addresses(made: Made, run: AnalysisRun) -> list[str]:
     code = made.study.code
-    pages = ["dashboard", "live", "study_results", "exports", "balance", "quality"]
+    pages = ["dashboard", "live", "study_results", "exports", "balance", "quality", "items", "items_csv"]
     found = [reverse("home"), *(reverse(f"analysis:{name}", args=[code]) for name in pages)]
     found += [reverse("analysis:fieldwork_csv", args=[code, name]) for name in ("recruitment", "funnel", "pages")]
     found += [reverse("analysis:balance_csv", args=[code, name]) for name in ("items", "tests")]

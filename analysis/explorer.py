@@ -1,0 +1,197 @@
+"""Items and what was answered to them: one map of all items by country, one page per item. No answer is read again.
+
+People's numbers come from the item counts that the live summary keeps; models' from their stored readings.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Avg, Case, Count, F, FloatField, Q, QuerySet, Value, When
+
+from analysis.figures import Figure, FigureRow, draw, share_scale
+from analysis.figures import Value as Shown
+from analysis.models import ItemCount
+from analysis.stats.live_counts import wilson_95
+from survey.enums import Choice, Country, OptionOrder, Question, Theme
+from survey.llm.enums import Method, PersonaSetting
+from survey.llm.models import Completion
+from survey.models import Item, Study, Text
+
+N_SAMPLES = 8
+N_SHADES = 5
+SERIES = ("personal choice", "norm judgment")
+FEW = 5  # answers below which a share is drawn pale
+TEXT_PARTS = ("scenario", "expectation", "preference", "choice_culture", "choice_preference")
+
+
+class Answers(NamedTuple):
+    """Different people's answers to a question of one item: how many, and how many follow the culture."""
+
+    n: int
+    n_culture: int
+
+    @property
+    def rate(self) -> float | None:
+        return self.n_culture / self.n if self.n else None
+
+    @property
+    def shown(self) -> Shown:
+        low, high = wilson_95(self.n_culture, self.n) or (None, None)
+        return Shown(self.rate, low, high)
+
+
+NOBODY = Answers(0, 0)
+Counts = Mapping[tuple[int, str, str], Answers]  # by item, country and question
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One field of the map."""
+
+    answers: Answers
+    are_outcomes_shown: bool
+
+    @property
+    def text(self) -> str:
+        if not self.answers.n:
+            return "–"
+        return f"{100 * (self.answers.rate or 0):.0f}%" if self.are_outcomes_shown else f"{self.answers.n}"
+
+    @property
+    def shade(self) -> str:
+        """Give the class of the field's ground: from few to all who follow the culture; pale where answers are few."""
+        if not self.are_outcomes_shown or not self.answers.n:
+            return "none"
+        level = min(N_SHADES - 1, int((self.answers.rate or 0) * N_SHADES))
+        return f"s{level}{' few' if self.answers.n < FEW else ''}"
+
+
+@dataclass(frozen=True)
+class MapRow:
+    item: Item
+    spots: Sequence[Spot]
+
+    @property
+    def n(self) -> int:
+        return sum(spot.answers.n for spot in self.spots)
+
+
+class ModelLine(NamedTuple):
+    """What one model answers to one question of an item, in one persona setting, asked by one method."""
+
+    tag: str
+    setting: str
+    method: str
+    question: Question
+    is_simulated: bool
+    culture_first: float | None
+    preference_first: float | None
+    n: int
+
+    @property
+    def mean(self) -> float | None:
+        both = [p for p in (self.culture_first, self.preference_first) if p is not None]
+        return sum(both) / len(both) if len(both) == 2 else None
+
+    @property
+    def order_bias(self) -> float | None:
+        if self.culture_first is None or self.preference_first is None:
+            return None
+        return self.culture_first - self.preference_first
+
+
+def read_counts(study: Study, *, simulated: bool, items: Iterable[Item] | None = None) -> Counts:
+    """Read the counts of a study's items, of real or of simulated people."""
+    counts = ItemCount.objects.filter(study=study, is_simulated=simulated)
+    if items is not None:
+        counts = counts.filter(item__in=items)
+    rows = counts.values_list("item_id", "country", "question", "n", "n_culture")
+    return {(item, country, question): Answers(n, culture) for item, country, question, n, culture in rows}
+
+
+def has_real_counts(study: Study) -> bool:
+    """Tell whether real people's answers are among the counts."""
+    return ItemCount.objects.filter(study=study, is_simulated=False, n__gt=0).exists()
+
+
+def chosen_items(study: Study, *, theme: str = "", scenario: str = "", core: bool = False) -> QuerySet[Item]:
+    """Give the items of a study's version, filtered."""
+    items = Item.objects.filter(version=study.version_id).order_by("code")
+    if theme in Theme.values:
+        items = items.filter(theme=theme)
+    if scenario in Country.values:
+        items = items.filter(scenario_country=scenario)
+    return items.filter(is_core=True) if core else items
+
+
+def draw_map(
+    items: Iterable[Item], countries: Sequence[Country], question: Question, counts: Counts, *, shown: bool
+) -> list[MapRow]:
+    """Lay out all items by country, for one question."""
+    return [
+        MapRow(item, [Spot(counts.get((item.pk, c, question), NOBODY), shown) for c in countries]) for item in items
+    ]
+
+
+def people_figure(item: Item, countries: Sequence[Country], counts: Counts, note: str) -> Figure:
+    """Draw the share that follows the culture by country and question, with intervals over people."""
+    rows = [
+        FigureRow(country.label, [counts.get((item.pk, country, q), NOBODY).shown for q in Question])
+        for country in countries
+    ]
+    return draw(
+        f"item_{item.code}", "Share that follows the culture", rows, series=SERIES, scale=share_scale(), note=note
+    )
+
+
+def model_lines(study: Study, item: Item) -> list[ModelLine]:
+    """Give each model's probability of the culture's option by order, or its share of choices; one line per method."""
+    said = Case(
+        When(p_culture__isnull=False, then=F("p_culture")),
+        When(choice=Choice.CULTURE, then=Value(1.0)),
+        When(choice=Choice.PREFERENCE, then=Value(0.0)),
+        output_field=FloatField(),
+    )
+    of_item = Completion.objects.filter(cell__item=item, cell__run__study=study, set_aside_by=None)
+    groups = (
+        of_item.values("cell__spec__tag", "cell__persona_setting", "cell__method", "cell__question", "is_simulated")
+        .annotate(
+            culture=Avg(said, filter=Q(cell__option_order=OptionOrder.CULTURE_FIRST)),
+            preference=Avg(said, filter=Q(cell__option_order=OptionOrder.PREFERENCE_FIRST)),
+            n=Count("pk"),
+        )
+        .order_by("cell__spec__tag", "cell__persona_setting", "cell__method", "-cell__question")
+    )
+    return [
+        ModelLine(
+            group["cell__spec__tag"],
+            PersonaSetting(group["cell__persona_setting"]).label,
+            Method(group["cell__method"]).label,
+            Question(group["cell__question"]),
+            group["is_simulated"],
+            group["culture"],
+            group["preference"],
+            group["n"],
+        )
+        for group in groups
+    ]
+
+
+def sample_completions(study: Study, item: Item) -> QuerySet[Completion]:
+    """Give some answers as they came: of different models first."""
+    of_item = Completion.objects.filter(cell__item=item, cell__run__study=study, set_aside_by=None)
+    return of_item.select_related("cell__spec").order_by("cell__repeat", "-cell__persona_setting", "pk")[:N_SAMPLES]
+
+
+def item_texts(item: Item) -> dict[str, list[Text]]:
+    """Give an item's texts by locale, in the order in which a participant reads them."""
+    found = Text.objects.filter(version=item.version_id, key__startswith=f"items.{item.code}.")
+    order = {part: place for place, part in enumerate(TEXT_PARTS)}
+    by_locale: dict[str, list[Text]] = defaultdict(list)
+    for text in sorted(found, key=lambda text: (text.locale, order.get(text.key.rpartition(".")[2], len(order)))):
+        by_locale[text.locale].append(text)
+    return dict(by_locale)
