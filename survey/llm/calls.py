@@ -21,9 +21,12 @@ from survey.llm.pump import Event, Job, Pump, Stopped
 class Calls:
     """Takes jobs from the thread that leases and records; hands back in batches what became of them."""
 
-    def __init__(self, spec: ModelSpec, *, max_in_flight: int) -> None:
+    def __init__(self, spec: ModelSpec, *, max_in_flight: int, is_proven: bool, troubled_s: float | None) -> None:
+        """Begin at once; `is_proven` and `troubled_s` are what the pump is told of the calls before."""
         self.spec = spec
         self.max_in_flight = max_in_flight
+        self.is_proven = is_proven
+        self.troubled_s = troubled_s
         self.failure: BaseException | None = None
         self.is_over = False
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -50,7 +53,14 @@ class Calls:
             self._events.put(Stopped(error))
             return
         async with provider, open_limiter(self.spec, settings.REDIS_URL) as limiter:
-            self._pump = Pump(provider, limiter, self._events.put, max_in_flight=self.max_in_flight)
+            self._pump = Pump(
+                provider,
+                limiter,
+                self._events.put,
+                max_in_flight=self.max_in_flight,
+                is_proven=self.is_proven,
+                troubled_s=self.troubled_s,
+            )
             for told in self._early:
                 told(self._pump)
             await self._pump.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 from django.db.models import F, Sum
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from survey.llm.enums import OPEN_STATES, Again, CellState, PersonaSetting, RunState
@@ -118,8 +118,12 @@ def _copy_cells(run: Run, experiment: Experiment) -> None:
 
 
 def begin_run(run: Run) -> bool:
-    """Set a queued run going; False when somebody else did."""
-    return bool(Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(state=RunState.RUNNING))
+    """Set a queued run going, with all patience for its models; False when somebody else did."""
+    if not Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(state=RunState.RUNNING):
+        return False
+    for spec in run.specs.exclude(trouble=""):
+        end_trouble(spec)
+    return True
 
 
 def stop_run(run: Run, error: str) -> None:
@@ -160,12 +164,25 @@ def ask_again(run: Run, kinds: Collection[Again], by: str = "") -> Reasking:
             [act.pk, run.pk, states],
         )
         cursor.execute(
-            "UPDATE llm_cell SET state = 'todo', n_leases = n_leases + 1, asking = asking + (state <> 'error')::int"
-            " WHERE run_id = %s AND state = ANY(%s)",
+            "UPDATE llm_cell SET state = 'todo', n_leases = n_leases + 1, asking = asking + (state <> 'error')::int,"
+            " n_failed = 0 WHERE run_id = %s AND state = ANY(%s)",
             [run.pk, states],
         )
     ended.update(state=RunState.QUEUED, error="", finished_at=None)
     return act
+
+
+def note_trouble(spec: ModelSpec, reason: str) -> float:
+    """Note why nothing gets through to a model; give the seconds since that began."""
+    began = Coalesce("trouble_since", Now())
+    ModelSpec.objects.filter(pk=spec.pk).update(trouble=reason, trouble_since=began)
+    since = ModelSpec.objects.values_list("trouble_since", flat=True).get(pk=spec.pk)
+    return (timezone.now() - since).total_seconds() if since else 0.0
+
+
+def end_trouble(spec: ModelSpec) -> None:
+    """Note that something gets through to a model again."""
+    ModelSpec.objects.filter(pk=spec.pk).update(trouble="", trouble_since=None)
 
 
 def change_budget(run: Run, budget: Decimal | None) -> None:
@@ -339,9 +356,17 @@ def note_overcount(spec: ModelSpec, ratio: float) -> None:
     ModelSpec.objects.filter(pk=spec.pk, overcount__lt=ratio).update(overcount=ratio)
 
 
-def record_attempts(attempts: Iterable[Attempt]) -> None:
-    """Store the calls that brought no answer."""
+@transaction.atomic
+def record_attempts(attempts: Iterable[Attempt], failed: Mapping[int, int] | None = None) -> None:
+    """Store the calls that brought no answer, and by cell how many that count were made by now."""
     Attempt.objects.bulk_create(attempts)
+    if failed:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE llm_cell SET n_failed = failed.n FROM unnest(%s::bigint[], %s::int[]) AS failed(cell_id, n)"
+                " WHERE id = failed.cell_id AND n_failed < failed.n",
+                [sorted(failed), [failed[cell_id] for cell_id in sorted(failed)]],
+            )
 
 
 @transaction.atomic

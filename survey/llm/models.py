@@ -71,6 +71,8 @@ class ModelSpec(models.Model):
     overcount = models.FloatField(
         default=1, help_text="by how much its endpoint counted more tokens than a call was thought to cost at most"
     )
+    trouble = models.TextField(blank=True, default="", help_text="why nothing gets through to it at present")
+    trouble_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -225,6 +227,9 @@ class Cell(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     n_leases = models.PositiveSmallIntegerField(
         default=0, help_text="also says which lease an answer belongs to: only the latest one counts"
+    )
+    n_failed = models.PositiveSmallIntegerField(
+        db_default=0, help_text="calls for it that brought nothing and count: after six there is no other"
     )
     reserved = models.DecimalField(
         max_digits=14, decimal_places=8, null=True, help_text="the most that its call may cost; counts while leased"

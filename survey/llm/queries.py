@@ -116,6 +116,17 @@ def idle_specs(run: Run) -> list[int]:
     return list(run.specs.filter(Exists(todo), ~Exists(leased)).values_list("pk", flat=True))
 
 
+def has_answered(spec: ModelSpec) -> bool:
+    """Tell whether a model has answered anything in the runs that are under way."""
+    answered = [CellState.DONE, CellState.REFUSED, CellState.UNPARSED]
+    tallies = CellTally.objects.filter(run__state=RunState.RUNNING, spec=spec, state__in=answered)
+    return bool(tallies.aggregate(total=Sum("n"))["total"])
+
+
+def running_runs(spec: ModelSpec) -> list[Run]:
+    return list(Run.objects.filter(state=RunState.RUNNING, specs=spec))
+
+
 def next_run(spec_id: int, *, after: int, without: Collection[int] = ()) -> int | None:
     """Give the running run whose turn it is to ask a model: of those that have cells to do and the highest priority
     among them, the next one, round and round.

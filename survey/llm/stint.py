@@ -8,18 +8,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from survey.llm import domain
 from survey.llm.calls import Calls
 from survey.llm.domain import Held, Result
 from survey.llm.enums import CellState
-from survey.llm.models import Attempt, ModelSpec
-from survey.llm.pump import Answered, Blocked, Event, GaveUp, Stopped, Tried
-from survey.llm.queries import are_running
+from survey.llm.models import Attempt, ModelSpec, Run
+from survey.llm.providers.contract import BadRequest
+from survey.llm.pump import MOST_REFUSALS, Answered, Blocked, Doubted, Event, GaveUp, Job, Stopped, Tried, Troubled
+from survey.llm.queries import are_running, has_answered, running_runs
 from survey.llm.requests import read_completion, state_after
 from survey.llm.supply import Supply
 
@@ -31,6 +33,8 @@ FLUSH_SIZE = 100
 FLUSH_SECONDS = 1.0
 RENEW_SECONDS = 15.0
 DATABASE_PATIENCE_SECONDS = 120.0
+PATIENCE_S = 600.0  # with an endpoint to which nothing gets through
+FIRST_PATIENCE_S = 60.0  # with one that has not answered anything yet: it may never have been there
 
 logger = logging.getLogger(__name__)
 leaving = threading.Event()  # set when the worker is asked to end
@@ -48,14 +52,22 @@ class Stint:
         self.keep_seat = keep_seat
         self.n_to_hold = min(max(LEAST_HELD, max_in_flight * HELD_PER_CALL), max_in_flight * MOST_HELD_PER_CALL)
         self.held: set[Held] = set()
+        self.refused: set[Held] = set()  # those of them that are only held until it is known whom to blame
         self.supply = Supply(spec)
         self.is_dry = False  # nothing is left to lease
         self.is_blocked = False
+        self.has_stopped = False  # the runs, for a reason that somebody must mend
         self.renewed_at = self.began_at = time.monotonic()
 
     def work(self) -> bool:
         """Ask and record until nothing is left, the time is over, or it must stop; say whether to go on later."""
-        calls = Calls(self.spec, max_in_flight=self.max_in_flight)
+        since = self.spec.trouble_since
+        calls = Calls(
+            self.spec,
+            max_in_flight=self.max_in_flight,
+            is_proven=has_answered(self.spec),
+            troubled_s=None if since is None else max(0.0, (timezone.now() - since).total_seconds()),
+        )
         try:
             while not calls.is_over:
                 if self._must_stop():
@@ -77,45 +89,94 @@ class Stint:
 
     def _refill(self, calls: Calls) -> None:
         """Lease what may soon be asked."""
-        while not self.is_dry and not self._is_time_over() and len(self.held) <= self.n_to_hold // 2:
-            leased = self._lasting(self.supply.lease, self.n_to_hold - len(self.held))
+        while not self.is_dry and not self._is_time_over() and self._n_to_ask() <= self.n_to_hold // 2:
+            leased = self._lasting(self.supply.lease, self.n_to_hold - self._n_to_ask())
             if leased and (leased.jobs or leased.known):
-                self.held.update(Held(job.cell_id, job.lease) for job in leased.jobs)
+                self.held.update(_held(job) for job in leased.jobs)
                 calls.feed(leased.jobs)
                 if leased.known:
                     self._lasting(domain.record_completions, leased.known)
                     return
-            elif leased is None or not self.held:
+            elif leased is None or not self._n_to_ask():
                 self.is_dry = True
                 calls.feed_no_more()
             else:
                 return  # what is in flight may leave room in a budget
 
+    def _n_to_ask(self) -> int:
+        return len(self.held) - len(self.refused)
+
     # --- Answers out -------------------------------------------------------------------------------
 
     def _record(self, events: Sequence[Event]) -> None:
-        attempts = [_attempt(event) for event in events if isinstance(event, Tried)]
+        tried = [event for event in events if isinstance(event, Tried)]
         results = [self._result(event) for event in events if isinstance(event, Answered | GaveUp)]
-        if attempts:
-            self._lasting(domain.record_attempts, attempts)
-        if results:
-            self._lasting(domain.record_completions, results)
-        self.held.difference_update(result.held for result in results)
+        if tried:
+            failed = {event.job.cell_id: event.n_failed for event in tried if event.n_failed > event.job.n_failed}
+            self._lasting(domain.record_attempts, [_attempt(event) for event in tried], failed)
+        self.refused.update(_held(event.job) for event in tried if isinstance(event.error, BadRequest))
+        self._end(results)
         for event in events:
             if isinstance(event, Stopped):
-                for run in self.supply.runs.values():
-                    self._lasting(domain.stop_run, run, event.error.message)
+                self._stop(self.supply.runs.values(), event.error.message)
+            elif isinstance(event, Doubted):
+                self._doubt(event)
             elif isinstance(event, Blocked):
                 self.is_blocked = True
                 logger.warning("%s waits: %s, %.0f s", self.spec.tag, event.reason, event.seconds)
+        if (latest := next((e for e in reversed(events) if isinstance(e, Answered | Troubled)), None)) is not None:
+            self._weigh(latest)
+
+    def _end(self, results: Sequence[Result]) -> None:
+        if results:
+            self._lasting(domain.record_completions, results)
+            self.held.difference_update(result.held for result in results)
+            self.refused &= self.held
 
     def _result(self, event: Answered | GaveUp) -> Result:
-        held = Held(event.job.cell_id, event.job.lease)
+        held = _held(event.job)
         if isinstance(event, GaveUp):
             return Result(held, CellState.ERROR, None)
         completion = read_completion(self.spec, event)
         completion.cost = self.supply.charge(completion)
         return Result(held, state_after(completion.parse_stage), completion)
+
+    # --- An endpoint in trouble --------------------------------------------------------------------
+
+    def _weigh(self, latest: Answered | Troubled) -> None:
+        """Show what the model's runs wait for, as long as they do; stop them when that has taken too long."""
+        if isinstance(latest, Answered):
+            if self.spec.trouble_since is not None:
+                self._lasting(domain.end_trouble, self.spec)
+                self.spec.trouble_since = None
+            return
+        if self.has_stopped:
+            return
+        said = latest.error.message
+        waited = self._lasting(domain.note_trouble, self.spec, said)
+        self.spec.trouble_since = self.spec.trouble_since or timezone.now()
+        if waited > (PATIENCE_S if self._lasting(has_answered, self.spec) else FIRST_PATIENCE_S):
+            reason = f"{self.spec.tag}: nothing got through for {_in_words(waited)}: {said}"
+            self._stop(self._lasting(running_runs, self.spec), reason, latest.error.mend)
+
+    def _doubt(self, doubted: Doubted) -> None:
+        """Take refusals for the endpoint's word on all requests, unless it has answered others meanwhile."""
+        if len(doubted.jobs) < MOST_REFUSALS and self._lasting(has_answered, self.spec):
+            self._end([self._result(GaveUp(job)) for job in doubted.jobs])
+            return
+        how = f" (HTTP {doubted.error.status})" if doubted.error.status else ""
+        reason = f"{self.spec.tag} took none of {len(doubted.jobs)} requests in a row{how}: {doubted.error.message}"
+        self._stop(self.supply.runs.values(), reason, doubted.error.mend)
+
+    def _stop(self, runs: Iterable[Run], *reasons: str) -> None:
+        """Stop runs until somebody has mended what is wrong."""
+        self.has_stopped = True
+        reason = " ".join(_sentence(reason) for reason in reasons if reason)
+        if "resume the run" not in reason:
+            reason += " Then resume the run."
+        for run in runs:
+            self._lasting(domain.stop_run, run, reason)
+        self._lasting(domain.end_trouble, self.spec)
 
     # --- Staying entitled --------------------------------------------------------------------------
 
@@ -152,6 +213,18 @@ class Stint:
                 self.began_at = -STINT_SECONDS
         except (OperationalError, InterfaceError):
             connection.close()
+
+
+def _held(job: Job) -> Held:
+    return Held(job.cell_id, job.lease)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _attempt(event: Tried) -> Attempt:

@@ -104,7 +104,7 @@ class Supply:
 
     def _job(self, cell: Cell) -> Job:
         request = self._request(cell)
-        return Job(cell.pk, cell.n_leases, request, likely_tokens(request.body))
+        return Job(cell.pk, cell.n_leases, request, likely_tokens(request.body), cell.n_failed)
 
     def _known(self, job: Job) -> Result:
         """Take an earlier run's reply as the answer, read by the rules of today."""

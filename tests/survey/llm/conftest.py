@@ -162,7 +162,8 @@ def serving(server: ModelServer) -> Iterator[ModelServer]:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry at once."""
-    monkeypatch.setattr(pump, "BACKOFF_FIRST_S", 0.0)
+    for seconds in ("BACKOFF_FIRST_S", "LOOK_FIRST_S", "LOOK_SHARE"):
+        monkeypatch.setattr(pump, seconds, 0.0)
 
 
 @pytest.fixture

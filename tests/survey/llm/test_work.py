@@ -144,17 +144,6 @@ def test_mixed_failures_cost_attempts_but_no_cell(
     assert limited.latency_ms is not None
 
 
-def test_server_that_only_fails_ends_cells_as_errors(
-    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
-) -> None:
-    model_server.usual = fail(500, "on fire")
-    run = make_run(study, endpoint_spec)
-    tasks.work(endpoint_spec.pk)
-    assert states(run) == {"error": 12}
-    assert Attempt.objects.filter(message="on fire").count() == 12 * 6
-    assert reload(run).state == RunState.DONE
-
-
 def test_bad_request_ends_its_cell_only(study: Study, endpoint_spec: ModelSpec, model_server: ModelServer) -> None:
     model_server.script.append(fail(400, "unsupported parameter"))
     run = make_run(study, endpoint_spec)
@@ -205,7 +194,7 @@ def test_refused_key_stops_the_run_and_says_what_to_mend(
     assert reload(run).state == RunState.FAILED
     assert reload(run).error == (
         "served: HTTP 401. The endpoint does not accept the key. It is read from TRIAL_API_KEY. "
-        "The endpoint said: bad key"
+        "The endpoint said: bad key. Then resume the run."
     )
     assert len(model_server.bodies) == 2
 
