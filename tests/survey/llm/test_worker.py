@@ -38,8 +38,8 @@ class Workers:
         self.environment = environment
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "pact_site", "worker", "--concurrency", "1"]
+    def start(self, concurrency: int = 1) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", "pact_site", "worker", "--concurrency", str(concurrency)]
         command += ["--hostname", f"w{len(self.running)}@t", "--loglevel", "WARNING"]
         process = subprocess.Popen(command, cwd=ROOT, env=self.environment, start_new_session=True)
         self.running.append(process)
@@ -105,7 +105,7 @@ def is_done(run: Run) -> bool:
 
 
 def assert_one_completion_each(run: Run) -> None:
-    cells = Cell.objects.filter(run=run).annotate(n=Count("completion"))
+    cells = Cell.objects.filter(run=run).annotate(n=Count("completions"))
     assert set(cells.values_list("state", "n")) == {(CellState.DONE, 1)}
     assert Completion.objects.count() == run.n_cells
 
