@@ -158,6 +158,14 @@ def coefficient(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
+def one_decimal(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def size_in_points(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
 def share_scale() -> Scale:
     return Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0), percent, percent, reference=0.5)
 
@@ -166,6 +174,12 @@ def difference_scale(rows: Sequence[FigureRow]) -> Scale:
     """Give a scale around zero, wide enough for all intervals up to ±100 points."""
     bound = min(1.0, max(0.1, math.ceil(10 * _reach(rows)) / 10))
     return Scale(-bound, bound, (-bound, -bound / 2, 0.0, bound / 2, bound), points, whole_points, reference=0.0)
+
+
+def size_scale(rows: Sequence[FigureRow]) -> Scale:
+    """Give a scale of points from zero, wide enough for all intervals."""
+    bound = max(0.05, math.ceil(20 * _reach(rows)) / 20)
+    return Scale(0.0, bound, (0.0, bound / 2, bound), size_in_points, size_in_points)
 
 
 def coefficient_scale(rows: Sequence[FigureRow]) -> Scale:

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from analysis.figures import Figure, FigureRow, coefficient, coefficient_scale, draw, percent, share_scale, write_value
-from analysis.results.sentences import written
+from analysis.figures import (
+    Figure,
+    FigureRow,
+    coefficient,
+    coefficient_scale,
+    difference_scale,
+    draw,
+    one_decimal,
+    percent,
+    points,
+    share_scale,
+    write_value,
+)
+from analysis.results.sentences import doubt, size, written
 from analysis.results.shown import (
+    NO_ESTIMATE,
     QUESTIONS,
     SERIES,
     Family,
@@ -15,7 +29,9 @@ from analysis.results.shown import (
     cell,
     family,
     group_label,
+    number,
     ordered,
+    p_value,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -23,23 +39,147 @@ from analysis.results.stored import Results, Row, find
 MEASURES = {
     "pairwise_agreement": "Chance that two people agree",
     "alpha": "Krippendorff's alpha",
+    "latent_icc": "Agreement free of the mean",
     "ac1": "Gwet's AC1",
+    "fleiss_kappa": "Fleiss' kappa",
+}
+DRAWN = ("pairwise_agreement", "alpha")
+PLURALISM = {
+    "disagreement": "Difference in disagreement",
+    "from_mean": "of it, by the shift of the mean",
+    "given_mean": "of it, given the mean",
 }
 
 
 def show(results: Results) -> Family:
     rows = results.rows("agreement")
-    panels = [Panel("Agreement within countries", [_agreement_figure(results, name) for name in MEASURES])]
+    panels = [
+        Panel("Agreement within countries", [_agreement_figure(results, name) for name in DRAWN]),
+        _across_panel(results),
+        _pluralism_panel(results),
+        Panel(
+            "Other measures of agreement", [_agreement_figure(results, name) for name in MEASURES if name not in DRAWN]
+        ),
+    ]
+    tables = [_shown_measures(rows), _shown_reliability(results), _shown_across(results), _shown_pluralism(results)]
+    finding = sentence(rows, results.rows("pluralism"))
+    made = family("agreement", "Agreement between people", finding, rows, panels, tables)
+    names = ["agreement", "reliability", "agreement_across", "pluralism", "item_agreement"]
+    return replace(made, csv_names=[name for name in names if results.rows(name)])
+
+
+def _shown_measures(rows: Sequence[Row]) -> ShownTable:
     measures = [*MEASURES, "majority_agreement_paper"]
-    shown = []
-    for grouping, group, question in dict.fromkeys((row["grouping"], row["group"], row["question"]) for row in rows):
-        own = [row for row in rows if (row["grouping"], row["group"], row["question"]) == (grouping, group, question)]
-        writes = [percent if "agreement" in name else coefficient for name in measures]
-        cells = [cell(find(own, measure=name), write) for name, write in zip(measures, writes, strict=True)]
-        shown.append([f"{group_label(grouping, group)}, {question}", *cells, f"{own[0]['n']:g}"])
+    writes = [percent if "agreement" in name else coefficient for name in measures]
+    found: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row["grouping"], row["group"], row["question"]), {})[row["measure"]] = row
+    shown = [
+        [
+            f"{group_label(grouping, group)}, {question}",
+            *(cell(own.get(name), write) for name, write in zip(measures, writes, strict=True)),
+            f"{own['pairwise_agreement']['n']:g}",
+        ]
+        for (grouping, group, question), own in found.items()
+    ]
     header = ["Group, question", *MEASURES.values(), "Larger side of the pooled answers (paper)", "Answers"]
-    table = ShownTable("agreement", "Agreement of people of the same country about the same item", header, shown)
-    return family("agreement", "Agreement between people", sentence(rows), rows, panels, [table])
+    return ShownTable("agreement", "Agreement of people of the same country about the same item", header, shown)
+
+
+def _shown_reliability(results: Results) -> ShownTable:
+    shown = [
+        [
+            f"{group_label(row['grouping'], row['group'])}, {row['question']}",
+            number(row["n_per_item"], one_decimal),
+            cell(row, coefficient),
+            _answers_needed(row),
+        ]
+        for row in results.rows("reliability")
+    ]
+    header = ["Group, question", "Answers per item and country", "Reliability of an item's share", "Answers for 0.8"]
+    caption = "How well the share of each item is known"
+    return ShownTable("reliability", caption, header, shown)
+
+
+def _answers_needed(row: Row) -> str:
+    if row["answers"] is None:
+        return NO_ESTIMATE
+    most = "no limit" if row["answers_ci_high"] is None else f"{row['answers_ci_high']:.0f}"
+    if row["answers_ci_low"] is None:
+        return f"{row['answers']:.0f}"
+    return f"{row['answers']:.0f} [{row['answers_ci_low']:.0f}, {most}]"
+
+
+def _shown_across(results: Results) -> ShownTable:
+    shown = [
+        [
+            f"{group_label('country', row['group'])}, {row['question']}",
+            number(row["within"], percent),
+            number(row["across"], percent),
+            cell(row, points),
+            p_value(row["p_value"]),
+            str(row["n_items"]),
+            row["reason"],
+        ]
+        for row in results.rows("agreement_across")
+    ]
+    header = [
+        "Country, question",
+        "Two of one country",
+        "Two of different ones",
+        "Difference (points)",
+        "p",
+        "Items",
+        "Why not",
+    ]
+    return ShownTable("agreement_across", "Agreement within and across countries on shared items", header, shown)
+
+
+def _across_panel(results: Results) -> Panel:
+    rows = results.rows("agreement_across")
+    drawn = [
+        FigureRow(group_label("country", group), [value_of(find(rows, group=group, question=q)) for q in QUESTIONS])
+        for group in ordered("country", (row["group"] for row in rows))
+    ]
+    title = "Within minus across countries, in points"
+    figure = draw("agreement_across", title, drawn, series=SERIES, scale=difference_scale(drawn), note=results.note)
+    return Panel("Do people agree more with people of their own country?", [figure])
+
+
+def _pluralism_panel(results: Results) -> Panel:
+    rows = [row for row in results.rows("pluralism", grouping="relation") if row["measure"] in PLURALISM]
+    figures = []
+    for first, second in dict.fromkeys((row["first"], row["second"]) for row in rows):
+        own = [row for row in rows if row["second"] == second]
+        drawn = [
+            FigureRow(label, [value_of(find(own, measure=measure, question=q)) for q in QUESTIONS])
+            for measure, label in PLURALISM.items()
+        ]
+        title = f"{group_label('relation', first)} minus {group_label('relation', second)}, in points"
+        scale = difference_scale(drawn)
+        name = f"pluralism_{second}"
+        figures.append(draw(name, title, drawn, series=SERIES, scale=scale, note=results.note))
+    return Panel("More disagreement inside items, or only another mean?", figures)
+
+
+def _shown_pluralism(results: Results) -> ShownTable:
+    rows = results.rows("pluralism")
+    found: dict[tuple[str, str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        key = row["grouping"], row["first"], row["second"], row["question"]
+        found.setdefault(key, {})[row["measure"]] = row
+    shown = [
+        [
+            f"{group_label(grouping, first)} − {group_label(grouping, second)}, {question}",
+            *(cell(own.get(measure), points) for measure in PLURALISM),
+            p_value(own["given_mean"]["p_value"]),
+            cell(own.get("alpha"), coefficient),
+            own["given_mean"]["reason"],
+        ]
+        for (grouping, first, second, question), own in found.items()
+    ]
+    header = ["Groups, question", *(f"{label} (points)" for label in PLURALISM.values()), "p", "Alpha", "Why not"]
+    return ShownTable("pluralism", "Disagreement inside items told apart from a shift of the mean", header, shown)
 
 
 def _agreement_figure(results: Results, measure: str) -> Figure:
@@ -61,7 +201,7 @@ def _agreement_figure(results: Results, measure: str) -> Figure:
     return draw(f"agreement_{measure}", title, drawn, series=SERIES, scale=scale, note=results.note)
 
 
-def sentence(rows: Sequence[Row]) -> str:
+def sentence(rows: Sequence[Row], told_apart: Sequence[Row] = ()) -> str:
     overall = {(row["question"], row["measure"]): row for row in rows if row["grouping"] == "overall"}
     pairwise = [overall.get((question, "pairwise_agreement")) for question in ("personal", "norm")]
     alphas = [overall.get((question, "alpha")) for question in ("personal", "norm")]
@@ -71,5 +211,17 @@ def sentence(rows: Sequence[Row]) -> str:
     alpha = " and ".join(write_value(value_of(row), coefficient) for row in alphas if row)
     return (
         f"Two people of the same country agree about an item in {personal} of personal choices and in {norm} of norm "
-        f"judgments; beyond chance, Krippendorff's alpha is {alpha}."
+        f"judgments; beyond chance, Krippendorff's alpha is {alpha}.{_pluralism_sentence(told_apart)}"
+    )
+
+
+def _pluralism_sentence(rows: Sequence[Row]) -> str:
+    """Say of personal choices in one's own country whether they are more disputed than far ones, given the mean."""
+    row = find(rows, grouping="relation", second="far", question="personal", measure="given_mean")
+    if row is None or row["estimate"] is None:
+        return ""
+    direction = "more" if row["estimate"] >= 0 else "less"
+    return (
+        f" Given the mean, people disagree {size(row)} {direction} about personal choices in scenarios of their own "
+        f"country than of far ones{doubt(row)}."
     )

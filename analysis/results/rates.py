@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.figures import FigureRow, difference_scale, draw, percent, points, share_scale
 from analysis.results.sentences import NOTHING, doubt, size, written
@@ -16,6 +17,7 @@ from analysis.results.shown import (
     family,
     group_label,
     ordered,
+    p_value,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -31,6 +33,15 @@ GROUPINGS = {
 def show(results: Results) -> Family:
     rows = results.rows("rates")
     panels = [_rate_panel(results, grouping, title) for grouping, title in GROUPINGS.items()]
+    panels += [_poststratified_panel(results), _difference_panel(results)]
+    shown = [_shown_rates(results), _shown_crossed(results), _shown_differences(results)]
+    made = family("rates", "Culture-following rates", sentence(rows), rows, panels, shown)
+    names = ["rates", "rates_crossed", "rates_poststratified", "country_differences"]
+    return replace(made, csv_names=[name for name in names if results.rows(name)])
+
+
+def _shown_rates(results: Results) -> ShownTable:
+    rows = results.rows("rates")
     shown = [
         [
             group_label(row["grouping"], group),
@@ -43,8 +54,67 @@ def show(results: Results) -> Family:
         if row["measure"] == "personal" and (group := row["group"])
     ]
     header = ["Group", "Personal choice", "Norm judgment", "Gap (points)", "Respondents", "Answers"]
-    table = ShownTable("rates", "Share that follows the culture, with 95% intervals", header, shown)
-    return family("rates", "Culture-following rates", sentence(rows), rows, panels, [table])
+    return ShownTable("rates", "Share that follows the culture, with 95% intervals", header, shown)
+
+
+def _shown_crossed(results: Results) -> ShownTable:
+    rows = results.rows("rates_crossed")
+    found = {(row["grouping"], row["group"], row["group_2"], row["measure"]): row for row in rows}
+    shown = []
+    for grouping, group, other, measure in found:
+        if measure == "personal":
+            first, _, second = grouping.partition(" × ")
+            own = [found.get((grouping, group, other, name)) for name in (*QUESTIONS, "gap")]
+            written = [cell(row, write) for row, write in zip(own, (percent, percent, points), strict=True)]
+            name = f"{group_label(first, group)}, {group_label(second, other)}"
+            shown.append([name, *written, str(own[0]["n_respondents"] if own[0] else 0)])
+    header = ["Groups", "Personal choice", "Norm judgment", "Gap (points)", "Respondents"]
+    return ShownTable("rates_crossed", "Share that follows the culture where two groupings cross", header, shown)
+
+
+def _shown_differences(results: Results) -> ShownTable:
+    shown = [
+        [
+            f"{_pair(row)}, {row['question']}",
+            cell(row, points),
+            p_value(row["p_value"]),
+            str(row["n_items"]),
+            str(row["n_respondents"]),
+            row["reason"],
+        ]
+        for row in results.rows("country_differences")
+    ]
+    header = ["Countries, question", "Difference (points)", "p", "Same items", "Respondents", "Why not"]
+    return ShownTable("country_differences", "Differences between countries on the same items", header, shown)
+
+
+def _pair(row: Row) -> str:
+    return f"{group_label('country', row['first'])} − {group_label('country', row['second'])}"
+
+
+def _poststratified_panel(results: Results) -> Panel:
+    rows = results.rows("rates_poststratified")
+    drawn = [
+        FigureRow(group_label("country", group), [value_of(find(rows, group=group, measure=q)) for q in QUESTIONS])
+        for group in ordered("country", (row["group"] for row in rows))
+    ]
+    title = "Share that follows the culture"
+    share = draw("rates_poststratified", title, drawn, series=SERIES, scale=share_scale(), note=results.note)
+    return Panel("By country, every group of age and gender weighing the same", [share])
+
+
+def _difference_panel(results: Results) -> Panel:
+    rows = results.rows("country_differences")
+    pairs = list(dict.fromkeys((row["first"], row["second"]) for row in rows))
+    drawn = []
+    for first, second in pairs:
+        own = [find(rows, first=first, second=second, question=question) for question in QUESTIONS]
+        named = next(row for row in own if row)
+        drawn.append(FigureRow(_pair(named), [value_of(row) for row in own]))
+    title = "First country minus second, in points"
+    scale = difference_scale(drawn)
+    figure = draw("country_differences", title, drawn, series=SERIES, scale=scale, note=results.note)
+    return Panel("Between countries, on the same items", [figure])
 
 
 def _rate_panel(results: Results, grouping: str, title: str) -> Panel:

@@ -166,7 +166,7 @@ def _covariance(influence: Floats, of_answer: Codes, cluster: Codes, n_levels: i
 
 
 def _centred(matrix: Floats) -> Floats:
-    centre = np.eye(len(matrix)) - 1 / len(matrix)
+    centre = np.eye(len(matrix)) - 1 / max(len(matrix), 1)
     return np.asarray(centre @ matrix @ centre)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.results import agreement, alignment, own_culture, paper, rates
+from analysis.results import agreement, alignment, effect_sizes, own_culture, paper, rates
 from analysis.results.sentences import NOTHING
 
 
@@ -39,7 +39,7 @@ def test_missing_interval_is_said() -> None:
 
 def test_every_family_has_words_for_no_data() -> None:
     assert rates.sentence([]) == NOTHING
-    for sentence in (agreement.sentence([]), own_culture.sentence([]), alignment.sentence([])):
+    for sentence in (family.sentence([]) for family in (agreement, own_culture, effect_sizes, alignment)):
         assert sentence.startswith("Nothing can be said yet")
     assert paper.sentence([], "") == "The paper's tables are empty: there are no human answers yet."
     assert paper.sentence([], "columns are missing").endswith("columns are missing.")
@@ -99,3 +99,45 @@ def test_alignment_names_the_closest_model_and_another_person() -> None:
     sentence = alignment.sentence(rows)
     assert sentence.startswith("The closest is b with personas:")
     assert sentence.endswith("another person in 70% [65, 75].")
+
+
+def test_pluralism_is_said_of_personal_choices_given_the_mean() -> None:
+    rows = [
+        row(0.6, 0.5, 0.7, grouping="overall", question=question, measure=measure)
+        for question in ("personal", "norm")
+        for measure in ("pairwise_agreement", "alpha")
+    ]
+    labels: dict[str, Any] = {"grouping": "relation", "second": "far", "question": "personal", "measure": "given_mean"}
+    assert agreement.sentence(rows, [row(0.05, 0.01, 0.09, **labels)]).endswith(
+        "Given the mean, people disagree 5.0 points [1.0, 9.0] more about personal choices in scenarios of their own "
+        "country than of far ones."
+    )
+    assert agreement.sentence(rows, [row(-0.02, -0.06, 0.02, **labels)]).endswith(
+        "2.0 points [−2.0, 6.0] less about personal choices in scenarios of their own country than of far ones (the "
+        "interval holds zero: the direction is open)."
+    )
+    assert agreement.sentence(rows, [row(None, **labels)]) == agreement.sentence(rows)
+
+
+def effect(factor: str, *values: float) -> dict[str, Any]:
+    return row(*values, source="people", question="personal", factor=factor)
+
+
+def test_effect_sizes_name_the_largest_and_say_when_its_place_is_open() -> None:
+    clear = [effect("theme", 0.08, 0.05, 0.12), effect("respondent_age", 0.01, 0.0, 0.03)]
+    assert effect_sizes.sentence(clear) == (
+        "People's personal choices differ most by theme: its levels spread with a standard deviation of "
+        "8.0 [5.0, 12.0] points."
+    )
+    crowded = [*clear, effect("relation", 0.06, 0.02, 0.1)]
+    assert effect_sizes.sentence(crowded).endswith(
+        "; also shown to matter: relation of the scenario's country 6.0 [2.0, 10.0]. Which factor is first is open, as "
+        "their intervals overlap."
+    )
+
+
+def test_effect_sizes_that_may_all_be_zero_are_called_so() -> None:
+    assert effect_sizes.sentence([effect("theme", 0.02, 0.0, 0.05)]) == (
+        "For no factor is it shown that its levels differ in people's personal choices: every interval of the spread "
+        "begins at zero."
+    )

@@ -42,6 +42,58 @@ def test_every_grouping_and_measure_is_there(full: Made) -> None:
     assert {row["group"] for row in rows if row["grouping"] == "country"} == {"BR", "US"}
 
 
+def test_crossed_rates_have_every_pair_of_groupings(full: Made) -> None:
+    results = results_of(run(full))
+    rows = results.rows("rates_crossed")
+    assert {row["grouping"] for row in rows} == {
+        "country × relation", "country × theme", "country × cell", "relation × theme", "relation × cell",
+        "theme × cell",
+    }  # fmt: skip
+    own = [row for row in rows if row["grouping"] == "country × cell" and row["measure"] == "personal"]
+    assert sum(row["n"] for row in own) == results.facts["n_answers"] / 2
+    whole = results.rows("rates", grouping="country", group="BR", measure="norm")[0]
+    parts = results.rows("rates_crossed", grouping="country × relation", group="BR", measure="norm")
+    assert sum(row["n"] * row["estimate"] for row in parts) == pytest.approx(whole["n"] * whole["estimate"])
+
+
+def test_countries_are_compared_on_the_core(full: Made) -> None:
+    rows = results_of(run(full)).rows("country_differences")
+    assert [(row["first"], row["second"], row["items"], row["n_items"]) for row in rows] == [
+        ("BR", "US", "core", 1)
+    ] * 2
+    assert {row["reason"] for row in rows} == {"fewer than two items"}
+
+
+def test_interval_about_these_items_stands_beside(full: Made) -> None:
+    rows = results_of(run(full)).rows("rates", grouping="overall", measure="personal")
+    assert rows[0]["ci_low_these_items"] is None or rows[0]["ci_low_these_items"] <= rows[0]["estimate"]
+
+
+def test_agreement_brings_its_tables(full: Made) -> None:
+    results = results_of(run(full))
+    measures = {row["measure"] for row in results.rows("agreement")}
+    assert measures == {
+        "pairwise_agreement", "alpha", "ac1", "brennan_prediger", "fleiss_kappa", "latent_icc",
+        "majority_agreement_paper",
+    }  # fmt: skip
+    assert {row["group"] for row in results.rows("agreement_across")} == {"all", "BR", "US"}
+    assert {row["measure"] for row in results.rows("pluralism")} == {
+        "disagreement", "from_mean", "given_mean", "latent_icc", "alpha",
+    }  # fmt: skip
+    items = results.rows("item_agreement")
+    assert len(items) == 3 * 2 * 2
+    assert sum(row["n"] for row in items) == results.facts["n_answers"]
+    assert {row["grouping"] for row in results.rows("reliability")} == {"overall", "country", "relation"}
+
+
+def test_effect_sizes_name_peoples_factors_on_one_scale(full: Made) -> None:
+    rows = results_of(run(full)).rows("effect_sizes", source="people")
+    assert {row["factor"] for row in rows} >= {"respondent_country", "respondent_age", "relation", "theme"}
+    assert {row["question"] for row in rows} == {"personal", "norm"}
+    for row in rows:
+        assert row["reason"] or row["ci_low"] <= row["estimate"] <= row["ci_high"]
+
+
 def test_alignment_has_the_reference_rows(full: Made) -> None:
     rows = results_of(run(full)).rows("alignment", measure="expected_match")
     assert {row["predictor"] for row in rows} == {"model", "always_culture", "another_person"}

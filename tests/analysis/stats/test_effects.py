@@ -119,6 +119,8 @@ def test_a_level_of_one_person_is_left_out() -> None:
     alone = level_spread(frame[frame["level"] == "l0"], factor="level", seed=1, **WHO)
     assert alone.reason == "fewer than two levels with two respondents and two items"
     assert np.isnan([alone.estimate, alone.p_value]).all()
+    nobody = level_spread(frame.drop_duplicates("level"), factor="level", seed=1, **WHO)
+    assert (nobody.reason, nobody.n_levels, nobody.n) == (alone.reason, 0, 0)
 
 
 def test_answers_without_variation_have_no_interval() -> None:
