@@ -70,6 +70,17 @@ class Again(TextChoices):
         return states[self]
 
 
+class Failure(TextChoices):
+    """The kinds of failed calls, by the names under which they are stored and counted."""
+
+    RATE_LIMITED = "RateLimited", "Rate limit: all calls waited"
+    TRANSIENT = "Transient", "Passing failure: tried again"
+    AWAY = "Away", "Nobody answers: tried again"
+    BAD_REQUEST = "BadRequest", "Request not taken: given up"
+    ENDPOINT_REFUSED = "EndpointRefused", "Endpoint refused: run stopped"
+    LEASE_LOST = "LeaseLost", "Workers died: given up"
+
+
 class PersonaSetting(TextChoices):
     NO_PERSONA = "no_persona", "No persona"
     PERSONA = "persona", "Persona"

@@ -193,8 +193,8 @@ class Reasking(models.Model):
 class Cell(models.Model):
     """One question put once to one model: the unit of work, of leasing and of resuming."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="cells")
-    spec = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="cells")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="cells", db_index=False)  # others begin with it
+    spec = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="cells", db_index=False)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="cells")
     question = models.CharField(max_length=10, choices=Question)
     persona_setting = models.CharField(max_length=12, choices=PersonaSetting)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Sum
-from django.db.models.functions import Now
 
 from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
 from survey.llm.design import Shown
 from survey.llm.enums import CellState, RunState
-from survey.llm.models import Attempt, Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
+from survey.llm.models import Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
 from survey.llm.prompts import Persona
 from survey.models import Response, Study, SurveySession
 from survey.queries import version_structure
-
-RATE_WINDOW = timedelta(seconds=30)
-N_ERRORS = 5
-N_SAMPLES = 4
-SAME_QUESTION = (
-    "run_id", "item_id", "question", "persona_country", "persona_age", "persona_gender", "locale", "option_order",
-    "condition", "paraphrase", "preference_config", "demographic_config", "method", "repeat", "session_id",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,14 +44,6 @@ class Progress:
         return Progress(self.name, counts)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One question as several models answered it."""
-
-    cell: Cell
-    answers: Sequence[Completion | None]  # in the order of the models
-
-
 def run_progress(run: Run) -> list[Progress]:
     """Tell how many cells of each model of a run are in each state, the models by tag."""
     counts: dict[str, dict[CellState, int]] = defaultdict(dict)
@@ -70,43 +53,18 @@ def run_progress(run: Run) -> list[Progress]:
     return [Progress(tag, by_state) for tag, by_state in counts.items()]
 
 
+def runs_progress(runs: Iterable[Run]) -> dict[int, Progress]:
+    """Tell how many cells of each of some runs, by its key, are in each state."""
+    found = {run.pk: Progress(str(run), {}) for run in runs}
+    tallies = CellTally.objects.filter(run__in=list(found)).values_list("run", "state").annotate(total=Sum("n"))
+    for run_id, state, n in tallies.order_by().exclude(total=0):
+        found[run_id] += Progress("", {CellState(state): n})
+    return found
+
+
 def add_up(parts: Iterable[Progress]) -> Progress:
     """Give the sum over models."""
     return sum(parts, Progress("All models", {}))
-
-
-def answers_per_second(run: Run) -> float:
-    """Give the rate over the last half minute."""
-    recent = Completion.objects.filter(cell__run=run, created_at__gte=Now() - RATE_WINDOW)
-    return recent.count() / RATE_WINDOW.total_seconds()
-
-
-def last_errors(run: Run) -> list[Attempt]:
-    """Give the latest calls that brought no answer, newest first."""
-    found = Attempt.objects.filter(cell__run=run).select_related("cell__spec", "cell__item")
-    return list(found.order_by("-at", "-pk")[:N_ERRORS])
-
-
-def samples(run: Run, specs: Sequence[ModelSpec], parts: Sequence[Progress]) -> list[Sample]:
-    """Give some of the latest questions that the slowest model answered, each with every model's answer to it.
-
-    All models are asked in the same order, so what the slowest has answered the others mostly have too.
-    """
-    slowest = min((part for part in parts if part.n_ended), key=lambda part: part.n_ended, default=None)
-    if slowest is None:
-        return []
-    latest = (
-        Completion.objects.current().filter(cell__run=run, cell__spec__tag=slowest.name).order_by("-pk")[:N_SAMPLES]
-    )
-    shown = [completion.cell for completion in latest.select_related("cell__item")]
-    return [_sample(cell, specs) for cell in shown]
-
-
-def _sample(cell: Cell, specs: Sequence[ModelSpec]) -> Sample:
-    same = {f"cell__{name}": getattr(cell, name) for name in SAME_QUESTION}
-    found = Completion.objects.current().filter(**same).select_related("cell")
-    by_spec = {completion.cell.spec_id: completion for completion in found}
-    return Sample(cell, [by_spec.get(spec.pk) for spec in specs])
 
 
 def idle_specs(run: Run) -> list[int]:

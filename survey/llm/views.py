@@ -9,43 +9,41 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.llm import domain
 from survey.llm.again import offer
+from survey.llm.bars import ORDER, Segment, segments
 from survey.llm.enums import CellState, RunState
 from survey.llm.forms import BudgetForm
 from survey.llm.models import ModelSpec, Run
-from survey.llm.queries import Progress, add_up, answers_per_second, last_errors, run_progress, samples
+from survey.llm.pace import left_text
+from survey.llm.queries import Progress, runs_progress
 from survey.llm.tasks import launch
+from survey.llm.watching import N_LATEST, ModelStand, samples, stand
 from survey.models import Study
 
-BAR_WIDTH = 1000
-BAR_FILLS = {
-    CellState.DONE: "#2b7a4b",
-    CellState.REFUSED: "#c77700",
-    CellState.UNPARSED: "#8f6fc4",
-    CellState.ERROR: "#c0392b",
-    CellState.LEASED: "#5b8fd6",
-    CellState.TODO: "#c9d1d8",
-    CellState.CANCELLED: "#7d8790",
-}
 N_RUNS_LISTED = 200
+MOVING_SECONDS = 2  # between two looks at a run that is under way
+RESTING_SECONDS = 15  # somebody else may have it go on
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
-class Segment(NamedTuple):
-    x: float
-    width: float
-    fill: str
+class ModelPart(NamedTuple):
+    """One model of a run as the page shows it."""
+
+    stand: ModelStand
+    segments: Sequence[Segment]
+    left: str
 
 
-class Row(NamedTuple):
-    """One model's line of the progress table."""
+class RunLine(NamedTuple):
+    """One run of the list."""
 
+    run: Run
     progress: Progress
-    counts: Sequence[int]  # in the order of the states
     segments: Sequence[Segment]
 
 
@@ -59,8 +57,16 @@ def staff_page(view: View) -> View:
 def run_list(request: HttpRequest) -> HttpResponse:
     study = get_object_or_404(Study, code=request.GET["study"]) if request.GET.get("study") else None
     runs = Run.objects.filter(study=study) if study else Run.objects.all()
-    runs = runs.select_related("study", "created_by").prefetch_related("specs")
-    context = {"study": study, "runs": runs[:N_RUNS_LISTED], "has_models": ModelSpec.objects.exists()}
+    shown = list(runs.select_related("study", "created_by").prefetch_related("specs")[: N_RUNS_LISTED + 1])
+    progress = runs_progress(shown[:N_RUNS_LISTED])
+    lines = [RunLine(run, progress[run.pk], segments(progress[run.pk])) for run in shown[:N_RUNS_LISTED]]
+    context = {
+        "study": study,
+        "lines": lines,
+        "states": ORDER,
+        "n_listed": N_RUNS_LISTED if len(shown) > N_RUNS_LISTED else None,
+        "has_models": ModelSpec.objects.exists(),
+    }
     return render(request, "llm/runs.html", context)
 
 
@@ -68,53 +74,47 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("study", "created_by"), pk=pk)
-    return render(request, "llm/run.html", {**_progress_context(run), "again": offer(run), "acts": run.reaskings.all()})
+    return render(request, "llm/run.html", _progress_context(run))
 
 
 @staff_page
 @require_safe
 def run_progress_part(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give the part of the run page that changes; tell the page when it will change no more."""
-    run = get_object_or_404(Run, pk=pk)
-    response = render(request, "llm/progress.html", _progress_context(run))
-    if not _is_open(run):
-        response.headers["X-Refresh"] = "stop"
+    """Give the part of the run page that changes; tell the page when to look again, or that it will change no more."""
+    context = _progress_context(get_object_or_404(Run, pk=pk))
+    response = render(request, "llm/progress.html", context)
+    response.headers["X-Refresh"] = str(context["refresh_seconds"] or "stop")
     return response
 
 
 def _progress_context(run: Run) -> dict[str, Any]:
-    parts = run_progress(run)
-    total = add_up(parts)
-    rate = answers_per_second(run) if _is_open(run) else 0.0
-    specs = list(run.specs.all())
+    now = stand(run)
+    is_over = run.state in (RunState.DONE, RunState.CANCELLED)
+    is_moving = now.is_open or now.total.counts.get(CellState.LEASED, 0) > 0
+    simulated = [model.spec.tag for model in now.models if model.spec.is_simulated]
     return {
         "run": run,
-        "is_open": _is_open(run),
-        "can_cancel": run.state not in (RunState.DONE, RunState.CANCELLED),
-        "can_pause": _is_open(run),
+        "stand": now,
+        "refresh_seconds": MOVING_SECONDS if is_moving else None if is_over else RESTING_SECONDS,
+        "can_cancel": not is_over,
+        "can_pause": now.is_open,
         "can_resume": run.state in (RunState.PAUSED, RunState.FAILED),
-        "specs": specs,
-        "states": list(BAR_FILLS.items()),
-        "rows": [_row(part) for part in parts],
-        "total": _row(total),
-        "rate": rate,
-        "minutes_left": total.n_open / rate / 60 if rate else None,
-        "errors": last_errors(run),
-        "samples": samples(run, specs, parts),
+        "n_simulated": len(simulated),
+        "states": ORDER,
+        "segments": segments(now.total),
+        "left": left_text(now.left) if now.left else "",
+        "spent_percent": int(100 * now.spent_share) if now.spent_share is not None else None,
+        "n_latest": N_LATEST,
+        "percent": int(100 * now.total.n_ended / max(now.total.n_total, 1)),
+        "models": [
+            ModelPart(model, segments(model.progress), left_text(model.left) if model.left else "")
+            for model in now.models
+        ],
+        "samples": samples(run, now.models),
+        "again": offer(run),
+        "acts": run.reaskings.all(),
+        "read_at": timezone.now(),
     }
-
-
-def _is_open(run: Run) -> bool:
-    return run.state in (RunState.QUEUED, RunState.RUNNING)
-
-
-def _row(progress: Progress) -> Row:
-    segments, x = [], 0.0
-    for state, fill in BAR_FILLS.items():
-        width = BAR_WIDTH * progress.counts.get(state, 0) / max(progress.n_total, 1)
-        segments.append(Segment(round(x, 2), round(width, 2), fill))
-        x += width
-    return Row(progress, [progress.counts.get(state, 0) for state in BAR_FILLS], segments)
 
 
 @staff_page

@@ -83,9 +83,9 @@ def test_list_takes_the_same_queries_for_one_and_three_runs(
 def test_page_of_a_done_run_shows_answers_side_by_side(run: Run, staff_client: Client) -> None:
     tasks.start_run.delay(run.pk)
     page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
-    assert "<strong>Done</strong>" in page
-    assert "24 of 24 questions have ended" in page
-    assert "12 of 12 ended" in page
+    assert '<span class="state done">Done</span>' in page
+    assert "<dd>100 % <small>24 of 24 questions</small></dd>" in page
+    assert 'aria-label="one: 12 answered"' in page
     assert page.count("p(culture)") == 4 * 2
     assert "data-refresh-url" not in page
     part = staff_client.get(reverse("llm:run_progress", args=[run.pk]))
@@ -126,9 +126,9 @@ def test_page_of_an_open_run_refreshes_its_progress(run: Run, staff_client: Clie
     page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
     assert f'data-refresh-url="{url}"' in page
     part = staff_client.get(url)
-    assert "X-Refresh" not in part.headers
+    assert part.headers["X-Refresh"] == "2"
     assert "<html" not in part.content.decode()
-    assert "0 of 24 questions have ended" in part.content.decode()
+    assert "<dd>0 % <small>0 of 24 questions</small></dd>" in part.content.decode()
 
 
 def test_page_shows_what_failed_and_what_to_mend(run: Run, staff_client: Client) -> None:
@@ -136,11 +136,62 @@ def test_page_shows_what_failed_and_what_to_mend(run: Run, staff_client: Client)
     domain.stop_run(run, "Check the key <b>.")
     cell = run.cells.first()
     assert cell is not None
-    Attempt.objects.create(cell=cell, status_code=401, error_class="EndpointRefused", message="bad key")
+    for message in ("no key", "bad key"):
+        Attempt.objects.create(
+            cell=cell, status_code=401, error_class="EndpointRefused", message=message, body='{"why": "<old>"}'
+        )
     page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
     assert "Check the key &lt;b&gt;." in page
-    assert "<td>401</td><td>EndpointRefused</td><td>bad key</td>" in page
-    assert reverse("llm:run_resume", args=[run.pk]) in page
+    assert "2 × Endpoint refused: run stopped" in page
+    assert "HTTP 401" in page
+    assert ("bad key" in page, "no key" in page) == (True, False)
+    assert "{&quot;why&quot;: &quot;&lt;old&gt;&quot;}" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "offered", "seconds"),
+    [
+        (RunState.QUEUED, {"pause", "cancel", "budget"}, "2"),
+        (RunState.RUNNING, {"pause", "cancel", "budget"}, "2"),
+        (RunState.PAUSED, {"resume", "cancel", "budget"}, "15"),
+        (RunState.FAILED, {"resume", "cancel", "budget"}, "15"),
+        (RunState.CANCELLED, set(), "stop"),
+        (RunState.DONE, set(), "stop"),
+    ],
+)
+def test_controls_fit_the_state_and_are_refreshed_with_it(
+    state: RunState, offered: set[str], seconds: str, run: Run, staff_client: Client
+) -> None:
+    Run.objects.filter(pk=run.pk).update(state=state, currency="USD", budget=2, spent="0.5")
+    part = staff_client.get(reverse("llm:run_progress", args=[run.pk]))
+    names = ("pause", "resume", "cancel", "budget")
+    found = {name for name in names if f'action="{reverse(f"llm:run_{name}", args=[run.pk])}"' in part.content.decode()}
+    assert found == offered
+    assert part.headers["X-Refresh"] == seconds
+    assert '<progress max="100" value="25"' in part.content.decode()
+
+
+def test_run_that_was_stopped_is_watched_until_nothing_is_in_flight(run: Run, staff_client: Client) -> None:
+    domain.begin_run(run)
+    domain.lease_cells(run, run.specs.get(tag="one"), 2)
+    domain.cancel_run(run)
+    url = reverse("llm:run_progress", args=[run.pk])
+    assert staff_client.get(url).headers["X-Refresh"] == "2"
+    run.cells.filter(state=CellState.LEASED).update(state=CellState.DONE)
+    assert staff_client.get(url).headers["X-Refresh"] == "stop"
+
+
+def test_list_of_runs_shows_how_far_each_is(run: Run, staff_client: Client) -> None:
+    run.cells.filter(pk__in=run.cells.order_by("pk")[:3].values("pk")).update(state=CellState.REFUSED)
+    page = staff_client.get(reverse("llm:runs")).content.decode()
+    assert f'aria-label="run {run.pk}: 3 refused, 21 to do"' in page
+    assert "3 of 24" in page
+
+
+def test_list_without_runs_says_what_to_do_next(staff_client: Client, make_spec: MakeSpec) -> None:
+    assert reverse("llm:spec_new") in staff_client.get(reverse("llm:runs")).content.decode()
+    make_spec()
+    assert "No run yet. Choose models" in staff_client.get(reverse("llm:runs")).content.decode()
 
 
 def test_progress_takes_the_same_queries_for_one_and_three_models(
