@@ -12,18 +12,18 @@ from survey.llm.again import offer
 from survey.llm.command_line import add_design_arguments, chosen_experiment, offer_lines, preview_lines
 from survey.llm.demo import DEMO_STUDY, demo_run
 from survey.llm.domain import ask_again, create_run, resume_run
-from survey.llm.enums import Again, CellState, RunState
+from survey.llm.enums import Again, RunState
 from survey.llm.forms import Respondents
 from survey.llm.models import ModelSpec, Run
 from survey.llm.preview import preview
-from survey.llm.queries import Progress, add_up, run_progress
 from survey.llm.tasks import launch
+from survey.llm.terminal import ProgressLine, failure_lines
+from survey.llm.watching import stand
 from survey.models import Study
 
 PICK_UP_SECONDS = 60
 DEMO_STALL_SECONDS = 180  # a dead worker's cells come back long before
 WATCH_SECONDS = 0.5
-LINE_SECONDS = 5  # between lines where the output is no terminal
 
 
 class Command(BaseCommand):
@@ -116,17 +116,18 @@ class Command(BaseCommand):
 
     def _watch(self, run: Run, *, stall_seconds: float | None) -> None:
         """Show the progress until the run ends; fail where nobody works on it."""
-        line = ProgressLine(self, run.pk)
+        line = ProgressLine(self.stdout)
         changed_at, seen = time.monotonic(), -1
         while True:
             run.refresh_from_db()
-            progress = add_up(run_progress(run))
-            is_over = run.state not in (RunState.QUEUED, RunState.RUNNING)
-            line.show(progress, is_last=is_over)
-            if is_over:
-                return self._conclude(run, progress.n_ended)
-            if progress.n_ended != seen:
-                changed_at, seen = time.monotonic(), progress.n_ended
+            found = stand(run)
+            line.show(found, is_last=not found.is_open)
+            if not found.is_open:
+                for failure in failure_lines(found):
+                    self.stdout.write(failure)
+                return self._conclude(run, found.total.n_ended)
+            if found.total.n_ended != seen:
+                changed_at, seen = time.monotonic(), found.total.n_ended
             limit = PICK_UP_SECONDS if run.state == RunState.QUEUED else stall_seconds
             if limit is not None and time.monotonic() - changed_at > limit:
                 raise CommandError(
@@ -153,36 +154,3 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Run {run.pk} was cancelled. Its answers are kept; what is left is asked by a new run only."
             )
-
-
-class ProgressLine:
-    """One line that is written over in a terminal, a line now and then elsewhere."""
-
-    def __init__(self, command: BaseCommand, run_id: int) -> None:
-        self.out = command.stdout
-        self.run_id = run_id
-        self.is_terminal = self.out.isatty()
-        self.started_at = time.monotonic()
-        self.shown_at = 0.0
-        self.n_first: int | None = None
-
-    def show(self, progress: Progress, *, is_last: bool) -> None:
-        """Write how far the run is, unless that was just done."""
-        now = time.monotonic()
-        if self.n_first is None:
-            self.n_first = progress.n_ended
-        if not is_last and not self.is_terminal and now - self.shown_at < LINE_SECONDS:
-            return
-        self.shown_at = now
-        rate = (progress.n_ended - self.n_first) / max(now - self.started_at, 1e-9)
-        text = f"{progress.n_ended:,} of {progress.n_total:,} ({rate:,.0f}/s): {_outcomes(progress)}"
-        if self.is_terminal:
-            self.out.write(f"\r{text}\x1b[K", ending="\n" if is_last else "")
-            self.out.flush()
-        else:
-            self.out.write(text)
-
-
-def _outcomes(progress: Progress) -> str:
-    shown = (CellState.DONE, CellState.REFUSED, CellState.UNPARSED, CellState.ERROR)
-    return ", ".join(f"{progress.counts.get(state, 0):,} {state.label.lower()}" for state in shown)
