@@ -1,0 +1,28 @@
+"""``manage.py backup``: the whole database as of one moment, in one file with checksums."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analysis.backup import BackupError, check_backup, write_backup
+
+
+class Command(BaseCommand):
+    help = "Write the whole database into one file (people go on answering meanwhile), then read it through."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--out", type=Path, default=Path(), help="a file, or a folder for a file named by the time")
+
+    def handle(self, *args: Any, out: Path, **options: Any) -> None:
+        path = out / f"pact-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip" if out.is_dir() else out
+        try:
+            manifest = write_backup(path, lambda table, n: self.stderr.write(f"{table}: {n} rows"))
+            check_backup(path)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        n_rows = sum(table["rows"] for table in manifest["tables"].values())
+        self.stdout.write(
+            f"{path}: {len(manifest['tables'])} tables, {n_rows} rows, {path.stat().st_size} bytes, read back whole"
+        )
