@@ -32,7 +32,6 @@ METHODS = {
     "rate_difference": "Difference of rates",
     "within_item": "Conditional logit within items",
 }
-OUTCOMES = {"personal": "personal", "norm": "norm", GAP: "gap"}
 
 
 def show(results: Results) -> Family:
@@ -46,32 +45,37 @@ def show(results: Results) -> Family:
     primary = [row for row in rows if row["method"] == PRIMARY and row["scale"] == "share"]
     beside = [row for row in rows if row["respondent_country"] == "all" and row not in primary]
     tables = [
-        _table("own_culture", "Difference in the share that follows the culture, primary method", primary),
-        _table("own_culture_methods", "The same over all countries, by other methods", beside),
+        _primary_table(primary),
+        _methods_table(beside),
     ]
     return family("own_culture", "Own-country effect", sentence(rows), rows, panels, tables)
 
 
-def _table(name: str, caption: str, rows: Sequence[Row]) -> ShownTable:
-    header = [
-        "Respondents, outcome", "Contrast", "Method", "Difference", "p, no effect", "p, too small to matter",
-        "Respondents", "Items", "Why not",
-    ]  # fmt: skip
-    shown = [
-        [
-            f"{group_label('country', row['respondent_country'])}, {OUTCOMES[row['outcome']]}",
-            _contrast(row["contrast"]),
-            METHODS[row["method"]],
-            cell(row, points) if row["scale"] == "share" else f"{cell(row, coefficient)} log odds",
-            p_value(row["p_value"]),
-            p_value(row["p_equivalence"]),
-            str(row["n_respondents"]),
-            str(row["n_items"]),
-            row["reason"],
-        ]
-        for row in rows
+HEADER = ("Contrast", "Difference", "p, no effect", "p, too small to matter", "Respondents", "Items", "Why not")
+
+
+def _primary_table(rows: Sequence[Row]) -> ShownTable:
+    shown = [[f"{group_label('country', row['respondent_country'])}, {row['outcome']}", *_cells(row)] for row in rows]
+    caption = "Difference in the share that follows the culture, primary method"
+    return ShownTable("own_culture", caption, ["Respondents, outcome", *HEADER], shown)
+
+
+def _methods_table(rows: Sequence[Row]) -> ShownTable:
+    shown = [[f"{row['outcome'].capitalize()}: {METHODS[row['method']]}", *_cells(row)] for row in rows]
+    caption = "The same over all countries, by other methods"
+    return ShownTable("own_culture_methods", caption, ["Outcome, method", *HEADER], shown)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row["contrast"].replace(" - ", " − "),
+        cell(row, points) if row["scale"] == "share" else f"{cell(row, coefficient)} log odds",
+        p_value(row["p_value"]),
+        p_value(row["p_equivalence"]),
+        str(row["n_respondents"]),
+        str(row["n_items"]),
+        row["reason"],
     ]
-    return ShownTable(name, caption, header, shown)
 
 
 def _by_country(results: Results, contrast: str) -> Figure:
@@ -117,10 +121,6 @@ def _figure(
 
 def _other(contrast: str) -> str:
     return contrast.rpartition(" ")[2]
-
-
-def _contrast(contrast: str) -> str:
-    return contrast.replace(" - ", " − ")
 
 
 def sentence(rows: Sequence[Row]) -> str:

@@ -300,7 +300,10 @@ def _covariance(x: Floats, n: Floats, p: Floats, basis: Flags) -> Floats:
     if basis.any():
         part = x[:, basis]
         information = (part.T * (n * p * (1.0 - p))) @ part
-        covariance[np.ix_(basis, basis)] = np.linalg.pinv(information, hermitian=True)
+        try:
+            covariance[np.ix_(basis, basis)] = np.linalg.inv(information)
+        except np.linalg.LinAlgError:  # the fit did not converge
+            covariance[np.ix_(basis, basis)] = np.linalg.pinv(information, hermitian=True)
     return covariance
 
 

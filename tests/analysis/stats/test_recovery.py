@@ -1,0 +1,33 @@
+"""What is planted is found again: a small version of `bench.coverage`."""
+
+import numpy as np
+import pytest
+
+from bench import coverage
+
+N_SEEDS = 8
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, dict[str, float]]:
+    found = coverage.measure(coverage.own_culture, range(1001, 1001 + N_SEEDS))
+    return {row.pop("estimand"): row for row in found}
+
+
+def test_planted_effects_are_recovered_without_bias(rows: dict[str, dict[str, float]]) -> None:
+    assert len(rows) == 8
+    for row in rows.values():
+        assert row["n"] == N_SEEDS
+        assert abs(row["bias_in_se"]) < 3.5 / N_SEEDS**0.5  # the mean of the seeds, in its own standard errors
+        assert 0.4 < row["sd_by_se"] < 1.8
+
+
+def test_intervals_hold_what_was_planted(rows: dict[str, dict[str, float]]) -> None:
+    for row in rows.values():
+        assert row["coverage"] >= 5 / N_SEEDS  # of a 95 % interval: less by chance in one of two thousand
+
+
+def test_summary_counts_the_intervals_that_hold() -> None:
+    values = np.array([[0.0, 0.1, 0.1, -0.1, 0.3], [0.0, 0.3, 0.1, 0.1, 0.5], [0.0, np.nan, np.nan, np.nan, np.nan]])
+    found = coverage.summary("x", values)
+    assert (found["n"], found["coverage"], found["estimate"], found["bias_in_se"]) == (2, 0.5, 0.2, 2.0)
