@@ -71,15 +71,16 @@ def answers(n_judgments: int, seed: int = 1) -> pd.DataFrame:
     return frame.assign(respondent_id=person, scenario_item_id=item, **asked)
 
 
-def category(codes: Any) -> pd.Categorical:
+def category(codes: Any, labels: list[str] | None = None) -> Any:
     """Read codes as the frames of an analysis hold them."""
-    return pd.Categorical.from_codes(codes, [f"{code:02}" for code in range(int(codes.max()) + 1)])
+    found = labels or [f"{code:02}" for code in range(int(codes.max()) + 1)]
+    return pd.Categorical.from_codes(codes, pd.Index(found))
 
 
 def stacked(frame: pd.DataFrame) -> pd.DataFrame:
     """Put both questions below each other, as the paper's combined model takes them."""
     parts = [frame[paper.COVARIATES].assign(answer=frame[question]) for question in ("personal", "norm")]
-    question = pd.Categorical.from_codes(np.repeat([1, 0], len(frame)), ["norm", "personal"])
+    question = category(np.repeat([1, 0], len(frame)), ["norm", "personal"])
     return pd.concat(parts, ignore_index=True).assign(question_type=question)
 
 

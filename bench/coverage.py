@@ -69,13 +69,13 @@ def study(seed: int, *, sd_gap: float = 0.0) -> pd.DataFrame:
         origin=origin[judged["item"]], age=np.where(judged["person"] // N_COUNTRIES % 2, "old", "young")
     )
     stacked = pd.concat([judged.assign(question=one) for one in ("personal", "norm")], ignore_index=True)
-    person, item = stacked["person"].to_numpy(), stacked["item"].to_numpy()
+    of_person, of_item = stacked["person"].to_numpy(), stacked["item"].to_numpy()
     n_people = N_COUNTRIES * N_PEOPLE
     u, v = rng.normal(0, SD_PERSON, n_people), rng.normal(0, SD_ITEM, N_ITEMS)
     gap_u, gap_v = rng.normal(0, sd_gap, n_people), rng.normal(0, sd_gap, N_ITEMS)
     side = np.where(stacked["question"] == "norm", 0.5, -0.5)
     eta = fixed(stacked, stacked["relation"], stacked["question"])
-    eta = eta + u[person] + v[item] + side * (gap_u[person] + gap_v[item])
+    eta = eta + u[of_person] + v[of_item] + side * (gap_u[of_person] + gap_v[of_item])
     return stacked.assign(answer=(rng.random(len(eta)) < expit(eta)).astype(float))
 
 

@@ -170,8 +170,10 @@ class _WithIntercepts:
     """The likelihood with an intercept per stratum at its best, on counted answers."""
 
     def __init__(self, value: Floats, x: Floats, stratum: Codes) -> None:
-        _, row = np.unique(x, axis=0, return_inverse=True)
-        _, first, cell = np.unique(cross(stratum, row.ravel()), return_index=True, return_inverse=True)
+        cell = stratum
+        for column in x.T:  # many times faster than the distinct rows of a matrix
+            cell = cross(cell, np.unique(column, return_inverse=True)[1])
+        first = np.unique(cell, return_index=True)[1]
         self.x, self.stratum = x[first], stratum[first]
         self.trials, self.successes = np.bincount(cell).astype(float), np.bincount(cell, value)
         self.intercepts = np.zeros(int(stratum.max()) + 1)

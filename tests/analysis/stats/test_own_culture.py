@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.stats.own_culture import EFFECT_COLUMNS, Method, Names, equivalence_p, own_culture_effects
+from analysis.stats.own_culture import EFFECT_COLUMNS, Method, Names, effects, equivalence_p, own_culture_effects
 from analysis.stats.rates import difference
 
 NAMES = Names(
@@ -155,6 +155,20 @@ def test_effects_tell_what_comes_next(personal: pd.DataFrame) -> None:
     assert "personal, with random slopes" in told
     within = row(table, contrast="same - far", method="within_item", scale="log_odds")
     assert within["reason"] == "no item was judged in both relations"
+
+
+def test_models_beside_are_left_out_with_the_reason_where_answers_are_very_many(
+    stacked_answers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "MANY", 1500)
+    two = stacked_answers[stacked_answers["respondent_country"].isin(["Brazil", "India"])]
+    table = own_culture_effects(two, replace(NAMES, covariates=()))
+    left_out = table[table["reason"] == "not computed above 200,000 answers"]
+    assert set(zip(left_out["outcome"], left_out["method"], strict=True)) == {
+        *((outcome, method) for outcome in ("personal", "norm") for method in BESIDE[3:6]), ("gap", "mixed"),
+    }  # fmt: skip
+    assert row(table, contrast="same - far")["reason"] == ""
+    assert row(table, outcome="gap", contrast="same - far", method="logit_two_way")["reason"] == ""
 
 
 def test_effects_of_no_rows_have_their_columns(personal: pd.DataFrame) -> None:
