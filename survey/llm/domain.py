@@ -236,15 +236,12 @@ def lease_cells(
     """Take up to n cells that are to do, for a minute; nobody else gets the same ones meanwhile.
 
     `most` gives the most that each call may cost. So much of the run's budget is taken for it, under a lock on the
-    run, until its answer is charged or the cell is given back. A run without room for a call pauses once nothing is
-    in flight that may cost less than was taken for it.
+    run, until its answer is charged or the cell is given back.
     """
     room = _room_in_budget(run)
     todo = Cell.objects.filter(run_id=run.pk, spec_id=spec.pk, state=CellState.TODO, run__state=RunState.RUNNING)
     cells = list(todo.select_related("item").select_for_update(of=("self",), skip_locked=True).order_by("pk")[:n])
     taken = _within(room, list(zip(cells, most(cells), strict=True)))
-    if cells and not taken:
-        _pause_for_budget(run)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE llm_cell SET state = 'leased', lease_until = now() + make_interval(secs => %s),"
@@ -284,12 +281,14 @@ def _within(room: Decimal | None, priced: Sequence[tuple[Cell, Decimal]]) -> lis
     return taken
 
 
-def _pause_for_budget(run: Run) -> None:
-    """Pause a run that may ask nothing more, unless a call in flight may yet leave room; the run is locked."""
-    if not Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).exists():
-        budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk)
-        if pause_run(run, f"The budget of {budget} {run.currency} has room for no further call: raise it."):
-            run.state = RunState.PAUSED
+@transaction.atomic
+def pause_without_room(run: Run, least: Decimal) -> bool:
+    """Pause a run whose budget has no room for its cheapest call, unless what is in flight may yet leave some."""
+    room = _room_in_budget(run)
+    if room is None or room >= least or Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).exists():
+        return False
+    budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk)
+    return pause_run(run, f"The budget of {budget} {run.currency} has room for no further call: raise it.")
 
 
 def renew_leases(held: Iterable[Held]) -> None:

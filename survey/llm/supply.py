@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from survey.llm import domain
 from survey.llm.domain import Held, Result
-from survey.llm.enums import RunState
+from survey.llm.enums import CellState
 from survey.llm.models import Cell, Completion, ModelSpec, Run
-from survey.llm.pricing import cost, likely_tokens, most_tokens
+from survey.llm.pricing import Tokens, cost, likely_tokens, most_tokens
 from survey.llm.providers.contract import ChatRequest
 from survey.llm.pump import Answered, Job
 from survey.llm.queries import current_prices, earlier_answers, next_run
@@ -29,6 +29,13 @@ class Leased(NamedTuple):
     known: list[Result]
 
 
+class Taken(NamedTuple):
+    """The most that a call may cost, and the model's overcount in it."""
+
+    most: Tokens
+    overcount: float
+
+
 class Supply:
     """Leases for one stint at one model; knows what was taken from budgets for the calls in flight."""
 
@@ -38,6 +45,7 @@ class Supply:
         self.price = current_prices([spec], timezone.now().date()).get(spec.pk)
         self.last_run_id = 0
         self._requests: dict[int, ChatRequest] = {}  # of cells that are being leased
+        self._taken: dict[int, Taken] = {}  # for cells in flight
         self._answers: dict[int, Completion] = {}  # that earlier runs got to the same calls
 
     def lease(self, n: int) -> Leased | None:
@@ -75,9 +83,23 @@ class Supply:
         self._requests, self._answers = {}, {}
         self.spec.refresh_from_db(fields=["overcount"])
         cells = domain.lease_cells(run, self.spec, n, self._most)
-        if run.state == RunState.PAUSED:
+        if not cells and (least := self._least(run)) is not None and domain.pause_without_room(run, least):
             del self.runs[run.pk]  # nothing of it is held
         return cells
+
+    def _least(self, run: Run) -> Decimal | None:
+        """Give the most that the next call to the cheapest of a run's models may cost; None without a budget."""
+        if not Run.objects.filter(pk=run.pk, budget__isnull=False).exists():
+            return None
+        prices = current_prices(run.specs.all(), timezone.now().date())
+        found = []
+        for spec in run.specs.all():
+            todo = Cell.objects.filter(run=run, spec=spec, state=CellState.TODO).select_related("item")
+            if cell := todo.order_by("pk").first():
+                body = build_request(spec, cell, run.study.version_id).body
+                price = prices.get(spec.pk)
+                found.append(cost(price, *most_tokens(body, spec.overcount)) if price else Decimal(0))
+        return min(found, default=None)
 
     def _most(self, cells: Sequence[Cell]) -> list[Decimal]:
         """Give the most that each cell may cost: nothing where there is no price or the answer is there."""
@@ -95,7 +117,9 @@ class Supply:
     def _most_of(self, cell: Cell) -> Decimal:
         if self.price is None or cell.pk in self._answers:
             return Decimal(0)
-        return cost(self.price, *most_tokens(self._request(cell).body, self.spec.overcount))
+        most = most_tokens(self._request(cell).body, self.spec.overcount)
+        self._taken[cell.pk] = Taken(most, self.spec.overcount)
+        return cost(self.price, *most)
 
     def _request(self, cell: Cell) -> ChatRequest:
         if cell.pk not in self._requests:
@@ -117,11 +141,11 @@ class Supply:
         """Give what an answer costs; the most that it may where the endpoint did not count, None without a price."""
         if self.price is None:
             return None
-        most = most_tokens(completion.request, self.spec.overcount)
+        most, overcount = self._taken.pop(completion.cell_id)
         counted = (completion.prompt_tokens, completion.completion_tokens)
         found = [limit if n is None else n for n, limit in zip(counted, most, strict=True)]
-        ratio = max(n / limit for n, limit in zip(found, most, strict=True) if limit)
-        if ratio > 1:
-            self.spec.overcount *= ratio
-            domain.note_overcount(self.spec, self.spec.overcount)
+        overcount *= max(n / limit for n, limit in zip(found, most, strict=True) if limit)
+        if overcount > self.spec.overcount:
+            self.spec.overcount = overcount
+            domain.note_overcount(self.spec, overcount)
         return cost(self.price, *found)

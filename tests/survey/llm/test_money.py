@@ -137,13 +137,30 @@ def test_answer_frees_what_was_taken_for_it_beyond_its_cost(study: Study, make_s
     assert len(domain.lease_cells(run, spec, 12, at("3.25"))) == 3
 
 
-def test_run_without_room_for_a_call_pauses_and_takes_what_costs_nothing(study: Study, make_spec: MakeSpec) -> None:
+def test_run_without_room_pauses_when_nothing_is_in_flight_and_takes_what_costs_nothing(
+    study: Study, make_spec: MakeSpec
+) -> None:
     run = priced_run(study, spec := make_spec("one"), "10")
     assert len(domain.lease_cells(run, spec, 3, lambda cells: [Decimal(11), Decimal(0), Decimal(1)])) == 1
-    domain.release_cells(Held(cell.pk, 1) for cell in run.cells.all())
     assert domain.lease_cells(run, spec, 12, at("10.01")) == []
+    assert not domain.pause_without_room(run, Decimal("10.01"))  # one is in flight
+    domain.release_cells(Held(cell.pk, 1) for cell in run.cells.all())
+    assert not domain.pause_without_room(run, Decimal(10))
+    assert domain.pause_without_room(run, Decimal("10.01"))
     assert "of 10.0000 USD has room for no further call" in reload(run).error
     assert reload(run).state == RunState.PAUSED
+
+
+def test_model_that_is_too_dear_leaves_the_budget_to_the_others(study: Study, make_spec: MakeSpec) -> None:
+    cheap, dear = make_spec("cheap"), make_spec("dear")
+    run = priced_run(study, cheap, "8", dear)
+    ModelPrice.objects.filter(spec=dear).update(prompt_per_million=100_000, completion_per_million=100_000)
+    tasks.work(dear.pk)
+    assert (reload(run).state, states(run)) == (RunState.RUNNING, {"todo": 24})
+    tasks.work(cheap.pk)
+    assert (reload(run).state, states(run)) == (RunState.RUNNING, {"todo": 12, "done": 12})
+    tasks.work(dear.pk)
+    assert (reload(run).state, states(run)) == (RunState.PAUSED, {"todo": 12, "done": 12})
 
 
 def test_budget_set_under_way_holds_from_the_next_lease_on(study: Study, make_spec: MakeSpec) -> None:
@@ -176,7 +193,7 @@ def test_lease_waits_for_another_that_is_taking_room(study: Study, make_spec: Ma
 def test_seats_and_models_of_different_prices_never_pass_the_budget(study: Study, make_spec: MakeSpec) -> None:
     """Four workers at once, two a model, many rounds: the database itself refuses a run that has spent too much."""
     specs = [make_spec(tag, max_in_flight=3, parameters={"latency_ms": 2}) for tag in ("cheap", "dear")]
-    budget = Decimal("2")
+    budget = Decimal("12")
     run = priced_run(study, specs[0], str(budget), specs[1], n_repeats=6)
     ModelPrice.objects.filter(spec=specs[1]).update(prompt_per_million=7000, completion_per_million=7000)
     with connection.cursor() as cursor:
