@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
 from survey.llm.design import Shown
-from survey.llm.enums import CellState, RunState
-from survey.llm.models import Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
+from survey.llm.enums import CallOutcome, CellState, RunState
+from survey.llm.models import CallTally, Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
 from survey.llm.prompts import Persona
 from survey.models import Response, Study, SurveySession
 from survey.queries import version_structure
@@ -76,9 +76,8 @@ def idle_specs(run: Run) -> list[int]:
 
 def has_answered(spec: ModelSpec) -> bool:
     """Tell whether a model has answered anything in the runs that are under way."""
-    answered = [CellState.DONE, CellState.REFUSED, CellState.UNPARSED]
-    tallies = CellTally.objects.filter(run__state=RunState.RUNNING, spec=spec, state__in=answered)
-    return bool(tallies.aggregate(total=Sum("n"))["total"])
+    called = CallTally.objects.filter(run__state=RunState.RUNNING, spec=spec, outcome=CallOutcome.ANSWERED)
+    return bool(called.aggregate(total=Sum("n"))["total"])
 
 
 def running_runs(spec: ModelSpec) -> list[Run]:

@@ -124,7 +124,7 @@ def test_run_is_asked_again_on_its_page(
 ) -> None:
     page = admin_client.get(reverse("llm:run", args=[mixed.pk])).content.decode()
     assert "Answers that could not be read" in page
-    assert "of the budget are left" in page
+    assert "of the budget is left" in page
     address = reverse("llm:run_again", args=[mixed.pk])
     assert "Choose what to ask again" in admin_client.post(address, {}, follow=True).content.decode()
     with django_capture_on_commit_callbacks(execute=True):

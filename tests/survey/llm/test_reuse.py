@@ -178,3 +178,15 @@ def test_taken_answers_are_shown_as_such(study: Study, make_spec: MakeSpec, admi
     by_run = frame.groupby("run")["taken_from_run"].agg(set)
     assert by_run[second.pk] == {first.pk}
     assert frame.loc[frame["run"] == first.pk, "taken_from_run"].isna().all()
+
+
+def test_taken_answers_do_not_prove_that_an_endpoint_answers(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
+) -> None:
+    conduct(study, endpoint_spec, reuses=False)
+    run = domain.create_run(experiment(study, endpoint_spec, replace(SAMPLED, n_samples=3)), reuses_answers=True)
+    domain.begin_run(run)
+    model_server.usual = fail(400, "unsupported parameter")
+    tasks.work(endpoint_spec.pk)
+    assert (reload(run).state, states(run)) == (RunState.FAILED, {"done": 24, "todo": 12})
+    assert "took none of 10 requests in a row" in reload(run).error
