@@ -13,10 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from survey.llm import domain, stint, tasks
+from survey.llm.domain import Held
 from survey.llm.enums import CellState, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec
 from survey.models import Study
 from tests.survey.llm.model_server import Handler, ModelServer, answer, fail, hang
+from tests.survey.llm.test_domain import done
 from tests.survey.llm.test_work import make_run, reload, reload_spec, states, take_stint
 
 MakeSpec = Callable[..., ModelSpec]
@@ -175,7 +177,7 @@ def test_patience_is_a_minute_with_the_unknown_and_ten_with_who_has_answered(
     monkeypatch.setattr(stint, "STINT_SECONDS", 0.2)
     model_server.usual = fail(502)
     run = make_run(study, endpoint_spec)
-    Cell.objects.filter(pk__in=run.cells.values_list("pk")[:n_answered]).update(state=CellState.DONE)
+    domain.record_completions([done(Held(pk, 0)) for pk in run.cells.values_list("pk", flat=True)[:n_answered]])
     ModelSpec.objects.update(trouble="no", trouble_since=timezone.now() - timedelta(seconds=seconds))
     take_stint(reload_spec(endpoint_spec))
     assert reload(run).state == state
