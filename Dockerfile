@@ -12,7 +12,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp
-RUN useradd --no-create-home --uid 10001 pact
+# A new volume takes its owner from the folder it is laid over.
+RUN useradd --no-create-home --uid 10001 pact && install --directory --owner pact /releases
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY LICENSE manage.py pyproject.toml ./

@@ -70,12 +70,10 @@ def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) ->
 
     Each part holds whole rows; the generator returns how many rows there were.
     """
-    options = SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER true, NULL {missing}, ENCODING 'UTF8')")
-    statement = options.format(query=_query(table, study, selection), missing=Literal(table.missing_as))
     parts: list[bytes] = []
     size = 0
     with connection.cursor() as cursor:
-        with cursor.copy(statement.as_string(None)) as copy:
+        with cursor.copy(copy_statement(table, study, selection)) as copy:
             for part in copy:
                 parts.append(bytes(part))
                 size += len(part)
@@ -84,6 +82,13 @@ def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) ->
                     parts, size = [], 0
         yield b"".join(parts)
         return int(cursor.rowcount)
+
+
+def copy_statement(table: Table, study: Study, selection: Selection) -> str:
+    """Give the COPY that writes a table."""
+    options = SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER true, NULL {missing}, ENCODING 'UTF8')")
+    statement = options.format(query=_query(table, study, selection), missing=Literal(table.missing_as))
+    return statement.as_string(None)
 
 
 def snapshot_hash(digests: dict[str, str]) -> str:

@@ -74,8 +74,20 @@ def begin(release_id: int) -> Release | None:
     return Release.objects.select_related("study").get(pk=release_id) if taken else None
 
 
-def note_step(release: Release, step: str) -> None:
-    _ours(release).update(step=step[:60], heartbeat_at=Now())
+class Progress:
+    """What a release is at. It is noted where everything is read as of one moment, and nothing can be written; it is
+    written from another thread.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        self.step = ""
+
+    def note(self, step: str) -> None:
+        self.step = step
+
+    def write(self) -> None:
+        _ours(self.release).update(step=self.step[:60], heartbeat_at=Now())
 
 
 def make(release: Release, out: Path, on_step: Callable[[str], None]) -> Built:

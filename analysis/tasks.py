@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from celery import shared_task
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
-from analysis import domain, live_summary
-from analysis.models import AnalysisRun
+from analysis import domain, live_summary, releases
+from analysis.models import AnalysisRun, Release
 from analysis.parameters import Parameters
+from analysis.release.store import make_zip
+from analysis.signs_of_life import signs_of_life
 
 logger = logging.getLogger(__name__)
-SIGN_SECONDS = 5.0
 
 
 def launch(run_id: int) -> None:
@@ -37,7 +35,7 @@ def run_analysis(run_id: int) -> None:
     from analysis.reports import compute  # the statistics load where they are needed only
 
     try:
-        with _signs_of_life(run):
+        with signs_of_life(run, partial(domain.give_sign_of_life, run)):
             report = compute(run.study, Parameters.from_json(run.parameters), partial(domain.note_step, run))
     except DatabaseError:
         raise  # nothing can be written now: the sweep queues it again
@@ -48,10 +46,42 @@ def run_analysis(run_id: int) -> None:
         domain.finish(run, report)
 
 
+def launch_release(release_id: int) -> None:
+    """Have a queued release made; with the broker away the sweep does it later."""
+    try:
+        make_release.delay(release_id)
+    except OperationalError as error:
+        logger.warning("release %s waits for the broker: %s", release_id, error)
+
+
+@shared_task
+def make_release(release_id: int) -> None:
+    """Make a queued release as a zip file; nothing happens when it is not queued any more."""
+    release = releases.begin(release_id)
+    if release is None:
+        return
+    progress = releases.Progress(release)
+    try:
+        with signs_of_life(release, progress.write):
+            built = make_zip(release, progress.note)
+    except DatabaseError:
+        raise  # nothing can be written now: the sweep queues it again
+    except ValueError as error:  # refused: the message is for whoever asked
+        releases.fail(release, str(error))
+    except Exception as error:
+        logger.exception("release %s failed", release_id)
+        releases.fail(release, f"{type(error).__name__}: {error}")
+    else:
+        releases.finish(release, built)
+
+
 @shared_task(expires=60)
 def sweep() -> None:
     """Start again what crashes or a lost message left behind."""
     domain.requeue_silent()
+    releases.requeue_silent()
+    for release_id in Release.objects.filter(state=Release.State.QUEUED).values_list("pk", flat=True):
+        make_release.delay(release_id)
     for run_id in AnalysisRun.objects.filter(state=AnalysisRun.State.QUEUED).values_list("pk", flat=True):
         run_analysis.delay(run_id)
 
@@ -60,24 +90,3 @@ def sweep() -> None:
 def count_answers() -> None:
     """Bring the counts behind the live summary up to date."""
     live_summary.count_answers()
-
-
-@contextmanager
-def _signs_of_life(run: AnalysisRun) -> Iterator[None]:
-    """Tell every few seconds that the computation goes on, from a thread with a connection of its own."""
-    is_over = threading.Event()
-
-    def tell() -> None:
-        try:
-            while not is_over.wait(SIGN_SECONDS):
-                domain.give_sign_of_life(run)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=tell, name=f"signs of life of {run}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()

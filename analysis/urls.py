@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analysis.views import dashboard, explorer, exports, monitoring, results, translations
+from analysis.views import dashboard, explorer, exports, monitoring, releases, results, translations
 
 app_name = "analysis"
 urlpatterns = [
@@ -20,6 +20,9 @@ urlpatterns = [
     path("studies/<slug:code>/results/unblind/", results.unblind, name="unblind"),
     path("studies/<slug:code>/exports/", exports.page, name="exports"),
     path("studies/<slug:code>/exports/<str:name>", exports.download, name="export"),
+    path("studies/<slug:code>/releases/", releases.create, name="release_new"),
+    path("studies/<slug:code>/releases/live/", releases.live, name="live_releases"),
+    path("releases/<int:pk>.zip", releases.download, name="release_zip"),
     path("studies/<slug:code>/translations/", translations.page, name="translations"),
     path("studies/<slug:code>/translations/status.csv", translations.status_csv, name="translations_csv"),
     path("studies/<slug:code>/translations/override/", translations.override, name="translations_override"),

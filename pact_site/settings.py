@@ -23,6 +23,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CONTACT_EMAIL = env.str("CONTACT_EMAIL", default="research-team@example.org")  # shown on every page
 VAR_DIR = Path(env.str("PACT_VAR", default=str(BASE_DIR / "var")))
+RELEASES_DIR = Path(env.str("RELEASES_DIR", default=str(VAR_DIR / "releases")))  # zip files, for web and workers
 
 # --- Applications ------------------------------------------------------------------------------
 INSTALLED_APPS = [

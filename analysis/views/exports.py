@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
@@ -9,26 +11,42 @@ from analysis.columns import TABLES
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, Selection, stream_csv
 from analysis.model_columns import MODEL_TABLES
+from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
+from analysis.text_columns import TEXTS
 from analysis.views.access import find_study, staff_only
+from analysis.views.release_form import form_context
 from survey.enums import Status
-from survey.models import SurveySession
+from survey.models import Study, SurveySession
 
 
 @staff_only
 def page(request: HttpRequest, code: str) -> HttpResponse:
     """Describe the files and offer them."""
-    study = find_study(code)
+    return show(request, find_study(code))
+
+
+def show(
+    request: HttpRequest,
+    study: Study,
+    *,
+    release_fault: str = "",
+    entered: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Render the page, with what was wrong with a release that was asked for."""
     sessions = SurveySession.objects.filter(arm__study=study)
     context = {
         "study": study,
-        "tables": [*TABLES.values(), *MODEL_TABLES.values()],
+        "tables": [*TABLES.values(), TEXTS, PAGES, *MODEL_TABLES.values()],
         "paper_tables": PAPER_TABLES.values(),
         "n_complete": sessions.filter(status=Status.COMPLETE).count(),
         "n_simulated": sessions.filter(participant__is_simulated=True).count(),
         "n_sessions": sessions.count(),
+        "release_fault": release_fault,
+        **form_context(study, entered),
     }
-    return render(request, "analysis/exports.html", context)
+    return render(request, "analysis/exports.html", context, status=status)
 
 
 @staff_only

@@ -1,13 +1,14 @@
 """Analyses survive repetition, lost messages and dead workers; a failure tells why."""
 
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from analysis import domain, tasks
+from analysis import domain, signs_of_life, tasks
 from analysis.code_version import code_version
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
@@ -124,8 +125,8 @@ def test_signs_of_life_come_from_a_thread_of_their_own(monkeypatch: pytest.Monke
     from tests.analysis.conftest import make_study
 
     run = started(make_study("alive"), silent=True)
-    monkeypatch.setattr(tasks, "SIGN_SECONDS", 0.01)
-    with tasks._signs_of_life(run):
+    monkeypatch.setattr(signs_of_life, "SIGN_SECONDS", 0.01)
+    with signs_of_life.signs_of_life(run, partial(domain.give_sign_of_life, run)):
         deadline = timezone.now() + timedelta(seconds=10)
         while AnalysisRun.objects.get(pk=run.pk).heartbeat_at == run.heartbeat_at and timezone.now() < deadline:
             pass

@@ -12,6 +12,7 @@ from analysis.disclosure import DEFAULT_K
 from analysis.models import Release
 from analysis.release.build import ReleaseRefused, told
 from analysis.release.choices import Choices, Licence, Sessions, Simulated, SmallPlaces
+from analysis.signs_of_life import signs_of_life
 from survey.models import Study
 
 LATEST, NONE = "latest", "none"
@@ -79,12 +80,22 @@ class Command(BaseCommand):
         taken = releases.begin(release.pk)
         if taken is None:
             raise ReleaseRefused(f"{release} is being made already")
+        progress = releases.Progress(taken)
+
+        def tell(step: str) -> None:
+            progress.note(step)
+            self.tell(step)
+
         try:
-            built = releases.make(taken, out, self.tell)
+            with signs_of_life(taken, progress.write):
+                built = releases.make(taken, out, tell)
         except BaseException as error:
             releases.fail(taken, f"{type(error).__name__}: {error}")
             raise
-        releases.finish(taken, built)
+        if not releases.finish(taken, built):
+            raise ReleaseRefused(
+                f"{out} is made, but {release} was given to somebody else meanwhile: compare SHA256SUMS"
+            )
         for line in told(built.report):
             self.stdout.write(line)
         self.stdout.write(f"{out}: {release}, {built.report['n_files']} files, SHA256SUMS {built.checksum}")
