@@ -40,10 +40,15 @@ def _simulated(respondents: pd.DataFrame, models: pd.DataFrame) -> list[str]:
 
 def _few_respondents(respondents: pd.DataFrame) -> list[str]:
     counts = respondents["respondent_country"].value_counts()
-    few = [f"{Country(str(code)).label} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
+    few = [f"{_country(str(code))} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
     if not few:
         return []
     return [f"Fewer than {FEW_RESPONDENTS} respondents: {', '.join(few)}. Their intervals are wide and approximate."]
+
+
+def _country(code: str) -> str:
+    """Name a country; files may speak of one that the site does not know."""
+    return str(Country(code).label) if code in Country.values else code
 
 
 def _small_cells(respondents: pd.DataFrame) -> list[str]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.stats.paper.faults import where
+from analysis.columns import Table
+from analysis.stats.paper.faults import N_SHOWN, where
 
 PACKED = ".gz"
 IN_RELEASE = "paper"  # the folder of the paper's files inside a release
@@ -42,7 +43,7 @@ def plain_name(path: Path) -> str:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a file with the types that pandas finds; the index holds the number of each row, the header being row 1."""
-    text = _decode(path, _load(path))
+    text = _decode(path, read_bytes(path))
     layout = _lay_out(path, text)
     try:
         frame = pd.read_csv(io.StringIO(text), index_col=False)
@@ -63,7 +64,34 @@ def require(frame: pd.DataFrame, columns: Iterable[str], path: Path) -> None:
         raise BadFile(f"{path.name}: has a header but no rows")
 
 
-def _load(path: Path) -> bytes:
+def check_levels(path: Path, table: Table) -> None:
+    """Refuse a file of ours with other columns, with levels that its table does not declare, or with gaps."""
+    text = _decode(path, read_bytes(path))
+    layout = _lay_out(path, text)
+    if tuple(layout.header) != table.names:
+        missing = [name for name in table.names if name not in layout.header]
+        others = [name for name in layout.header if name not in table.names]
+        wrong = f"missing columns {', '.join(missing)}" if missing else f"columns not known: {', '.join(others)}"
+        raise BadFile(f"{path.name}: row 1: {wrong if missing or others else 'columns in another order'}")
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    frame.index = pd.Index(layout.rows)
+    for column in table.columns:
+        values = frame[column.name]
+        is_empty = values == table.missing_as
+        rows = frame.index[is_empty & (not column.missing)].tolist()
+        if rows:
+            raise BadFile(f"{path.name}: {where(rows)}, column {column.name}: is empty where nothing may be missing")
+        rows = frame.index[~is_empty & ~values.isin(column.levels)].tolist() if column.levels else []
+        if rows:
+            words = ", ".join(sorted(set(values[rows]))[:N_SHOWN])
+            raise BadFile(f"{path.name}: {where(rows)}, column {column.name}: not among its levels: {words}")
+    repeated = frame.index[frame.duplicated(list(table.key))].tolist()
+    if repeated:
+        raise BadFile(f"{path.name}: {where(repeated)}, column {' × '.join(table.key)}: was there before")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Give what a file holds, unpacked."""
     try:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == PACKED else data

@@ -13,34 +13,51 @@ from django.urls import reverse
 from analysis import domain, tasks
 from analysis.extract import read_snapshot_hash
 from analysis.models import AnalysisRun
-from analysis.parameters import choose
+from analysis.parameters import Parameters, choose
+from survey.flow.quality import FLAGS
 from survey.models import Study
 
 POLL_SECONDS = 0.5
+LAYERS = ("paper", "methods")
 
 
 class Command(BaseCommand):
-    help = "Analyse a study (--study), or the paper's files in a folder (--input, --out) without touching a database."
+    help = "Analyse a study (--study), or the files in a folder (--input, --out) without touching a database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--study", help="code of the study")
         parser.add_argument("--wait", action="store_true", help="wait until the results are there")
         parser.add_argument("--real-only", action="store_true", help="leave simulated data out")
-        parser.add_argument("--input", type=Path, help="folder with the paper's files, packed (.gz) or not")
-        parser.add_argument("--layer", choices=["paper"], default="paper", help="which tables to compute from files")
+        parser.add_argument(
+            "--input", type=Path, help="folder with the paper's files or exported ones, packed (.gz) or not"
+        )
+        parser.add_argument(
+            "--layer", choices=["paper", "methods"], default="paper", help="which tables to compute from files"
+        )
+        parser.add_argument(
+            "--without-flag",
+            action="append",
+            default=[],
+            choices=FLAGS,
+            help="leave out sessions with this quality flag",
+        )
         parser.add_argument("--out", type=Path, help="folder for the tables")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["input"]:
             if not options["out"]:
                 raise CommandError("--input needs --out FOLDER for the tables")
-            self.analyse_files(options["input"], options["out"])
+            if options["layer"] == "paper":
+                self.analyse_papers_files(options["input"], options["out"])
+            else:
+                chosen = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
+                self.analyse_files(options["input"], options["out"], chosen)
         elif options["study"]:
             self.analyse_study(options["study"], real_only=options["real_only"], wait=options["wait"])
         else:
             raise CommandError("name a study (--study CODE) or a folder (--input FOLDER --out FOLDER)")
 
-    def analyse_files(self, source: Path, out: Path) -> None:
+    def analyse_papers_files(self, source: Path, out: Path) -> None:
         """Make what the files allow; say what was made, what was not and why, and fail where a file was bad."""
         from analysis.from_files.paper_folder import analyse_folder, write_tables  # pandas is needed here only
 
@@ -57,6 +74,20 @@ class Command(BaseCommand):
             self.stderr.write(f"note: {note}")
         if found.errors or not paths:
             raise CommandError("\n".join(found.errors) or f"nothing to analyse in {source}")
+
+    def analyse_files(self, source: Path, out: Path, parameters: Parameters) -> None:
+        """Compute the report that the site would show of the same data."""
+        from analysis.from_files.methods_folder import analyse_folder, write_report
+
+        try:
+            report = analyse_folder(source, parameters)
+            paths = write_report(report, out)
+        except (OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        for path in paths:
+            self.stdout.write(str(path))
+        for warning in report.warnings:
+            self.stderr.write(f"caution: {warning}")
 
     def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
         """Reuse the analysis of the same data, choices and code where there is one."""

@@ -1,0 +1,100 @@
+"""The whole report from files alone: those that `manage.py export` writes, or the paper's two."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import frames
+from analysis.columns import COMPLETIONS, LONG, Table
+from analysis.export.table_csv import write_csv
+from analysis.extract import SNAPSHOT_TABLES, snapshot_hash
+from analysis.from_files.checked_csv import BadFile, check_levels, find, plain_name, read_bytes, read_csv, require
+from analysis.from_files.paper_folder import HUMAN_FILE, PREDICTION_FILE
+from analysis.from_files.paper_to_long import completions_of, long_of
+from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
+from analysis.parameters import NO_SIMULATED, Parameters
+from analysis.reports import Report, compute_from
+from analysis.reports.inputs import Data
+from analysis.stats.paper.faults import human_faults, prediction_faults, refuse
+from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
+
+
+def analyse_folder(source: Path, parameters: Parameters) -> Report:
+    """Compute the report of a folder; `BadFile` and `ValueError` say where its files are at fault."""
+    if not source.is_dir():
+        raise NotADirectoryError(f"there is no folder {source}")
+    has_export = find(source, "long.csv") is not None
+    data = _read_export(source, parameters) if has_export else _read_paper(source)
+    return compute_from(data, parameters, lambda step: None, {"study": source.name})
+
+
+def write_report(report: Report, out: Path) -> list[Path]:
+    """Write every table as CSV, and facts and warnings as JSON."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in report.results["tables"].items():
+        missing = "" if name.startswith("paper_") else "NA"
+        (out / f"{name}.csv").write_text(write_csv(table["columns"], table["rows"], missing), encoding="utf-8")
+    facts: Mapping[str, Any] = {
+        "snapshot_hash": report.snapshot_hash,
+        "warnings": report.warnings,
+        **report.results["facts"],
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)
+    (out / "facts.json").write_text(f"{text}\n", encoding="utf-8")
+    return [*(out / f"{name}.csv" for name in report.results["tables"]), out / "facts.json"]
+
+
+def _read_export(source: Path, parameters: Parameters) -> Data:
+    """Read the files of `manage.py export`; without the paper's files there are no tables of the paper."""
+    tables = {table.name: _declared(source, table) for table in (LONG, COMPLETIONS, HUMAN, PREDICTIONS, DECISIONS)}
+    if NO_SIMULATED in parameters.exclusions:
+        simulated = tables["completions"].loc[tables["completions"]["is_simulated"], "model_tag"].unique()
+        for name, column in ((PREDICTIONS.name, "model_tag"), (DECISIONS.name, "eval_model")):
+            tables[name] = tables[name][~tables[name][column].isin(simulated)].reset_index(drop=True)
+    paths = {table.name: find(source, f"{table.name}.csv") for table in SNAPSHOT_TABLES}
+    digests = {name: hashlib.sha256(read_bytes(path)).hexdigest() for name, path in paths.items() if path}
+    return Data(
+        tables["long"],
+        tables["completions"],
+        tables[HUMAN.name],
+        tables[PREDICTIONS.name],
+        tables[DECISIONS.name],
+        snapshot_hash(digests),
+    )
+
+
+def _declared(source: Path, table: Table) -> pd.DataFrame:
+    path = find(source, f"{table.name}.csv")
+    if path is None:
+        header = ",".join(table.names)
+        return frames.parse(table, f"{header}\n".encode())
+    check_levels(path, table)
+    return frames.parse(table, read_bytes(path))
+
+
+def _read_paper(source: Path) -> Data:
+    human_path, path = find(source, HUMAN_FILE), find(source, PREDICTION_FILE)
+    if human_path is None:
+        raise BadFile(f"{source}: neither long.csv nor {HUMAN_FILE} is there")
+    human = read_csv(human_path)
+    require(human, HUMAN_COLUMNS, human_path)
+    refuse(human_faults(human), human_path.name)
+    predictions = pd.DataFrame(columns=list(PREDICTION_COLUMNS), dtype=object) if path is None else read_csv(path)
+    if path is not None:
+        require(predictions, PREDICTION_COLUMNS, path)
+        refuse(prediction_faults(predictions), path.name)
+    digests = {plain_name(one): hashlib.sha256(read_bytes(one)).hexdigest() for one in (human_path, path) if one}
+    return Data(
+        long_of(human),
+        completions_of(predictions),
+        human.assign(respondent_id=human["respondent_id"].astype(str)),
+        predictions,
+        pd.DataFrame(columns=list(DECISIONS.names), dtype=object),
+        snapshot_hash({name.removesuffix(".csv"): digest for name, digest in digests.items()}),
+    )

@@ -1,0 +1,118 @@
+"""The whole report from files alone: the numbers of the site, without a database."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis.export.folder import write_folder
+from analysis.from_files.checked_csv import BadFile
+from analysis.from_files.methods_folder import analyse_folder
+from analysis.from_files.paper_to_long import long_of
+from analysis.parameters import choose
+from analysis.reports import compute
+from tests.analysis.conftest import Made, fill, fill_behaviour, make_session
+from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
+
+
+@pytest.mark.parametrize("include_simulated", [True, False])
+def test_exported_files_give_the_numbers_of_the_site(made: Made, include_simulated: bool, tmp_path: Path) -> None:
+    fill(made, 4, n_simulated=1)
+    fill_behaviour(made)
+    make_session(made, answers={"BR00": ("culture", None)})
+    parameters = choose(include_simulated=include_simulated)
+    write_folder(made.study, tmp_path, "all")
+    report = analyse_folder(tmp_path, parameters)
+    expected = compute(made.study, parameters, lambda step: None)
+    assert report.snapshot_hash == expected.snapshot_hash
+    assert report.warnings == expected.warnings
+    assert json.loads(json.dumps(report.results["tables"])) == json.loads(json.dumps(expected.results["tables"]))
+    shared = set(report.results["facts"]) - {"study"}
+    assert {name: report.results["facts"][name] for name in shared} == {
+        name: expected.results["facts"][name] for name in shared
+    }
+
+
+def test_packed_files_give_the_same(full: Made, tmp_path: Path) -> None:
+    write_folder(full.study, tmp_path, "all")
+    parameters = choose(include_simulated=True)
+    plain = analyse_folder(tmp_path, parameters)
+    for path in list(tmp_path.glob("*.csv")):
+        with gzip.open(f"{path}.gz", "wb") as packed:
+            packed.write(path.read_bytes())
+        path.unlink()
+    assert analyse_folder(tmp_path, parameters).snapshot_hash == plain.snapshot_hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",culture,", ",both,", "column choice: not among its levels: both"),
+        ("study_code,", "study,", "long.csv: row 1: missing columns study_code"),
+        (",complete,", ",NA,", "column session_status: is empty where nothing may be missing"),
+    ],
+)
+def test_exported_files_are_refused_with_the_place(
+    full: Made, old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    write_folder(full.study, tmp_path, "long")
+    text = (tmp_path / "long.csv").read_text()
+    (tmp_path / "long.csv").write_text(text.replace(old, new))
+    with pytest.raises(BadFile, match=message):
+        analyse_folder(tmp_path, choose(include_simulated=True))
+
+
+def test_a_row_given_twice_is_refused(full: Made, tmp_path: Path) -> None:
+    write_folder(full.study, tmp_path, "long")
+    lines = (tmp_path / "long.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "long.csv").write_text("".join([*lines, lines[1]]))
+    message = f"long.csv: row {len(lines) + 1}, column respondent_id × item_code × question: was there before"
+    with pytest.raises(BadFile, match=message):
+        analyse_folder(tmp_path, choose(include_simulated=True))
+
+
+def test_the_papers_two_files_make_the_whole_report(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD + judged("p3", "i1") + judged("p4", "i2", "?", "A"))
+    write(tmp_path, PREDICTIONS, PREDICTED + predicted("i1") + predicted("i2", "B", "?"))
+    out = tmp_path / "out"
+    call_command("analyse", input=tmp_path, layer="methods", out=out, stdout=StringIO(), stderr=StringIO())
+    rates = pd.read_csv(out / "rates.csv")
+    paper = pd.read_csv(out / "paper_human_response_summary.csv")
+    overall = rates[rates["grouping"] == "overall"].set_index("measure")["estimate"]
+    assert overall["personal"] == paper["personal_culture_rate"].iloc[0] == 0.5
+    assert overall["norm"] == paper["norm_culture_rate"].iloc[0] == pytest.approx(0.4)
+    facts = json.loads((out / "facts.json").read_text())
+    assert (facts["n_respondents"], facts["n_answers"]) == (4, 9)
+    assert facts["n_respondents_by_country"] == {"BR": 4}
+    assert len(facts["snapshot_hash"]) == 64
+    alignment = pd.read_csv(out / "alignment.csv")
+    assert set(alignment["model_tag"]) == {"m"}
+
+
+def test_a_country_that_the_site_does_not_know_keeps_its_name(tmp_path: Path) -> None:
+    rows = "".join(judged(f"p{n}", "i1").replace("Brazil", "Narnia") for n in range(3))
+    write(tmp_path, HUMAN, GOOD + rows.replace("p1,", "p5,").replace("p2,", "p6,"))
+    report = analyse_folder(tmp_path, choose(include_simulated=True))
+    assert report.results["facts"]["n_respondents_by_country"] == {"BR": 2, "Narnia": 3}
+
+
+def test_relation_and_theme_are_those_of_the_paper() -> None:
+    human = pd.read_csv(StringIO(GOOD + judged("p7", "i1").replace("i1,Brazil", "i1,Myanmar")))
+    long = long_of(human)
+    assert long["relation"].astype(str).unique().tolist() == ["same", "close"]
+    assert long["theme"].astype(str).unique().tolist() == ["food_hospitality"]
+
+
+def test_a_folder_without_people_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"neither long\.csv nor tidy_human_responses\.csv is there"):
+        call_command("analyse", input=tmp_path, layer="methods", out=tmp_path / "out")
+    shutil.rmtree(tmp_path)
+    with pytest.raises(CommandError, match="there is no folder"):
+        call_command("analyse", input=tmp_path, layer="methods", out=tmp_path / "out")
