@@ -76,7 +76,7 @@ def long_of(human: pd.DataFrame) -> pd.DataFrame:
 
 def human_is_named(rows: pd.DataFrame) -> pd.Series:
     """Tell the rows that have a respondent and an item."""
-    return rows[["respondent_id", "item_code"]].ne("nan").all(axis=1)
+    return (rows["respondent_id"] != "nan") & (rows["item_code"] != "nan")
 
 
 def completions_of(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -120,6 +120,7 @@ def _typed(column: Column, rows: pd.DataFrame) -> pd.Series:
     empty = pd.Series(None, index=rows.index, dtype=object)
     values = rows.get(column.name, empty)
     if column.type != "code":
-        return values.astype("bool" if column.type == "boolean" and not column.missing else DTYPES[column.type])
+        dtype: Any = "bool" if column.type == "boolean" and not column.missing else DTYPES[column.type]
+        return pd.Series(values.astype(dtype))
     others = sorted(set(values.dropna().astype(str)) - set(column.levels))
     return values.astype(pd.CategoricalDtype([*column.levels, *others]))

@@ -161,9 +161,9 @@ def test_what_cannot_be_estimated_is_listed_with_its_reason(case: str, tmp_path:
     listed = pd.read_csv(tmp_path / "out" / "not_estimable.csv")
     rows = listed[(listed["column"] == column) & listed["reason"].str.contains(reason)]
     assert len(rows) > 0
-    for row in rows[rows["column"] != "coef"].itertuples():
-        table = pd.read_csv(tmp_path / "out" / f"{row.table}.csv")
-        assert pd.isna(table[row.column].iloc[row.row - 2])
+    for row in rows[rows["column"] != "coef"].to_dict("records"):
+        table = pd.read_csv(tmp_path / "out" / f"{row['table']}.csv")
+        assert pd.isna(table[row["column"]].iloc[int(row["row"]) - 2])
 
 
 def test_every_empty_result_is_listed(tmp_path: Path) -> None:

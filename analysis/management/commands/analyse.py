@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
@@ -16,6 +16,9 @@ from analysis.models import AnalysisRun
 from analysis.parameters import Parameters, choose
 from survey.flow.quality import FLAGS
 from survey.models import Study
+
+if TYPE_CHECKING:
+    from analysis.plots.people import Frames
 
 POLL_SECONDS = 0.5
 LAYERS = ("paper", "methods")
@@ -41,6 +44,7 @@ class Command(BaseCommand):
             choices=FLAGS,
             help="leave out sessions with this quality flag",
         )
+        parser.add_argument("--figures", action="store_true", help="draw the figures too, into OUT/figures")
         parser.add_argument("--out", type=Path, help="folder for the tables")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,16 +52,16 @@ class Command(BaseCommand):
             if not options["out"]:
                 raise CommandError("--input needs --out FOLDER for the tables")
             if options["layer"] == "paper":
-                self.analyse_papers_files(options["input"], options["out"])
+                self.analyse_papers_files(options["input"], options["out"], figures=options["figures"])
             else:
                 chosen = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
-                self.analyse_files(options["input"], options["out"], chosen)
+                self.analyse_files(options["input"], options["out"], chosen, figures=options["figures"])
         elif options["study"]:
             self.analyse_study(options["study"], real_only=options["real_only"], wait=options["wait"])
         else:
             raise CommandError("name a study (--study CODE) or a folder (--input FOLDER --out FOLDER)")
 
-    def analyse_papers_files(self, source: Path, out: Path) -> None:
+    def analyse_papers_files(self, source: Path, out: Path, *, figures: bool) -> None:
         """Make what the files allow; say what was made, what was not and why, and fail where a file was bad."""
         from analysis.from_files.paper_folder import analyse_folder, write_tables  # pandas is needed here only
 
@@ -66,6 +70,8 @@ class Command(BaseCommand):
             paths = write_tables(found, out) if found.tables else []
         except OSError as error:
             raise CommandError(str(error)) from error
+        if figures and found.tables:
+            self.draw({f"paper_{name}": table for name, table in found.tables.items()}, out)
         for path in paths:
             self.stdout.write(str(path))
         for reason in found.not_made:
@@ -75,7 +81,7 @@ class Command(BaseCommand):
         if found.errors or not paths:
             raise CommandError("\n".join(found.errors) or f"nothing to analyse in {source}")
 
-    def analyse_files(self, source: Path, out: Path, parameters: Parameters) -> None:
+    def analyse_files(self, source: Path, out: Path, parameters: Parameters, *, figures: bool) -> None:
         """Compute the report that the site would show of the same data."""
         from analysis.from_files.methods_folder import analyse_folder, write_report
 
@@ -84,10 +90,24 @@ class Command(BaseCommand):
             paths = write_report(report, out)
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from error
+        if figures:
+            from analysis.plots.files import frames_of
+
+            self.draw(frames_of(report.results["tables"]), out)
         for path in paths:
             self.stdout.write(str(path))
         for warning in report.warnings:
             self.stderr.write(f"caution: {warning}")
+
+    def draw(self, frames: Frames, out: Path) -> None:
+        """Draw what the tables allow."""
+        from analysis.plots.files import make_figures, write_figures
+
+        made = make_figures(frames)
+        for path in write_figures(made, out / "figures"):
+            self.stdout.write(str(path))
+        for name, reason in made.not_made.items():
+            self.stderr.write(f"figure not made: {name}: {reason}")
 
     def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
         """Reuse the analysis of the same data, choices and code where there is one."""

@@ -139,7 +139,7 @@ def stacked(rows: Iterable[Row]) -> list[Row]:
 
 def beside(long: Iterable[Row], people: Table, *subgroup: str) -> list[Row]:
     """Put each answer beside the profile of its item, or of its item in the persona's subgroup."""
-    joined = []
+    joined: list[Row] = []
     for row in long:
         key = (row["response_type"], row["scenario_item_id"], *(row[name] for name in subgroup))
         if None not in key[1:] and key in people:
@@ -173,25 +173,25 @@ def uncertainty(long: Iterable[Row], people: Table) -> Table:
     table: Table = {}
     answered = [row for row in long if row["culture"] is not None]
     for key, rows in by(answered, "persona_setting", "model_tag", "response_type"):
-        pairs = []
+        pairs: list[tuple[float, float, int]] = []
         for (item,), one in by(rows, "scenario_item_id"):
             if (key[2], item) in people:
-                model = larger_side(sum(row["culture"] for row in one) / len(one))
+                model = larger_side(sum(row["culture"] for row in one) / len(one)) or 0.0
                 pairs.append((people[key[2], item]["human_majority_agreement"], model, len(one)))
         if not pairs:
             continue
-        human, model, counts = (list(values) for values in zip(*pairs, strict=True))
+        human, models = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         ordered, half = sorted(human), len(human) // 2
         median = ordered[half] if len(human) % 2 else (ordered[half - 1] + ordered[half]) / 2
         table[key] = {
             "n_items": len(pairs),
-            "mean_model_majority_agreement": mean(model),
+            "mean_model_majority_agreement": mean(models),
             "mean_model_majority_agreement_low_human_agreement": mean(
-                m for h, m in zip(human, model, strict=True) if h <= median
+                m for h, m in zip(human, models, strict=True) if h <= median
             ),
             "mean_human_majority_agreement": mean(human),
-            "human_model_agreement_correlation": pearson(human, model),
-            "mean_model_samples_per_item": mean(counts),
+            "human_model_agreement_correlation": pearson(human, models),
+            "mean_model_samples_per_item": mean(pair[2] for pair in pairs),
         }
     return table
 

@@ -294,21 +294,22 @@ def test_behaviour_tables_equal_those_by_hand(draw: random.Random, n_left: int, 
     tables = behaviour_tables(files)
     coded = [[{**row, "decision": (row["eval_decision"] or "").strip().upper()} for row in rows] for rows in sides]
     for path, rows in zip(names, coded, strict=True):
-        for table, keys in (
+        for breakdown, keys in (
             ("by_base_country", ["base_country"]),
             ("by_pref_and_scenario", ["eval_pref_config", "scenario_type"]),
         ):
-            part = tables[table][tables[table]["path"] == path]
+            part = tables[breakdown][tables[breakdown]["path"] == path]
             assert_same(part, hand.decision_rates(rows, *keys), keys)
         part = tables["overall_metrics"][tables["overall_metrics"]["path"] == path]
         expected = {(): {**hand.decision_rates(rows)[()], **hand.entropy(rows)}}
         assert_same(part, expected, [])
-    for table, keys in (
+    flips: tuple[tuple[str, list[str]], ...] = (
         ("paired_flip_overall", []),
         ("paired_flip_by_pref_and_scenario", ["eval_pref_config", "scenario_type"]),
-    ):
+    )
+    for name, keys in flips:
         expected = hand.flips(coded[0], coded[1], BEHAVIOUR_KEYS, *keys)
-        assert_same(tables.get(table, pd.DataFrame()), expected, keys)
+        assert_same(tables.get(name, pd.DataFrame()), expected, keys)
 
 
 def test_the_slow_tables_tell_a_difference() -> None:

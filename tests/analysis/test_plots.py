@@ -1,0 +1,112 @@
+"""Figures for print: the same tables give the same bytes, what is missing is said, nothing is filled in."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis import tasks
+from analysis.domain import request_analysis
+from analysis.from_files.paper_folder import analyse_folder
+from analysis.parameters import choose
+from analysis.plots.files import FIGURES, Made, as_archive, make_figures
+from tests.analysis.conftest import Made as MadeStudy
+from tests.analysis.conftest import fill_behaviour
+from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
+
+RUNS = Path(__file__).parents[1] / "reference" / "behaviour_runs"
+OF_BEHAVIOUR = ["base_to_instruct", "country_contrasts", "demographic_contrasts"]
+
+
+def papers_frames(folder: Path) -> dict[str, pd.DataFrame]:
+    return {f"paper_{name}": table for name, table in analyse_folder(folder).tables.items()}
+
+
+@pytest.fixture(scope="module")
+def behaviour() -> Made:
+    return make_figures(papers_frames(RUNS))
+
+
+def test_a_figure_comes_in_three_formats_with_its_numbers_and_in_words(behaviour: Made) -> None:
+    kinds = ("csv", "pdf", "png", "svg", "txt")
+    assert sorted(behaviour.files) == sorted(
+        [*(f"{name}.{kind}" for name in OF_BEHAVIOUR for kind in kinds), "not_made.txt"]
+    )
+
+
+def test_the_same_tables_give_the_same_bytes(behaviour: Made) -> None:
+    again = make_figures(papers_frames(RUNS))
+    assert again.files == behaviour.files
+    assert as_archive(again) == as_archive(behaviour)
+    with zipfile.ZipFile(io.BytesIO(as_archive(behaviour))) as archive:
+        assert archive.namelist() == sorted(behaviour.files)
+
+
+def test_files_carry_no_date_and_fonts_that_printers_take(behaviour: Made) -> None:
+    for name in OF_BEHAVIOUR:
+        pdf, svg = behaviour.files[f"{name}.pdf"], behaviour.files[f"{name}.svg"]
+        assert b"CreationDate" not in pdf
+        assert b"/Type3" not in pdf
+        assert b"/CIDFontType2" in pdf
+        assert b"dc:date" not in svg
+
+
+def test_figures_are_as_wide_as_a_column_or_two(behaviour: Made) -> None:
+    width = {name: int.from_bytes(behaviour.files[f"{name}.png"][16:20]) / 200 for name in OF_BEHAVIOUR}
+    assert width == {"base_to_instruct": 3.3, "country_contrasts": 6.8, "demographic_contrasts": 6.8}
+
+
+def test_figures_without_their_tables_are_named_with_the_reason(behaviour: Made) -> None:
+    assert set(behaviour.not_made) == set(FIGURES) - set(OF_BEHAVIOUR)
+    assert behaviour.not_made["alignment_and_ceiling"] == "no table alignment"
+    assert b"alignment_and_ceiling: no table alignment" in behaviour.files["not_made.txt"]
+
+
+def test_what_is_missing_stays_missing_in_numbers_and_words(behaviour: Made) -> None:
+    numbers = pd.read_csv(io.BytesIO(behaviour.files["demographic_contrasts.csv"]))
+    rows = numbers[numbers["group"] == "receiver: younger − older"]  # all receivers of these runs are older
+    assert len(rows) == 5
+    assert rows["estimate"].isna().all()
+    assert (
+        b"receiver: younger \xe2\x88\x92 older, mean of the models: not estimable"
+        in (behaviour.files["demographic_contrasts.txt"])
+    )
+
+
+def test_arrows_start_at_the_base_and_end_at_the_instruct_rate(behaviour: Made) -> None:
+    assert b"llama, told to balance: 0.607 to 0.452" in behaviour.files["base_to_instruct.txt"]
+
+
+def test_deviances_without_degrees_of_freedom_are_gaps(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD + judged("p3", "i1").replace("Brazil", "India"))
+    write(tmp_path, PREDICTIONS, PREDICTED + predicted("i1"))
+    made = make_figures(papers_frames(tmp_path))
+    numbers = pd.read_csv(io.BytesIO(made.files["drop_one_deviance.csv"]))
+    assert numbers.loc[numbers["df_difference"] == 0, "estimate"].isna().all()
+    rates = pd.read_csv(io.BytesIO(made.files["rates_by_country.csv"]))
+    assert rates["ci_low"].isna().all()  # the paper's tables have no intervals, so the figure has none
+
+
+def test_command_draws_a_finished_analysis(full: MadeStudy, tmp_path: Path) -> None:
+    fill_behaviour(full)
+    run = request_analysis(full.study, choose(include_simulated=True))
+    with pytest.raises(CommandError, match="no finished analysis"):
+        call_command("figures", analysis=run.pk, out=tmp_path)
+    tasks.run_analysis(run.pk)
+    call_command("figures", analysis=run.pk, out=tmp_path, stdout=StringIO(), stderr=StringIO())
+    drawn = {path.stem for path in tmp_path.glob("*.pdf")}
+    assert {"rates_by_country", "agreement_by_relation", "alignment_and_ceiling", "base_to_instruct"} <= drawn
+
+
+def test_figures_of_files_stand_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD)
+    out = tmp_path / "out"
+    call_command("analyse", input=tmp_path, out=out, figures=True, stdout=StringIO(), stderr=StringIO())
+    assert (out / "figures" / "rates_by_country.pdf").exists()
+    assert "no table alignment" in (out / "figures" / "not_made.txt").read_text()
