@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import cautions
 from analysis.parameters import Parameters
-from analysis.reports import agreement, alignment, effect_sizes, own_culture, paper, rates
+from analysis.reports import agreement, alignment, drop_one, effect_sizes, own_culture, paper, rates
 from analysis.reports.inputs import Data, Inputs, read
 from analysis.reports.tables import Made, OnStep, Tables, to_json
 from survey.models import Study
@@ -21,6 +21,7 @@ FAMILIES: tuple[Callable[[Inputs, OnStep], Made], ...] = (
     agreement.make,
     own_culture.make,
     effect_sizes.make,
+    drop_one.make,
     alignment.make,
     paper.make,
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.glm import LogitFit, fit_terms, likelihood_ratio
+from analysis.stats.mixed import MixedFit, RandomTerm, fit_mixed, likelihood_ratio_p
 from analysis.stats.observations import Floats
 from analysis.stats.terms import Patterns, Term, design, without
 
@@ -94,3 +95,71 @@ def _restricted(whole: LogitFit, patterns: Patterns, kept: Sequence[Term]) -> Fl
     """Take the full model's coefficients of the kept columns as a start."""
     value = dict(zip(whole.names, whole.coef, strict=True))
     return np.array([value.get(name, NAN) for name in design(patterns, kept).names])
+
+
+def drop_one_mixed(
+    patterns: Patterns,
+    terms: Sequence[Term],
+    factors: Mapping[str, Sequence[Term]],
+    value: Floats,
+    random: Sequence[RandomTerm],
+    dropped_random: Mapping[str, RandomTerm],
+) -> pd.DataFrame:
+    """Drop each factor from a mixed model, in which people and items differ, and test what the likelihood loses.
+
+    Parameters
+    ----------
+    patterns, terms, factors
+        As for `drop_one`, of the fixed part.
+    value : array (answers,)
+        The 0/1 answers, in the order of `patterns.pattern`.
+    random : sequence of RandomTerm
+        What always stays: respondents and items.
+    dropped_random : mapping
+        Factors that are random effects, such as the scenario's country, whose items would otherwise count as its own.
+
+    Returns
+    -------
+    DataFrame
+        `factor`, `statistic`, `df`, `p_value`, `n` and `reason`, one row per factor, fixed ones first.
+
+    Notes
+    -----
+    Fixed factors: chi-square. A random factor is tested on the boundary, by half a chi-square with one degree of
+    freedom (Self & Liang 1987). Laplace likelihoods.
+
+    References
+    ----------
+    Self & Liang (1987), Journal of the American Statistical Association 82, 605-610. R: `anova(reduced, full)` of
+    `lme4::glmer` fits; for the random factor its p-value halved.
+    """
+    whole = [*random, *dropped_random.values()]
+    full = fit_mixed(patterns, terms, value, whole, with_errors=False)
+    rows: list[dict[str, object]] = []
+    for factor, dropped in factors.items():
+        kept = without(terms, dropped)
+        if len(kept) == len(terms):
+            continue
+        reduced = fit_mixed(patterns, kept, value, whole, full, with_errors=False)
+        df = int(np.isfinite(full.coef).sum() - np.isfinite(reduced.coef).sum())
+        statistic, p_value = likelihood_ratio_p(full, reduced, df)
+        rows.append(_mixed_row(factor, full, reduced, statistic, df, p_value))
+    for factor, term in dropped_random.items():
+        others = [one for one in whole if one.name != term.name]
+        reduced = fit_mixed(patterns, terms, value, others, full, with_errors=False)
+        statistic, p_value = likelihood_ratio_p(full, reduced, 1)
+        rows.append(_mixed_row(factor, full, reduced, statistic, 1, 0.5 * p_value))
+    return pd.DataFrame(rows, columns=["factor", "statistic", "df", "p_value", "n", "reason"])
+
+
+def _mixed_row(
+    factor: str, full: MixedFit, reduced: MixedFit, statistic: float, df: int, p_value: float
+) -> dict[str, object]:
+    reason = ""
+    if not (full.converged and reduced.converged):
+        reason = full.reason or reduced.reason
+    elif df == 0:
+        reason = "the other terms already determine it"
+    if reason:
+        statistic, p_value = NAN, NAN
+    return {"factor": factor, "statistic": statistic, "df": df, "p_value": p_value, "n": full.n, "reason": reason}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.results import agreement, alignment, effect_sizes, own_culture, paper, rates
+from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, rates
 from analysis.results.sentences import NOTHING
 
 
@@ -69,6 +69,26 @@ def test_own_culture_names_each_contrast_and_where_other_methods_lie() -> None:
 def test_own_culture_says_why_nothing_can_be_said() -> None:
     rows = [own(None, None, None, contrast="same - far", reason="all answers are the same: everywhere")]
     assert own_culture.sentence(rows) == "Nothing can be said yet: all answers are the same: everywhere."
+
+
+def lost(factor: str, deviance: float | None, mixed: float | None, df: int, p: float | None) -> dict[str, Any]:
+    return {"factor": factor, "deviance": deviance, "mixed_statistic": mixed, "mixed_df": df, "mixed_p_value": p}
+
+
+def test_drop_one_names_what_matters_and_what_the_papers_ranking_would_say() -> None:
+    rows = [
+        lost("relation", 40.0, 46.2, 4, 2e-9),
+        lost("respondent", 17.0, 4.1, 4, 0.39),
+        lost("question", 60.0, 9.9, 2, 0.007),
+        lost("scenario_country", 359.0, None, 1, None),
+    ]
+    assert drop_one.sentence(rows) == (
+        "Beside what people and items differ in, answers depend on relation of the scenario's country (χ² 46.2 on 4, "
+        "p < 0.001) and question (χ² 9.9 on 2, p = 0.007). By raw deviance, as the paper ranks, scenario's country "
+        "would come first."
+    )
+    assert drop_one.sentence(rows[1:2]) == "Beside what people and items differ in, no factor is shown to matter."
+    assert drop_one.sentence([]) == NOTHING
 
 
 def match(predictor: str, *values: float, tag: str = "m", setting: str = "no_persona") -> dict[str, Any]:

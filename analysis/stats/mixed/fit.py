@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from analysis.stats.glm import LogitFit, fit_terms
 from analysis.stats.mixed.laplace import Laplace, NotFound
 from analysis.stats.mixed.layout import RandomTerm
-from analysis.stats.mixed.maximise import Maximum, approach, settle
+from analysis.stats.mixed.maximise import Maximum, approach, as_it_is, settle
 from analysis.stats.observations import Codes, Floats
 from analysis.stats.terms import Patterns, Term, design
 
@@ -71,6 +71,8 @@ def fit_mixed(
     value: Floats,
     random: Sequence[RandomTerm],
     start: MixedFit | None = None,
+    *,
+    with_errors: bool = True,
 ) -> MixedFit:
     """Fit a logit with fixed terms and independent normal random effects by Laplace's approximation.
 
@@ -87,6 +89,8 @@ def fit_mixed(
         uncorrelated with intercepts.
     start : MixedFit, optional
         A fit to begin from, of a larger or smaller model of the same answers.
+    with_errors : bool
+        False where only the likelihood is wanted, in a fifth of the time; the covariance is then NaN.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def fit_mixed(
     # Two threads that wait for each other at small matrices take many times as long as one.
     with threadpool_limits(1):
         try:
-            kept, maximum, n_evaluations = _fit(value, x, patterns, list(random), first)
+            kept, maximum, n_evaluations = _fit(value, x, patterns, list(random), first, with_errors)
         except NotFound as error:
             return _nothing(plain, random, str(error))
     return _finish(plain, columns, random, kept, maximum, n_evaluations)
@@ -129,7 +133,7 @@ def likelihood_ratio_p(full: MixedFit, reduced: MixedFit, df: int) -> tuple[floa
 
 
 def _fit(
-    value: Floats, x: Floats, patterns: Patterns, random: list[RandomTerm], first: Floats
+    value: Floats, x: Floats, patterns: Patterns, random: list[RandomTerm], first: Floats, with_errors: bool
 ) -> tuple[list[RandomTerm], Maximum, int]:
     """Fit, and fit again without the terms whose standard deviation comes out as 0."""
     k, n_evaluations = x.shape[1], 0
@@ -144,7 +148,8 @@ def _fit(
             raise NotFound(f"the differences between levels of {widest} grow without end")
         if is_something.all() or len(random) == 1:
             before = laplace.n_evaluations
-            maximum = settle(laplace.evaluate, point, laplace.information(point.parameters))
+            information = laplace.information(point.parameters)
+            maximum = settle(laplace.evaluate, point, information) if with_errors else as_it_is(point, information)
             return random, maximum, n_evaluations + laplace.n_evaluations - before
         random = [term for term, kept in zip(random, is_something, strict=True) if kept] or random[:1]
         kept_sd = np.abs(point.parameters[k:])[is_something]

@@ -12,6 +12,7 @@ from analysis.stats.observations import Floats
 MAX_STEPS = 60
 MAX_POLISH = 4
 NEAR = 1e-7  # decrement at which the curvature is worth computing: a few ten-thousandths of a standard error off
+CLOSE = 1e-5  # decrement below which the log likelihood is right to 1e-5
 FOUND = 1e-14
 ARMIJO = 1e-4
 SHORTEST = 1e-6
@@ -90,6 +91,12 @@ def settle(evaluate: Evaluate, point: Point, information: Floats) -> Maximum:
             return Maximum(point, curvature, True)
         point = evaluate(point.parameters + step)
     return Maximum(point, curvature, decrement < NEAR)
+
+
+def as_it_is(point: Point, information: Floats) -> Maximum:
+    """Take a point for the maximum without the curvature, where its decrement by the information is small enough."""
+    decrement = float(point.gradient @ np.linalg.pinv(information, hermitian=True) @ point.gradient)
+    return Maximum(point, np.full_like(information, np.nan), decrement < CLOSE)
 
 
 def differences(evaluate: Evaluate, point: Point, steps: Floats) -> Floats:

@@ -1,12 +1,16 @@
 """What a regression loses without a factor."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
-from analysis.stats.drop_one import drop_one
+from analysis.stats.drop_one import drop_one, drop_one_mixed
+from analysis.stats.mixed import RandomTerm
+from analysis.stats.observations import codes
 from analysis.stats.terms import Patterns, Term, count_patterns
 
 from .conftest import STUDY
@@ -66,3 +70,33 @@ def test_drop_one_says_why_a_factor_has_no_loss_of_its_own(given: pd.DataFrame) 
 
 def test_drop_one_leaves_out_a_factor_that_is_not_in_the_model(patterns: Patterns) -> None:
     assert drop_one(patterns, TERMS[:2], {"x": [("receiver_age",)], "y": [("question",)]})["factor"].tolist() == ["y"]
+
+
+def test_drop_one_mixed_equals_r(given: pd.DataFrame, r_reference: dict[str, Any]) -> None:
+    main = ["question", "respondent_country", "country_relation", *VARIABLES[2:6]]
+    with_country, with_relation = ("question", "respondent_country"), ("question", "country_relation")
+    fixed: list[Term] = [*((name,) for name in main), with_country, with_relation]
+    random = [RandomTerm(name, name, codes(given, [name])) for name in ("respondent_id", "scenario_item_id")]
+    counted = count_patterns(given, value="culture", variables=main)
+    value = given["culture"].to_numpy(float)
+    factors = {"q_x_country": [with_country], "q_x_relation": [with_relation]}
+    found = drop_one_mixed(counted, fixed, factors, value, random, {}).set_index("factor")
+    for factor, r in r_reference["glmer_lrt"].items():
+        assert found.loc[factor, "statistic"] == pytest.approx(r["chisq"], abs=2e-3)
+        assert found.loc[factor, "df"] == r["df"]
+        assert found.loc[factor, "p_value"] == pytest.approx(r["p"], rel=1e-2)
+    origin = {"origin": RandomTerm("origin", "origin", codes(given, ["scenario_country"]))}
+    of_origin = drop_one_mixed(counted, fixed, {}, value, random, origin).iloc[0]
+    r_without, r_with = (r_reference[key]["logLik"] for key in ("glmer_laplace", "glmer_with_scenario_country_re"))
+    assert of_origin["statistic"] == pytest.approx(2 * (r_with - r_without), abs=5e-3)
+    assert of_origin["p_value"] == pytest.approx(0.5 * chi2.sf(of_origin["statistic"], 1), rel=1e-9)
+
+
+def test_drop_one_mixed_says_why_it_cannot_fit(given: pd.DataFrame) -> None:
+    few = given.iloc[:200].assign(culture=1.0)
+    random = [RandomTerm("respondent_id", "respondent_id", codes(few, ["respondent_id"]))]
+    counted = count_patterns(few, value="culture", variables=["receiver_age"])
+    age: Term = ("receiver_age",)
+    found = drop_one_mixed(counted, [age], {"x": [age]}, few["culture"].to_numpy(), random, {})
+    assert found["reason"].tolist() == ["all answers are the same: everywhere"]
+    assert found["statistic"].isna().all()

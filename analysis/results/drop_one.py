@@ -1,0 +1,88 @@
+"""What the regression of answers loses without each factor, as the results page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.results.sentences import NOTHING
+from analysis.results.shown import NO_ESTIMATE, Family, ShownTable, family, p_value
+from analysis.results.stored import Results, Row
+
+FACTORS = {
+    "question": "Question",
+    "respondent_country": "Respondent's country",
+    "relation": "Relation of the scenario's country",
+    "respondent": "Respondent's age and gender",
+    "receiver": "Receiver's age and gender",
+    "question_x_country": "Question × respondent's country",
+    "question_x_relation": "Question × relation",
+    "respondent_x_receiver": "Respondent's × receiver's age and gender",
+    "scenario_country": "Scenario's country",
+}
+HEADER = (
+    "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "As the paper counts: deviance", "df",
+    "deviance − df", "Why not",
+)  # fmt: skip
+
+
+def show(results: Results) -> Family:
+    rows = results.rows("drop_one")
+    ranked = sorted(rows, key=lambda row: -(row["mixed_statistic"] or 0.0) + (row["mixed_df"] or 0.0))
+    shown = [
+        [
+            FACTORS[row["factor"]],
+            _number(row["mixed_statistic"]),
+            _whole(row["mixed_df"]),
+            p_value(row["mixed_p_value"]),
+            _number(row["deviance"]),
+            _whole(row["df"]),
+            _number(row["deviance_less_df"]),
+            row["reason"],
+        ]
+        for row in ranked
+    ]
+    table = ShownTable("drop_one", "What the model loses without each factor", HEADER, shown)
+    return family("drop_one", "What answers depend on", sentence(rows), rows, [], [table])
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    tested = [row for row in rows if row["mixed_statistic"] is not None and row["mixed_p_value"] is not None]
+    if not tested:
+        return NOTHING
+    clear = [row for row in tested if row["mixed_p_value"] < 0.05]
+    clear.sort(key=lambda row: row["mixed_df"] - row["mixed_statistic"])
+    if not clear:
+        return "Beside what people and items differ in, no factor is shown to matter."
+    names = [
+        f"{_lower(FACTORS[row['factor']])} (χ² {row['mixed_statistic']:.1f} on {row['mixed_df']:.0f}, p "
+        f"{'' if row['mixed_p_value'] < 0.001 else '= '}{p_value(row['mixed_p_value'])})"
+        for row in clear
+    ]
+    return f"Beside what people and items differ in, answers depend on {_listed(names)}.{_paper(rows, clear[0])}"
+
+
+def _paper(rows: Sequence[Row], first: Row) -> str:
+    """Say what would rank first by the raw deviance, where that is another factor."""
+    counted = [row for row in rows if row["deviance"] is not None]
+    if not counted:
+        return ""
+    most = max(counted, key=lambda row: row["deviance"])
+    if most["factor"] == first["factor"]:
+        return ""
+    return f" By raw deviance, as the paper ranks, {_lower(FACTORS[most['factor']])} would come first."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _lower(label: str) -> str:
+    return label[0].lower() + label[1:]
+
+
+def _number(value: float | None) -> str:
+    return NO_ESTIMATE if value is None else f"{value:.1f}".replace("-", "−")
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
