@@ -1,4 +1,4 @@
-"""Language models as respondents: specs, runs, the cells of a run, what came back."""
+"""Runs, the cells of a run, what came back."""
 
 from typing import Any, Self
 
@@ -18,122 +18,11 @@ from survey.llm.enums import (
     PersonaSetting,
     PreferenceConfig,
     PromptCondition,
-    PromptFormat,
-    ProviderName,
     RunKind,
     RunState,
-    Stage,
 )
-from survey.llm.validators import validate_currency, validate_endpoint, validate_key_name
+from survey.llm.models.specs import ModelSpec
 from survey.models import Item, Study, SurveySession
-
-
-class ModelSpec(models.Model):
-    """A model behind an endpoint. The key is named, never stored."""
-
-    tag = models.SlugField(unique=True, help_text="the name in exports, such as llama31_8b")
-    provider = models.CharField(max_length=12, choices=ProviderName, default=ProviderName.OPENAI)
-    base_url = models.CharField(
-        max_length=300,
-        blank=True,
-        validators=[validate_endpoint],
-        help_text="such as http://localhost:8000/v1; not for simulated models",
-    )
-    model = models.CharField(max_length=200, help_text="the model's name at the endpoint")
-    api_key_env = models.CharField(
-        max_length=100,
-        blank=True,
-        validators=[validate_key_name],
-        help_text="name of the environment variable that holds the key, such as VLLM_API_KEY",
-    )
-    family = models.CharField(max_length=100, blank=True)
-    stage = models.CharField(max_length=10, choices=Stage, default=Stage.INSTRUCT)
-    prompt_format = models.CharField(
-        max_length=12, choices=PromptFormat, default=PromptFormat.CHAT, help_text="base models continue plain text"
-    )
-    max_in_flight = models.PositiveIntegerField(
-        default=20, validators=[MinValueValidator(1)], help_text="calls at a time, over all runs together"
-    )
-    requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: no limit known"
-    )
-    tokens_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="prompt and answer; empty: no limit known"
-    )
-    timeout_s = models.PositiveIntegerField(
-        default=60, validators=[MinValueValidator(1)], help_text="seconds to wait for one answer"
-    )
-    parameters: Any = models.JSONField(
-        default=dict,
-        blank=True,
-        help_text="simulated models: their planted behaviour; endpoints: fields to set in the request, null omits one",
-    )
-    overcount = models.FloatField(
-        default=1, help_text="by how much its endpoint counted more tokens than a call was thought to cost at most"
-    )
-    trouble = models.TextField(blank=True, default="", help_text="why nothing gets through to it at present")
-    trouble_since = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["tag"]
-        constraints = [
-            models.CheckConstraint(
-                name="endpoint_unless_simulated", condition=Q(provider="simulated") | ~Q(base_url="")
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.tag} (simulated)" if self.is_simulated else self.tag
-
-    @property
-    def is_simulated(self) -> bool:
-        return self.provider == ProviderName.SIMULATED
-
-
-class ModelPrice(models.Model):
-    """What a model's tokens cost from a day on, until the next row. Rows are added, never changed."""
-
-    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="prices")
-    valid_from = models.DateField()
-    prompt_per_million = models.DecimalField(
-        max_digits=12, decimal_places=6, validators=[MinValueValidator(0)], help_text="a million tokens of prompts"
-    )
-    completion_per_million = models.DecimalField(
-        max_digits=12, decimal_places=6, validators=[MinValueValidator(0)], help_text="a million tokens of answers"
-    )
-    currency = models.CharField(max_length=3, default="USD", validators=[validate_currency], help_text="ISO 4217")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["spec", "-valid_from"]
-        constraints = [
-            models.UniqueConstraint(fields=["spec", "valid_from"], name="one_price_a_day"),
-            models.CheckConstraint(
-                name="price_not_negative", condition=Q(prompt_per_million__gte=0, completion_per_million__gte=0)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.spec.tag} from {self.valid_from}"
-
-
-class Probe(models.Model):
-    """What a model was found to be able to do when it was called to find out."""
-
-    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="probes")
-    asked_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True, help_text="empty: under way, or its worker died")
-    target: Any = models.JSONField(help_text="the spec's fields that decide what is called, as they were")
-    findings: Any = models.JSONField(default=dict, help_text="by feature: whether it works, measured value, note")
-    calls: Any = models.JSONField(default=list, help_text="each call: request, status, reply or the exact error")
-    error = models.TextField(blank=True, help_text="why nothing could be found out")
-
-    class Meta:
-        ordering = ["-asked_at", "-pk"]
-
-    def __str__(self) -> str:
-        return f"probe {self.pk} of {self.spec.tag}"
 
 
 class Run(models.Model):
@@ -376,55 +265,3 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt at cell {self.cell_id}"
-
-
-# --- Counted by the database ---------------------------------------------------------------------
-# Triggers (migration 0004) keep these in the transaction that changes what they count, so that watching a run of any
-# size reads a few rows. Nothing else writes them. A count is the sum of its rows: each writer at a time has its own.
-
-
-class CellTally(models.Model):
-    """How many cells of one model in a run are in one state."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="cell_tallies", db_index=False)
-    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="+")
-    state = models.CharField(max_length=10, choices=CellState)
-    n = models.BigIntegerField()
-
-    class Meta:
-        indexes = [models.Index(fields=["run", "spec", "state"], name="cell_tally")]
-
-    def __str__(self) -> str:
-        return f"{self.n} {self.state} in run {self.run_id}"
-
-
-class CallTally(models.Model):
-    """How often one thing came of calling one model in a run; what is deleted later stays counted."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="call_tallies", db_index=False)
-    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="+")
-    outcome = models.CharField(max_length=60, help_text="a CallOutcome, or the kind of failure")
-    status_code = models.PositiveSmallIntegerField(null=True, help_text="of a failure: HTTP status, as far as one came")
-    n = models.BigIntegerField()
-    latest_attempt = models.BigIntegerField(null=True, help_text="of a failure: the key of the latest one")
-
-    class Meta:
-        indexes = [models.Index(fields=["run", "spec", "outcome"], name="call_tally")]
-
-    def __str__(self) -> str:
-        return f"{self.n} {self.outcome} in run {self.run_id}"
-
-
-class Pace(models.Model):
-    """How many cells of one model in a run ended within ten seconds."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
-    spec = models.ForeignKey(ModelSpec, on_delete=models.CASCADE, related_name="+")
-    at = models.DateTimeField(help_text="when the ten seconds began")
-    n = models.BigIntegerField()
-
-    class Meta:
-        indexes = [models.Index(fields=["run", "spec", "at"], name="pace_at")]
-
-    def __str__(self) -> str:
-        return f"{self.n} ended from {self.at}"
