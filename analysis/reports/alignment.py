@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.parameters import Parameters
 from analysis.reports.inputs import Inputs
 from analysis.reports.tables import Made, OnStep
-from analysis.stats.alignment import alignment_table
+from analysis.stats.alignment import Columns, alignment_table, difference_table
+from survey.llm.enums import Method
+
+EXACT = (Method.FIRST_TOKEN, Method.VERBALISED)  # these give a probability, the others one choice a sample
+SETTING = ("model_tag", "persona_setting", "method")
+COLUMNS = Columns(
+    item="item_code",
+    question="question",
+    respondent="respondent_id",
+    human_value="follows_culture",
+    model_value="p_follows_culture",
+    by=SETTING,
+    order="option_order",
+    probability="is_probability",
+)
 
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Alignment")
-    return Made({"alignment": alignment(inputs.answers, inputs.models, inputs.parameters)})
-
-
-def alignment(answers: pd.DataFrame, models: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """Compare each model, question and persona setting with people; answers to both orders count alike."""
-    return alignment_table(
-        answers,
-        models,
-        item="item_code",
-        question="question",
-        human_value="follows_culture",
-        model_value="follows_culture",
-        by=["model_tag", "persona_setting"],
-        seed=parameters.seed,
-        n_resamples=parameters.n_resamples,
-        level=parameters.level,
+    models, parameters = with_probabilities(inputs.models), inputs.parameters
+    level = parameters.level
+    return Made(
+        {
+            "alignment": alignment_table(inputs.answers, models, COLUMNS, seed=parameters.seed, level=level),
+            "alignment_differences": difference_table(inputs.answers, models, COLUMNS, model="model_tag", level=level),
+        }
     )
+
+
+def with_probabilities(models: pd.DataFrame) -> pd.DataFrame:
+    """Add what counts as a model's answer: its probability where the method gives one, else its choice."""
+    is_exact = models["method"].isin(EXACT)
+    answer = models["follows_culture"].astype("float64").where(~is_exact, models["p_culture"])
+    return models.assign(p_follows_culture=answer, is_probability=is_exact)

@@ -81,7 +81,7 @@ def read(study: Study, parameters: Parameters) -> Data:
 def _asked(completions: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
     """Keep the newest answers that stand beside people's, without simulated models where simulated data are excluded.
 
-    These are the answers of alignment runs to the item as people read it, in one language and by one method a model:
+    These are the answers of alignment runs to the item as people read it, by whatever method, in one language a model:
     the first of the vocabulary that was asked.
     """
     kept = completions[completions["is_latest"]]
@@ -95,7 +95,6 @@ def _asked(completions: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
         kept = kept[kept[name] == level]
     named = kept[["persona_country", "persona_age", "persona_gender"]].notna().sum(axis=1)
     kept = kept[named.isin([0, 3])]
-    for name in ("method", "locale"):
-        rank = kept[name].cat.codes
-        kept = kept[rank == rank.groupby(kept["model_tag"], observed=True).transform("min")]
+    rank = kept["locale"].cat.codes
+    kept = kept[rank == rank.groupby(kept["model_tag"], observed=True).transform("min")]
     return kept[~kept["is_simulated"]] if NO_SIMULATED in parameters.exclusions else kept

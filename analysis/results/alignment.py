@@ -2,68 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from analysis.figures import Figure, FigureRow, coefficient, draw, percent, points, share_scale
 from analysis.results import shown
 from analysis.results.sentences import question, written
 from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Family, Panel, ShownTable, family, value_of
 from analysis.results.stored import Results, Row, find
+from survey.llm.enums import Method
+
+CLOSENESS = (
+    ("Matches a random person", "model", "expected_match", percent),
+    ("Another person does", "another_person", "expected_match", percent),
+    ("Always culture does", "always_culture", "expected_match", percent),
+    ("Chance does", "model", "chance_match", percent),
+    ("Above chance (κₓ)", "model", "kappa_x", coefficient),
+    ("Majority match (paper)", "model", "majority_match_paper", percent),
+    ("Half of the people does", "other_half", "majority_match_paper", percent),
+    ("Always culture does (paper)", "always_culture", "majority_match_paper", percent),
+    ("Rate gap (points)", "model", "signed_rate_gap", points),
+)
+DISTANCES = (
+    ("Total variation (item MAE)", "model", "total_variation", coefficient),
+    ("With people's rates", "same_rates", "total_variation", coefficient),
+    ("Half of the people", "other_half", "total_variation", coefficient),
+    ("Always culture", "always_culture", "total_variation", coefficient),
+    ("Always a half", "uniform", "total_variation", coefficient),
+    ("Squared gap, debiased", "model", "squared_gap_debiased", coefficient),
+    ("Jensen–Shannon (bits)", "model", "js_divergence", coefficient),
+    ("With people's rates (JS)", "same_rates", "js_divergence", coefficient),
+    ("Correlation of rates", "model", "rate_correlation", coefficient),
+    ("Disattenuated", "model", "rate_correlation_disattenuated", coefficient),
+)
 
 
 def show(results: Results) -> Family:
     rows = results.rows("alignment")
     settings = list(dict.fromkeys(row["persona_setting"] for row in rows))
+    groups = list(dict.fromkeys((row["persona_setting"], row["model_tag"], row["method"]) for row in rows))
     figures = [_match_figure(results, setting) for setting in settings]
-    shown = [
-        _alignment_row(results, setting, tag, question)
-        for setting in settings
-        for tag in dict.fromkeys(row["model_tag"] for row in rows)
-        for question in QUESTIONS
-        if find(rows, persona_setting=setting, model_tag=tag, question=question)
+    tables = [
+        _table("alignment", "How close models come to people", CLOSENESS, rows, groups),
+        _table("alignment_distances", "How far models' rates are from people's", DISTANCES, rows, groups),
+        _differences(results.rows("alignment_differences")),
     ]
-    header = [
-        "Model, setting, question", "Matches a random person", "Another person does", "Always culture does",
-        "Above chance (κₓ)", "Majority match (paper)", "Always culture (paper)", "Rate gap (points)", "Items",
-    ]  # fmt: skip
-    table = ShownTable("alignment", "How close models come to people", header, shown)
     panels = [Panel("Chance that an answer equals a random person's", figures)] if figures else []
-    return family("alignment", "Alignment of models with people", sentence(rows), rows, panels, [table])
+    of_models = [row for row in rows if row["predictor"] == "model"]
+    return family("alignment", "Alignment of models with people", sentence(rows), of_models, panels, tables)
+
+
+def setting_label(setting: str, method: str | None = None) -> str:
+    """Name a persona setting and, where it is given, how the answer was elicited."""
+    told = SETTINGS[setting]
+    return f"{told}, {Method(method).label.lower()}" if method else told
+
+
+def _several(rows: Sequence[Row]) -> bool:
+    return len({row["method"] for row in rows}) > 1
 
 
 def _match_figure(results: Results, setting: str) -> Figure:
     rows = results.rows("alignment", persona_setting=setting, measure="expected_match")
-    tags = list(dict.fromkeys(row["model_tag"] for row in rows))
-    names = [(tag, "model", tag) for tag in tags]
-    names += [(tags[0], "another_person", "Another person"), (tags[0], "always_culture", "Always follows the culture")]
+    models = list(dict.fromkeys((row["model_tag"], row["method"]) for row in rows))
+    tell_method = _several(rows)
+    names = [
+        (tag, method, "model", f"{tag}, {Method(method).label.lower()}" if tell_method else tag)
+        for tag, method in models
+    ]
+    names += [
+        (*models[0], "another_person", "Another person"),
+        (*models[0], "always_culture", "Always follows the culture"),
+    ]
     drawn = [
         FigureRow(
             label,
-            [value_of(find(rows, model_tag=tag, predictor=predictor, question=question)) for question in QUESTIONS],
+            [
+                value_of(find(rows, model_tag=tag, method=method, predictor=predictor, question=question))
+                for question in QUESTIONS
+            ],
         )
-        for tag, predictor, label in names
+        for tag, method, predictor, label in names
     ]
     title = f"Models {SETTINGS[setting]}"
     return draw(f"alignment_{setting}", title, drawn, series=SERIES, scale=share_scale(), note=results.note)
 
 
-def _alignment_row(results: Results, setting: str, tag: str, question: str) -> list[str]:
-    rows = results.rows("alignment", persona_setting=setting, model_tag=tag, question=question)
+def _table(
+    name: str,
+    caption: str,
+    columns: Sequence[tuple[str, str, str, shown.Write]],
+    rows: Sequence[Row],
+    groups: Sequence[tuple[str, str, str]],
+) -> ShownTable:
+    tell_method = _several(rows)
+    body = []
+    for setting, tag, method in groups:
+        for asked in QUESTIONS:
+            labels = {"persona_setting": setting, "model_tag": tag, "method": method, "question": asked}
+            here = [row for row in rows if all(row[key] == value for key, value in labels.items())]
+            if here:
+                told = setting_label(setting, method if tell_method else None)
+                cells = [
+                    shown.cell(find(here, predictor=who, measure=measure), write) for _, who, measure, write in columns
+                ]
+                body.append([f"{tag} {told}, {asked}", *cells, str(here[0]["n_items"])])
+    header = ["Model, setting, question", *(title for title, *_ in columns), "Items"]
+    return ShownTable(name, caption, header, body)
 
-    def cell(predictor: str, measure: str, write: Callable[[float], str]) -> str:
-        return shown.cell(find(rows, predictor=predictor, measure=measure), write)
 
-    return [
-        f"{tag} {SETTINGS[setting]}, {question}",
-        cell("model", "expected_match", percent),
-        cell("another_person", "expected_match", percent),
-        cell("always_culture", "expected_match", percent),
-        cell("model", "kappa_x", coefficient),
-        cell("model", "majority_match_paper", percent),
-        cell("always_culture", "majority_match_paper", percent),
-        cell("model", "signed_rate_gap", points),
-        str(rows[0]["n_items"]),
+def _differences(rows: Sequence[Row]) -> ShownTable:
+    tell_method = _several(rows)
+    body = [
+        [
+            f"{row['first']} − {row['second']} "
+            f"{setting_label(row['persona_setting'], row['method'] if tell_method else None)}, {row['question']}",
+            shown.cell(row, points),
+            shown.p_value(row["p_value"]),
+            str(row["n_items"]),
+        ]
+        for row in rows
+        if row["measure"] == "expected_match"
     ]
+    header = ["Models, setting, question", "Difference in matching a random person (points)", "p", "Items"]
+    return ShownTable("alignment_differences", "Models compared item by item", header, body)
 
 
 def sentence(rows: Sequence[Row]) -> str:
@@ -72,12 +133,11 @@ def sentence(rows: Sequence[Row]) -> str:
     if not models:
         return "Nothing can be said yet: no item was answered by both a model and people."
     best = max(models, key=lambda row: row["estimate"])
-    keys = ("question", "model_tag", "persona_setting")
-    beside = {row["predictor"]: row for row in matches if all(row[key] == best[key] for key in keys)}
-    setting = "without persona" if best["persona_setting"] == "no_persona" else "with personas"
+    keys = ("question", "model_tag", "persona_setting", "method")
+    beside = {row["predictor"]: row for row in matches if all(row.get(key) == best.get(key) for key in keys)}
     sentence = (
-        f"The closest is {best['model_tag']} {setting}: it gives a random person's {question(best)} in "
-        f"{written(best)} of cases; the rule of always following the culture does in "
+        f"The closest is {best['model_tag']} {setting_label(best['persona_setting'])}: it gives a random person's "
+        f"{question(best)} in {written(best)} of cases; the rule of always following the culture does in "
         f"{written(beside['always_culture'])}"
     )
     if "another_person" in beside:

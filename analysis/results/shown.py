@@ -10,6 +10,7 @@ from analysis.figures import Figure, Value, write_value
 from analysis.results.stored import Row
 from survey.enums import AgeBucket, Country, Relation, Theme
 
+Write = Callable[[float], str]
 QUESTIONS = ("personal", "norm")
 SERIES = ("personal choice", "norm judgment")
 SHORT_COUNTRIES = {Country.US: "United States"}

@@ -96,7 +96,7 @@ def test_effect_sizes_name_peoples_factors_on_one_scale(full: Made) -> None:
 
 def test_alignment_has_the_reference_rows(full: Made) -> None:
     rows = results_of(run(full)).rows("alignment", measure="expected_match")
-    assert {row["predictor"] for row in rows} == {"model", "always_culture", "another_person"}
+    assert {row["predictor"] for row in rows} == {"model", "always_culture", "uniform", "another_person"}
     assert {row["model_tag"] for row in rows} == {"tiny_a", "tiny_b"}
 
 
