@@ -109,11 +109,12 @@ def model_rates(
     pooled = _rates(answered, value, [item], is_exact)
     if order is None or answered.empty:
         return pooled
-    halves = _rates(answered, value, [item, order], is_exact).unstack(order)
-    both = halves[halves["n"].notna().sum(axis=1) == 2]
-    pooled.loc[both.index, "rate"] = both["rate"].mean(axis=1)
-    repeated = both[(both["n"] >= 2).all(axis=1)]
-    pooled.loc[repeated.index, "variance"] = repeated["variance"].sum(axis=1) / 4
+    orders = _rates(answered, value, [item, order], is_exact).groupby(level=0, observed=True)
+    means = orders.agg(rate=("rate", "mean"), n=("n", "min"), variance=("variance", "sum"))
+    both = means[orders.size() == 2]
+    pooled.loc[both.index, "rate"] = both["rate"]
+    repeated = both[both["n"] >= 2]
+    pooled.loc[repeated.index, "variance"] = repeated["variance"] / 4
     return pooled
 
 

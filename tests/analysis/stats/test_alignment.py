@@ -289,12 +289,11 @@ def test_differences_between_models_are_paired_by_item(
     found = difference_table(stacked_answers, stacked_predictions, COLUMNS, model="model_tag")
     assert len(found) == 2 * 2 * 3 * 4
     one = found.query("question == 'norm' and persona_setting == 'persona' and measure == 'expected_match'")
-    one = one.set_index(["first", "second"]).loc[("synthetic_contrary", "synthetic_tracking")]
+    row = one[(one["first"] == "synthetic_contrary") & (one["second"] == "synthetic_tracking")].iloc[0]
     alone = table.query("question == 'norm' and persona_setting == 'persona' and measure == 'expected_match'")
-    alone = alone[alone["predictor"] == "model"].set_index("model_tag")
-    difference = alone.loc["synthetic_contrary", "estimate"] - alone.loc["synthetic_tracking", "estimate"]
-    assert one["estimate"] == pytest.approx(difference, abs=1e-12)
-    assert 0 < one["p_value"] < 1e-6
+    match = alone[alone["predictor"] == "model"].set_index("model_tag")["estimate"].to_dict()
+    assert row["estimate"] == pytest.approx(match["synthetic_contrary"] - match["synthetic_tracking"], abs=1e-12)
+    assert 0 < row["p_value"] < 1e-6
     same = stacked_predictions.query("model_tag == 'synthetic_tracking'")
     twins = pd.concat([same, same.assign(model_tag="twin")])
     none = difference_table(stacked_answers, twins, COLUMNS, model="model_tag")
