@@ -161,9 +161,8 @@ def _persona_rates(
     parts = []
     for key, rows in personas.groupby(group, observed=True):
         rates = model_rates(rows, value, item, order=order, is_exact=is_exact).reset_index()
-        for name, level in zip(group, key, strict=True):
-            rates[name] = [level] * len(rates)
-        parts.append(rates)
+        labels: Any = dict(zip(group, key, strict=True))
+        parts.append(rates.assign(**labels))
     if not parts:
         return pd.DataFrame(columns=[item, *group, "rate", "n", "variance"])
     return pd.concat(parts, ignore_index=True)

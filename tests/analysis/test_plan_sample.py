@@ -1,0 +1,31 @@
+"""What the planning command says."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    call_command("plan_sample", *arguments)
+    return capsys.readouterr().out
+
+
+def test_the_command_writes_table_answers_and_design(capsys: pytest.CaptureFixture[str]) -> None:
+    out = told(capsys, "--people", "100", "--items", "24")
+    assert "8.6/11.1" in out.replace(" ", "") or "8.6/11.2" in out.replace(" ", "")
+    assert "at alpha 0.19: 17 for 0.80, 38 for 0.90" in out
+    assert "People per country for 80% power: 17" in out
+
+
+def test_items_of_their_own_can_make_any_number_too_small(capsys: pytest.CaptureFixture[str]) -> None:
+    out = told(capsys, "--own-items", "--pool", "80")
+    assert "no number is enough" in out
+
+
+def test_the_simulation_is_told_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    out = told(capsys, "--people", "15", "--items", "6", "--pool", "12", "--effect", "30", "--simulate", "5")
+    assert "in 5 studies" in out
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(CommandError, match="two people"):
+        call_command("plan_sample", "--people", "1")
