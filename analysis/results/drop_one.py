@@ -19,8 +19,9 @@ FACTORS = {
     "respondent_x_receiver": "Respondent's × receiver's age and gender",
     "scenario_country": "Scenario's country",
 }
+N_NAMED = 3
 HEADER = (
-    "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "As the paper counts: deviance", "df",
+    "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "Answers as independent: deviance", "df",
     "deviance − df", "Why not",
 )  # fmt: skip
 
@@ -56,8 +57,10 @@ def sentence(rows: Sequence[Row]) -> str:
     names = [
         f"{_lower(FACTORS[row['factor']])} (χ² {row['mixed_statistic']:.1f} on {row['mixed_df']:.0f}, p "
         f"{'' if row['mixed_p_value'] < 0.001 else '= '}{p_value(row['mixed_p_value'])})"
-        for row in clear
+        for row in clear[:N_NAMED]
     ]
+    if len(clear) > N_NAMED:
+        names.append(f"{len(clear) - N_NAMED} more")
     return f"Beside what people and items differ in, answers depend on {_listed(names)}.{_paper(rows, clear[0])}"
 
 
@@ -69,7 +72,8 @@ def _paper(rows: Sequence[Row], first: Row) -> str:
     most = max(counted, key=lambda row: row["deviance"])
     if most["factor"] == first["factor"]:
         return ""
-    return f" By raw deviance, as the paper ranks, {_lower(FACTORS[most['factor']])} would come first."
+    name = _lower(FACTORS[most["factor"]])
+    return f" By the raw deviance of independent answers, as the paper ranks, {name} would come first."
 
 
 def _listed(names: Sequence[str]) -> str:

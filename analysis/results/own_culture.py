@@ -150,7 +150,7 @@ def _range(row: Row, overall: Sequence[Row]) -> str:
     ]
     if not others:
         return ""
-    return f"; other methods: {min(others):+.1f} to {max(others):+.1f}".replace("-", "−")
+    return f" (other methods: {min(others):+.1f} to {max(others):+.1f})".replace("-", "−")
 
 
 def _nothing(primary: Sequence[Row]) -> str:
