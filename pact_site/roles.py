@@ -72,6 +72,7 @@ NEEDED: Mapping[str, Needed] = {
     "survey:reconciliation": Needed(Right.REVIEW, Right.REVIEW),
     "survey:submission": Needed(Right.REVIEW, Right.REVIEW),
     "llm:": Needed(Right.WATCH, Right.MODELS),
+    "llm:completions_csv": Needed(Right.EXPORT, Right.EXPORT),
     "api:": Needed(Right.WATCH, Right.SET_UP),
     "api:runs": Needed(Right.WATCH, Right.MODELS),
     "api:models": Needed(Right.WATCH, Right.MODELS),

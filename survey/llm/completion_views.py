@@ -3,95 +3,97 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
-import django_filters
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from survey.enums import Choice, Country, Locale, OptionOrder, Question
-from survey.llm.enums import (
-    CellState,
-    DemographicConfig,
-    Method,
-    ParseStage,
-    PersonaSetting,
-    PreferenceConfig,
-    PromptCondition,
-)
+from survey.llm.completion_filter import CompletionFilter, chips, kept
 from survey.llm.models import Completion
 from survey.llm.views import staff_page
+from survey.views.csv_lines import write_lines
 
 PAGE_SIZE = 50
+CSV_CHUNK = 2000
+SEARCH_SECONDS = 8.0
 
 
-class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """The factors by which completions are found; all of them may be left empty."""
-
-    run = django_filters.NumberFilter(field_name="cell__run", label="Run")
-    study = django_filters.CharFilter(field_name="cell__run__study__code", label="Study")
-    spec = django_filters.CharFilter(field_name="cell__spec__tag", label="Model")
-    item = django_filters.CharFilter(field_name="cell__item__code", label="Item")
-    question = django_filters.ChoiceFilter(field_name="cell__question", choices=Question.choices, label="Question")
-    persona_setting = django_filters.ChoiceFilter(
-        field_name="cell__persona_setting", choices=PersonaSetting.choices, label="Asked as"
-    )
-    persona_country = django_filters.ChoiceFilter(
-        field_name="cell__persona_country", choices=Country.choices, label="Persona's country"
-    )
-    locale = django_filters.ChoiceFilter(field_name="cell__locale", choices=Locale.choices, label="Language")
-    option_order = django_filters.ChoiceFilter(
-        field_name="cell__option_order", choices=OptionOrder.choices, label="Order"
-    )
-    condition = django_filters.ChoiceFilter(
-        field_name="cell__condition", choices=PromptCondition.choices, label="Condition"
-    )
-    preference_config = django_filters.ChoiceFilter(
-        field_name="cell__preference_config", choices=PreferenceConfig.choices, label="Preference"
-    )
-    demographic_config = django_filters.ChoiceFilter(
-        field_name="cell__demographic_config", choices=DemographicConfig.choices, label="Demographics"
-    )
-    method = django_filters.ChoiceFilter(field_name="cell__method", choices=Method.choices, label="Method")
-    state = django_filters.ChoiceFilter(field_name="cell__state", choices=CellState.choices, label="State")
-    parse_stage = django_filters.ChoiceFilter(choices=ParseStage.choices, label="Read by")
-    choice = django_filters.ChoiceFilter(choices=Choice.choices)
-    is_taken = django_filters.BooleanFilter(
-        field_name="cached_from", lookup_expr="isnull", exclude=True, label="Taken from an earlier run"
-    )
-
-    class Meta:
-        model = Completion
-        fields: list[str] = []
+# In the words of the export's completions.csv, and the text of the reply.
+CSV_COLUMNS = {
+    "completion": "pk", "study": "cell__run__study__code", "run": "cell__run_id", "model_tag": "cell__spec__tag",
+    "model": "cell__spec__model", "is_simulated": "is_simulated", "item_code": "cell__item__code",
+    "scenario_country": "cell__item__scenario_country", "question": "cell__question",
+    "persona_setting": "cell__persona_setting", "persona_country": "cell__persona_country",
+    "persona_age": "cell__persona_age", "persona_gender": "cell__persona_gender", "locale": "cell__locale",
+    "option_order": "cell__option_order", "condition": "cell__condition", "paraphrase": "cell__paraphrase",
+    "preference_config": "cell__preference_config", "demographic_config": "cell__demographic_config",
+    "method": "cell__method", "repeat": "cell__repeat", "state": "cell__state", "choice": "choice",
+    "p_culture": "p_culture", "label_mass": "label_mass", "parse_stage": "parse_stage",
+    "parser_version": "parser_version", "seed": "seed", "finish_reason": "finish_reason",
+    "prompt_tokens": "prompt_tokens", "completion_tokens": "completion_tokens", "latency_ms": "latency_ms",
+    "cost": "cost", "taken_from": "cached_from_id", "text": "text",
+}  # fmt: skip
 
 
-def found(request: HttpRequest) -> CompletionFilter:
-    rows: QuerySet[Completion] = Completion.objects.current().select_related("cell__spec", "cell__item", "cell__run")
-    return CompletionFilter(request.GET, queryset=rows.defer("request", "reply"))
+def read_filter(request: HttpRequest) -> CompletionFilter:
+    return CompletionFilter(request.GET, queryset=Completion.objects.current())
 
 
 @staff_page
 @require_safe
 def completion_list(request: HttpRequest) -> HttpResponse:
     """List completions, newest first, in pages that begin below a completion; no count of millions is ever made."""
-    chosen = found(request)
-    rows = chosen.qs.order_by("-pk") if chosen.form.is_valid() else Completion.objects.none()
-    below = request.GET.get("below", "")
+    found, below = kept(request.GET), request.GET.get("below", "")
+    if len(found) + ("below" in request.GET) < len(request.GET):
+        query = urlencode(found | ({"below": below} if below else {}))
+        return HttpResponseRedirect(f"{request.path}?{query}")  # a link worth keeping
+    chosen = read_filter(request)
+    rows: QuerySet[Completion] = chosen.qs if chosen.form.is_valid() else Completion.objects.none()
     if below.isdecimal():
         rows = rows.filter(pk__lt=int(below[:18]))
-    shown = list(rows[: PAGE_SIZE + 1])
-    kept = {name: value for name, value in request.GET.items() if value and name != "below"}
+    shown, is_too_slow = _first(rows.select_related("cell__spec", "cell__item").defer("request", "reply"))
     context = {
         "form": chosen.form,
         "rows": shown[:PAGE_SIZE],
-        "n_chosen": len(kept),
-        "newest": f"?{urlencode(kept)}" if below else "",
-        "older": f"?{urlencode({**kept, 'below': shown[PAGE_SIZE - 1].pk})}" if len(shown) > PAGE_SIZE else "",
+        "is_too_slow": is_too_slow,
+        "chips": chips(chosen, found) if chosen.form.is_valid() else [],
+        "csv_query": urlencode(found),
+        "has_simulated": any(row.is_simulated for row in shown[:PAGE_SIZE]),
+        "newest": f"?{urlencode(found)}" if below else "",
+        "older": f"?{urlencode({**found, 'below': shown[PAGE_SIZE - 1].pk})}" if len(shown) > PAGE_SIZE else "",
     }
     return render(request, "llm/completions.html", context)
+
+
+@transaction.atomic
+def _first(rows: QuerySet[Completion]) -> tuple[list[Completion], bool]:
+    """Read one row more than a page shows, unless that takes too long: a rare word in millions of texts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SEARCH_SECONDS * 1000:.0f}"])
+    try:
+        with transaction.atomic():
+            return list(rows.order_by("-pk")[: PAGE_SIZE + 1]), False
+    except OperationalError:
+        return [], True
+
+
+@staff_page
+@require_safe
+def completions_csv(request: HttpRequest) -> HttpResponseBase:
+    """Give what the filter finds as a file that is written while it is sent."""
+    chosen = read_filter(request)
+    if not chosen.form.is_valid():
+        return HttpResponse("This filter is not understood.", status=400, content_type="text/plain; charset=utf-8")
+    rows = chosen.qs.order_by("pk").values_list(*CSV_COLUMNS.values()).iterator(chunk_size=CSV_CHUNK)
+    lines = write_lines(chain([list(CSV_COLUMNS)], rows))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="completions.csv"'
+    return response
 
 
 @staff_page

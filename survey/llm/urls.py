@@ -17,6 +17,7 @@ urlpatterns = [
     path("<int:pk>/priority/", act_views.run_priority, name="run_priority"),
     path("<int:pk>/resume/", views.run_resume, name="run_resume"),
     path("completions/", completion_views.completion_list, name="completions"),
+    path("completions.csv", completion_views.completions_csv, name="completions_csv"),
     path("completions/<int:pk>/", completion_views.completion_page, name="completion"),
     path("models/", spec_views.spec_list, name="specs"),
     path("models/new/", spec_views.spec_edit, name="spec_new"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -28,7 +28,7 @@ N_RUNS_LISTED = 200
 MOVING_SECONDS = 2  # between two looks at a run that is under way
 RESTING_SECONDS = 15  # somebody else may have it go on
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class ModelPart(NamedTuple):

@@ -6,8 +6,7 @@ pages alone: they are not cached, and no address and no log line holds one.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from typing import Any
@@ -32,6 +31,7 @@ from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS
 from survey.models import PanelAct, Study
 from survey.panels.submission_files import COLUMNS, FIELDS
 from survey.panels.terms import faulty_settings
+from survey.views.csv_lines import write_lines
 from survey.views.framing import SeeOther
 
 ROWS_A_PAGE = 50
@@ -229,24 +229,6 @@ def rows_csv(request: HttpRequest, study: Study) -> HttpResponseBase:
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{study.code}_reconciliation.csv"'
     return response
-
-
-class Echo:
-    """Hand every line that is written straight on."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
-def write_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    writer = csv.writer(Echo(), lineterminator="\n")
-    return (writer.writerow([harmless(value) for value in row]) for row in rows)
-
-
-def harmless(value: object) -> str:
-    """Keep a spreadsheet from taking what came in with somebody's link for a formula."""
-    written = "" if value is None else str(value)
-    return f"'{written}" if written[:1] in ("=", "+", "-", "@", "\t", "\r") else written
 
 
 def csv_row(row: Row) -> list[Any]:

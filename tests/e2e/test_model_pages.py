@@ -31,7 +31,17 @@ def test_model_pages_are_accessible_fit_and_lead_to_a_run(new_page: NewPage, wid
     completion = Completion.objects.filter(cell__run=run).latest("pk")
     page = new_page(width=width, bypass_csp=False)
     log_in(page, "/studies/e2e/")
-    paths = ("/models/one/", "/models/one/edit/", "/completions/", f"/completions/{completion.pk}/", f"/{run.pk}/")
+    paths = (
+        "/",
+        "/models/",
+        "/models/one/",
+        "/models/one/edit/",
+        "/completions/",
+        "/completions/?spec=one&text=x",
+        "/completions/?question=colour",
+        f"/completions/{completion.pk}/",
+        f"/{run.pk}/",
+    )
     for path in paths:
         page.goto(f"/runs{path}")
         look_over(page, width)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
 from django.db import connection
@@ -8,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from survey.llm import domain, tasks
+from survey.llm import completion_views, domain, tasks
+from survey.llm.completion_filter import CompletionFilter
 from survey.llm.design import Design
 from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, RunState
 from survey.llm.experiment import Experiment
@@ -28,6 +31,7 @@ PAGES = [
     ("get", "llm:spec_new", False),
     ("post", "llm:spec_new", False),
     ("get", "llm:completions", False),
+    ("get", "llm:completions_csv", False),
 ]
 
 
@@ -265,6 +269,76 @@ def test_completions_are_found_by_their_factors_and_in_pages(
     assert len(staff_client.get(url, chosen).context["rows"]) == 2
     assert staff_client.get(url, {"state": "refused"}).context["rows"] == []
     assert staff_client.get(url, {"question": "colour"}).context["rows"] == []
+
+
+@pytest.mark.usefixtures("in_process")
+def test_every_filter_of_completions_finds_what_it_names(
+    study: Study, make_spec: MakeSpec, staff_client: Client
+) -> None:
+    tasks.start_run.delay(domain.create_alignment_run(study, specs=[make_spec("one")], limit=2).pk)
+    shown = Completion.objects.select_related("cell__item", "cell__run__study", "cell__spec").filter(
+        cell__persona_country="ZA", cell__item__code="T02"
+    )[0]
+    Completion.objects.filter(pk=shown.pk).update(text="A rare 100% word", choice="preference")
+    cell = shown.cell
+    named: dict[str, str | int] = {
+        "run": cell.run_id, "study": "trial", "spec": "one", "item": "t02", "country": "MM", "question": cell.question,
+        "option_order": cell.option_order, "persona_setting": "persona", "persona_country": "ZA",
+        "persona_age": cell.persona_age, "persona_gender": cell.persona_gender, "locale": "en-US",
+        "condition": "no_balance", "paraphrase": 1, "preference_config": "actor_pref_only",
+        "demographic_config": "no_demo", "method": "first_token", "state": "done", "parse_stage": "label",
+        "choice": "preference", "is_taken": "False", "is_simulated": "True", "text": "RARE 100% w",
+    }  # fmt: skip
+    assert set(named) == set(CompletionFilter.base_filters)
+    url = reverse("llm:completions")
+    response = staff_client.get(url, named)
+    assert [row.pk for row in response.context["rows"]] == [shown.pk]
+    assert len(response.context["chips"]) == len(named)
+    others: dict[str, str | int] = {
+        "run": 0, "item": "T01", "country": "ZA", "persona_country": "BR", "state": "refused", "parse_stage": "refusal",
+        "is_taken": "True", "is_simulated": "False", "text": "absent", "method": "sample", "paraphrase": 2,
+    }  # fmt: skip
+    for name, value in others.items():
+        assert staff_client.get(url, {**named, name: value}).context["rows"] == [], name
+
+
+@pytest.mark.usefixtures("in_process")
+def test_filters_make_a_permanent_link_and_can_be_removed_one_by_one(run: Run, staff_client: Client) -> None:
+    tasks.start_run.delay(run.pk)
+    url = reverse("llm:completions")
+    sent = staff_client.get(f"{url}?spec=one&item=&question=norm&text=&utm=1&below=9")
+    assert (sent.status_code, sent["Location"]) == (302, f"{url}?spec=one&question=norm&below=9")
+    page = staff_client.get(f"{url}?spec=one&question=norm")
+    assert [(chip.label, chip.value, chip.without) for chip in page.context["chips"]] == [
+        ("Model", "one (simulated)", "?question=norm"), ("Question", "Norm judgment", "?spec=one"),
+    ]  # fmt: skip
+    assert "No completion is like this" in staff_client.get(url, {"text": "absent"}).content.decode()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_csv_of_completions_has_what_the_filter_finds_and_no_formula(run: Run, staff_client: Client) -> None:
+    tasks.start_run.delay(run.pk)
+    first = Completion.objects.filter(cell__spec__tag="one", cell__question="norm").earliest("pk")
+    Completion.objects.filter(pk=first.pk).update(text='=HYPERLINK("x"),\nand a line')
+    response = staff_client.get(reverse("llm:completions_csv"), {"spec": "one", "question": "norm"})
+    assert response.streaming
+    rows = list(csv.DictReader(StringIO(response.getvalue().decode())))
+    assert len(rows) == 6
+    assert {(row["model_tag"], row["question"], row["is_simulated"]) for row in rows} == {("one", "norm", "True")}
+    assert (rows[0]["completion"], rows[0]["text"]) == (str(first.pk), '\'=HYPERLINK("x"),\nand a line')
+    assert staff_client.get(reverse("llm:completions_csv"), {"question": "colour"}).status_code == 400
+
+
+@pytest.mark.usefixtures("in_process")
+def test_search_that_takes_too_long_is_given_up(
+    run: Run, staff_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.start_run.delay(run.pk)
+    slow = Completion.objects.extra(where=["pg_sleep(0.5)::text = ''"])
+    monkeypatch.setattr(completion_views, "read_filter", lambda request: CompletionFilter(request.GET, queryset=slow))
+    monkeypatch.setattr(completion_views, "SEARCH_SECONDS", 0.05)
+    response = staff_client.get(reverse("llm:completions"), {"run": run.pk})
+    assert "The search took too long." in response.content.decode()
 
 
 @pytest.mark.usefixtures("in_process")
