@@ -81,7 +81,8 @@ class Supply:
 
     def _cells(self, run: Run, n: int) -> list[Cell]:
         self._requests, self._answers = {}, {}
-        self.spec.refresh_from_db(fields=["overcount"])
+        if self.price:
+            self.spec.refresh_from_db(fields=["overcount"])
         cells = domain.lease_cells(run, self.spec, n, self._most)
         if not cells and (least := self._least(run)) is not None and domain.pause_without_room(run, least):
             del self.runs[run.pk]  # nothing of it is held
