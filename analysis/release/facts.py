@@ -62,8 +62,9 @@ class Facts:
         simulated = f"; {self.n_simulated} respondents are simulated" if self.n_simulated else ""
         models = "; simulated language models" if self.has_simulated_models else ""
         return (
-            f"{self._mark}{people}, asked of short social situations what they would do themselves and what most people"
-            " would consider appropriate, following the local expectation or allowing the personal preference"
+            f"{self._mark}{people} to two questions about short social situations: what they would do themselves, and"
+            " what most people would consider appropriate; each time to follow the local expectation or to allow a"
+            " preference"
             f"{'; language models asked the same' if self.has_models else ''}{simulated}{models}."
         )
 

@@ -61,8 +61,8 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "## Check and use it",
             "",
             f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site: `manage.py validate_release FOLDER` checks",
-            "checksums, descriptions, counts and identifiers; `manage.py analyse --input FOLDER --out OUT`"
-            " computes the paper's tables anew from these files, without a database.",
+            "checksums, descriptions, counts and identifiers; `manage.py analyse --input FOLDER --out OUT`",
+            "computes the paper's tables anew from these files, without a database.",
             "",
             "## Where it comes from",
             "",
