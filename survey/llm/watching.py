@@ -6,7 +6,7 @@ Everything here reads a few rows, however many cells the run has; a test counts 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -149,10 +149,22 @@ def stand(run: Run) -> Stand:
         add_up(model.progress for model in models),
         sum((model.calls for model in models), Calls()),
         rate=sum(model.rates.minute for model in models) if is_open else 0.0,
-        rate_overall=sum(model.rates.overall for model in models),
+        rate_overall=_overall(ends.values(), models, None if not is_open else now),
         left=time_left((model.progress.n_open, model.rates) for model in models) if is_open else None,
         failures=failures,
     )
+
+
+def _overall(
+    ends: Iterable[tuple[datetime | None, datetime | None]], models: Sequence[ModelStand], now: datetime | None
+) -> float:
+    """Give the rate of all models together, from the first answer of any to the latest, or to now."""
+    times = [(first, latest) for first, latest in ends if first and latest]
+    if not times:
+        return 0.0
+    last = now or max(latest for _, latest in times) + BIN
+    n_ended = sum(m.progress.n_ended - m.progress.counts.get(CellState.CANCELLED, 0) for m in models)
+    return rates({}, first=min(first for first, _ in times), last=last, n=n_ended, now=last).overall
 
 
 def _ends(run: Run) -> Mapping[int, tuple[datetime | None, datetime | None]]:

@@ -17,7 +17,7 @@ from survey.llm.bars import segments
 from survey.llm.design import Design
 from survey.llm.enums import CellState, Method, PersonaSetting
 from survey.llm.experiment import Experiment
-from survey.llm.models import Attempt, Completion, ModelSpec, Run
+from survey.llm.models import Attempt, Completion, ModelSpec, Pace, Run
 from survey.llm.pace import Left, Rates, bin_start, left_text, rates, time_left
 from survey.llm.queries import Progress
 from survey.llm.stint import Stint
@@ -219,3 +219,17 @@ def test_rates_end_with_the_run(study: Study, make_spec: MakeSpec) -> None:
     assert (found.rate, found.left) == (0.0, None)
     assert found.rate_overall > 0
     assert timezone.now() > run.created_at
+
+
+def test_overall_rate_is_of_all_models_from_the_first_answer_to_the_last(study: Study, make_spec: MakeSpec) -> None:
+    one, two = specs = [make_spec("one"), make_spec("two")]
+    run = make_run(study, specs)
+    ask(run, one, 30)
+    ask(run, two, 30)
+    Pace.objects.filter(spec=one).update(at=NOON - timedelta(minutes=10))
+    Pace.objects.filter(spec=two).update(at=NOON - timedelta(seconds=10))
+    domain.pause_run(run)
+    run.refresh_from_db()
+    found = stand(run)
+    assert found.rate_overall == pytest.approx(60 / 10)
+    assert [model.rates.overall for model in found.models] == pytest.approx([30 * 6, 30 * 6])
