@@ -19,7 +19,7 @@ from survey.enums import ActorGender, Gender
 
 GENDERS = {Gender.WOMAN: ActorGender.FEMALE, Gender.MAN: ActorGender.MALE}
 NOT_GIVEN = "not_given"
-SUMMARY = ("rates", "agreement", "own_culture")  # tables in which n_respondents counts the people of a row
+NOT_OF_RESPONDENTS = ("persona_", "receiver_")  # columns that name ages and genders of others
 
 
 class Withheld(NamedTuple):
@@ -27,10 +27,6 @@ class Withheld(NamedTuple):
 
     by_country: Collection[tuple[str, str]]
     k: int
-
-    @property
-    def anywhere(self) -> set[str]:
-        return {cell for _country, cell in self.by_country}
 
 
 def withheld_cells(disclosure: Disclosure, buckets: Mapping[str, str]) -> Withheld:
@@ -66,7 +62,7 @@ def add_results(folder: Folder, run: AnalysisRun, withheld: Withheld, country_na
         rows = [
             row
             for row in table["rows"]
-            if is_shown(name, dict(zip(table["columns"], row, strict=True)), withheld, country_names)
+            if is_shown(dict(zip(table["columns"], row, strict=True)), withheld, country_names)
         ]
         tables[name] = {"columns": table["columns"], "rows": rows}
         n_dropped[name] = len(table["rows"]) - len(rows)
@@ -98,12 +94,16 @@ def drawings(run: AnalysisRun) -> Sequence[tuple[str, str]]:
     ]
 
 
-def is_shown(table: str, row: Mapping[str, Any], withheld: Withheld, country_names: Mapping[str, str]) -> bool:
+def is_shown(row: Mapping[str, Any], withheld: Withheld, country_names: Mapping[str, str]) -> bool:
     """Tell whether a row may stand beside the data: it counts k people, and none that the data withhold."""
-    if table in SUMMARY and row["n_respondents"] is not None and row["n_respondents"] < withheld.k:
+    n = row.get("n_respondents")
+    if n is not None and n < withheld.k:
         return False
-    cell = row.get("respondent_demo") or (row.get("group") if row.get("grouping") == "cell" else None)
-    if not cell:
-        return True
     country = country_names.get(str(row.get("respondent_country")), "")
-    return (country, cell) not in withheld.by_country if country else cell not in withheld.anywhere
+    hidden = {cell for place, cell in withheld.by_country if not country or place == country}
+    return not any(_names(value, hidden) for name, value in row.items() if not name.startswith(NOT_OF_RESPONDENTS))
+
+
+def _names(value: object, cells: Collection[str]) -> bool:
+    """Tell whether a value is, or is crossed from, the name of a withheld age group and gender."""
+    return isinstance(value, str) and any(cell in value for cell in cells)
