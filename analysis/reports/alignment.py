@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analysis.reports.inputs import Inputs
 from analysis.reports.tables import Made, OnStep
-from analysis.stats.alignment import Columns, alignment_table, difference_table
-from survey.llm.enums import Method
+from analysis.stats.alignment import Columns, alignment_table, difference_table, groups
+from analysis.stats.calibration import calibration_table
+from analysis.stats.ceilings import ceiling_table
+from analysis.stats.steering import STEER_COLUMNS, order_bias, steerability
+from survey.enums import OptionOrder
+from survey.llm.enums import Method, PersonaSetting
 
 EXACT = (Method.FIRST_TOKEN, Method.VERBALISED)  # these give a probability, the others one choice a sample
 SETTING = ("model_tag", "persona_setting", "method")
@@ -21,18 +27,37 @@ COLUMNS = Columns(
     order="option_order",
     probability="is_probability",
 )
+CEILING_DRAWS = 200  # of the bootstrap, whose cost is counted in these
+PERSONA = {"persona_country": "respondent_country", "persona_cell": "demographic_cell"}
+GROUP = list(PERSONA)
+ITEM_COLUMNS = ["item_code", "question", *SETTING, "human_rate", "n_human", "model_rate", "n_model"]
 
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Alignment")
-    models, parameters = with_probabilities(inputs.models), inputs.parameters
-    level = parameters.level
-    return Made(
-        {
-            "alignment": alignment_table(inputs.answers, models, COLUMNS, seed=parameters.seed, level=level),
-            "alignment_differences": difference_table(inputs.answers, models, COLUMNS, model="model_tag", level=level),
-        }
-    )
+    answers, models, parameters = inputs.answers, with_probabilities(inputs.models), inputs.parameters
+    level, seed = parameters.level, parameters.seed
+    tables = {
+        "alignment": alignment_table(answers, models, COLUMNS, seed=seed, level=level),
+        "alignment_differences": difference_table(answers, models, COLUMNS, model="model_tag", level=level),
+        "alignment_items": item_rates(answers, models),
+        "calibration": calibration_table(answers, models, COLUMNS, level=level),
+        "order_bias": order_bias(
+            models,
+            item="item_code",
+            order="option_order",
+            first=OptionOrder.CULTURE_FIRST,
+            second=OptionOrder.PREFERENCE_FIRST,
+            value="p_follows_culture",
+            by=["question", *SETTING],
+            level=level,
+        ),
+        "steerability": steering(answers, models, level),
+    }
+    on_step("Noise ceilings")
+    n_resamples = min(parameters.n_resamples, CEILING_DRAWS)
+    tables["ceilings"] = ceiling_table(answers, models, COLUMNS, seed=seed, n_resamples=n_resamples, level=level)
+    return Made(tables)
 
 
 def with_probabilities(models: pd.DataFrame) -> pd.DataFrame:
@@ -40,3 +65,52 @@ def with_probabilities(models: pd.DataFrame) -> pd.DataFrame:
     is_exact = models["method"].isin(EXACT)
     answer = models["follows_culture"].astype("float64").where(~is_exact, models["p_culture"])
     return models.assign(p_follows_culture=answer, is_probability=is_exact)
+
+
+def item_rates(answers: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Give both sides' rates and numbers of answers, item by item."""
+    parts = [
+        pd.DataFrame(
+            {
+                "item_code": group.items,
+                **group.labels,
+                "human_rate": group.pairs.human_rate,
+                "n_human": group.pairs.n_human.astype(int),
+                "model_rate": group.pairs.model_rate,
+                "n_model": group.pairs.n_model.astype(int),
+            }
+        )
+        for group in groups(answers, models, COLUMNS)
+        if group.pairs.n_items
+    ]
+    return pd.concat(parts, ignore_index=True)[ITEM_COLUMNS] if parts else pd.DataFrame(columns=ITEM_COLUMNS)
+
+
+def steering(answers: pd.DataFrame, models: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Ask of every model and question whether its personas move as people of their country, age and gender do."""
+    personas = models[models["persona_setting"] == PersonaSetting.PERSONA]
+    personas = personas.assign(
+        persona_country=personas["persona_country"].astype(str),
+        persona_cell=personas["persona_age"].astype(str) + "_" + personas["persona_gender"].astype(str),
+    )
+    people = answers[answers["demographic_cell"].notna()]
+    people = people.assign(**{mine: people[theirs].astype(str) for mine, theirs in PERSONA.items()})
+    by = ["question", "model_tag", "method"]
+    parts = []
+    for key, rows in personas.groupby(by, observed=True):
+        labels: Any = dict(zip(by, key, strict=True))
+        asked = people[people["question"] == labels["question"]]
+        found = steerability(
+            asked[["item_code", "respondent_id", "follows_culture", *GROUP]],
+            rows,
+            item="item_code",
+            respondent="respondent_id",
+            human_value="follows_culture",
+            model_value="p_follows_culture",
+            group=GROUP,
+            order="option_order",
+            is_exact=labels["method"] in EXACT,
+            level=level,
+        )
+        parts.append(found.assign(**labels)[[*by, *STEER_COLUMNS]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*by, *STEER_COLUMNS])

@@ -11,18 +11,21 @@ import pandas as pd
 
 from analysis import cautions
 from analysis.parameters import Parameters
-from analysis.reports import agreement, alignment, drop_one, effect_sizes, own_culture, paper, rates
+from analysis.plan import Plan, read_plan
+from analysis.reports import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
 from analysis.reports.inputs import Data, Inputs, read
 from analysis.reports.tables import Made, OnStep, Tables, to_json
 from survey.models import Study
 
 FAMILIES: tuple[Callable[[Inputs, OnStep], Made], ...] = (
+    plan.make,
     rates.make,
     agreement.make,
     own_culture.make,
     effect_sizes.make,
     drop_one.make,
     alignment.make,
+    shift.make,
     paper.make,
 )
 LIBRARIES = ("numpy", "pandas", "scipy")
@@ -43,12 +46,18 @@ def compute(study: Study, parameters: Parameters, on_step: OnStep) -> Report:
         "instrument": str(study.version),
         "content_hash": study.version.content_hash,
     }
-    return compute_from(read(study, parameters), parameters, on_step, facts)
+    declared = read_plan(study.version.structure)
+    return compute_from(read(study, parameters), parameters, on_step, facts, declared)
 
 
-def compute_from(data: Data, parameters: Parameters, on_step: OnStep, facts: dict[str, Any]) -> Report:
-    """Compute everything from tables, wherever they come from; `facts` say of which study they are."""
-    inputs = Inputs(data, parameters)
+def compute_from(
+    data: Data, parameters: Parameters, on_step: OnStep, facts: dict[str, Any], declared: Plan | None = None
+) -> Report:
+    """Compute everything from tables, wherever they come from; `facts` say of which study they are.
+
+    Without a declared plan every test is exploratory.
+    """
+    inputs = Inputs(data, parameters, declared)
     tables: Tables = {"exclusions": inputs.excluded.steps}
     told = {**facts, **_facts(inputs)}
     for make in FAMILIES:

@@ -13,6 +13,7 @@ from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS
 from analysis.extract import Selection, snapshot, snapshot_hash, stream_csv
 from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import COMPLETE_ONLY, NO_SIMULATED, Parameters
+from analysis.plan import Plan
 from analysis.reshape import Excluded, exclude
 from survey.llm.enums import DemographicConfig, PreferenceConfig, PromptCondition, RunKind
 from survey.models import Study
@@ -36,6 +37,7 @@ class Inputs:
 
     data: Data
     parameters: Parameters
+    plan: Plan | None = None
 
     @cached_property
     def excluded(self) -> Excluded:

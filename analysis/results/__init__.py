@@ -6,11 +6,21 @@ One module per family, with `show` (figures and tables) and `sentence` (what the
 from __future__ import annotations
 
 from analysis.figures import Figure
-from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, rates
+from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
 from analysis.results.shown import Family
 from analysis.results.stored import Results
 
-FAMILIES = (rates.show, agreement.show, own_culture.show, effect_sizes.show, drop_one.show, alignment.show, paper.show)
+FAMILIES = (
+    plan.show,
+    rates.show,
+    agreement.show,
+    own_culture.show,
+    effect_sizes.show,
+    drop_one.show,
+    alignment.show,
+    shift.show,
+    paper.show,
+)
 
 
 def families(results: Results) -> list[Family]:

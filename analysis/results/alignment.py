@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.figures import Figure, FigureRow, coefficient, draw, percent, points, share_scale
-from analysis.results import shown
+from analysis.results import shown, uncertainty
 from analysis.results.sentences import question, written
 from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Family, Panel, ShownTable, family, value_of
 from analysis.results.stored import Results, Row, find
 from survey.llm.enums import Method
 
+CSV_NAMES = (
+    "alignment", "alignment_differences", "alignment_items", "ceilings", "calibration", "order_bias", "steerability",
+)  # fmt: skip
 CLOSENESS = (
     ("Matches a random person", "model", "expected_match", percent),
     ("Another person does", "another_person", "expected_match", percent),
@@ -46,9 +50,13 @@ def show(results: Results) -> Family:
         _table("alignment_distances", "How far models' rates are from people's", DISTANCES, rows, groups),
         _differences(results.rows("alignment_differences")),
     ]
+    tables += uncertainty.tables(results)
     panels = [Panel("Chance that an answer equals a random person's", figures)] if figures else []
+    panels.append(Panel("Where people disagree: models and their ceilings", uncertainty.ceiling_figures(results)))
     of_models = [row for row in rows if row["predictor"] == "model"]
-    return family("alignment", "Alignment of models with people", sentence(rows), of_models, panels, tables)
+    finding = f"{sentence(rows)} {uncertainty.sentence(results.rows('ceilings'))}".strip()
+    made = family("alignment", "Alignment of models with people", finding, of_models, panels, tables)
+    return replace(made, csv_names=[name for name in CSV_NAMES if results.rows(name)])
 
 
 def setting_label(setting: str, method: str | None = None) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from survey.flow.provenance import Provenance
+from survey.instruments.plan import PLAN_FILE, PLAN_KEY
 from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile
 
 SHIPPED = Path(__file__).parent / "pact"
@@ -33,10 +34,12 @@ def read_instrument(folder: Path) -> Definition:
     """Read an instrument's files; what cannot be read becomes a problem.
 
     They are ``instrument.yaml``, ``items.csv``, ``texts/*.yaml`` and, where anything is recorded of the texts,
-    ``provenance/<locale>.csv`` and ``provenance/drafts.csv``.
+    ``provenance/<locale>.csv`` and ``provenance/drafts.csv``; ``analysis_plan.yaml``, where there is one, becomes
+    part of the structure.
     """
     problems: list[Problem] = []
     structure, lines = read_structure(folder / "instrument.yaml", problems)
+    add_plan(folder, structure, lines, problems)
     items = read_items(folder / "items.csv", problems)
     texts = {path.stem: read_texts(path, problems) for path in sorted((folder / "texts").glob("*.yaml"))}
     texts = add_provenance(folder, texts, str(structure.get("source_locale")), problems)
@@ -123,12 +126,12 @@ def problems_if_text(node: yaml.Node, key: str, name: str, problems: list[Proble
 
 
 def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int]]:
-    """Read ``instrument.yaml``: its content, and the line of every dotted key."""
-    node = compose(path, "instrument.yaml", problems)
+    """Read ``instrument.yaml``, or another file like it: its content, and the line of every dotted key."""
+    node = compose(path, path.name, problems)
     if node is None:
         return {}, {}
     leaves: dict[str, Leaf] = {}
-    walk(node, "", "instrument.yaml", leaves, problems)
+    walk(node, "", path.name, leaves, problems)
     lines: dict[str, int] = {}
     for key, leaf in leaves.items():
         parts = key.split(".")
@@ -136,6 +139,17 @@ def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any],
             lines.setdefault(".".join(parts[:depth]), leaf.line)
     content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=YAML)  # noqa: S506 (it is a safe one)
     return content, lines
+
+
+def add_plan(folder: Path, structure: dict[str, Any], lines: dict[str, int], problems: list[Problem]) -> None:
+    """Put the analysis plan into the structure, so that it is part of the version and of its content hash."""
+    if PLAN_KEY in structure:
+        problems.append(Problem("instrument.yaml", lines.get(PLAN_KEY, 1), PLAN_KEY, f"belongs into {PLAN_FILE}"))
+    if not (folder / PLAN_FILE).exists():
+        return
+    plan, plan_lines = read_structure(folder / PLAN_FILE, problems)
+    structure[PLAN_KEY] = plan
+    lines.update({f"{PLAN_KEY}.{key}": line for key, line in plan_lines.items()})
 
 
 def read_items(path: Path, problems: list[Problem]) -> list[Row]:

@@ -25,6 +25,7 @@ from survey.flow.assignment import CORE, POOLS
 from survey.flow.provenance import Provenance, record_faults
 from survey.flow.quality import FLAGS
 from survey.flow.wording import ITEM_FIELDS
+from survey.instruments.plan import PLAN_KEY, placed_faults
 
 UNDISCLOSED = "undisclosed"
 OTHER_COUNTRY = "other"
@@ -182,7 +183,7 @@ def check_structure(definition: Definition) -> Iterator[Problem]:
     def problem(key: str, message: str) -> Problem:
         return Problem("instrument.yaml", definition.structure_lines.get(key, 1), key, message)
 
-    for key in sorted(structure.keys() - STRUCTURE_KEYS.keys()):
+    for key in sorted(structure.keys() - STRUCTURE_KEYS.keys() - {PLAN_KEY}):
         yield problem(key, "unknown key")
     broken = {key: kind for key, kind in STRUCTURE_KEYS.items() if not isinstance(structure.get(key), kind)}
     for key, kind in broken.items():
@@ -213,6 +214,9 @@ def check_structure(definition: Definition) -> Iterator[Problem]:
         yield problem("age_buckets", f"must give a bucket for each of {', '.join(sorted(wanted))}")
     if not set(structure["age_buckets"].values()) <= set(AgeBucket.values):
         yield problem("age_buckets", f"buckets are {', '.join(AgeBucket.values)}")
+    if PLAN_KEY in structure:
+        lines, plan = definition.structure_lines, structure[PLAN_KEY]
+        yield from (Problem(*fault) for fault in placed_faults(plan, structure["exclusions"], lines))
     for country, arm in structure["arms"].items():
         yield from (problem(f"arms.{country}", message) for message in arm_faults(country, arm))
 

@@ -1,0 +1,84 @@
+"""The analysis plan's tests as the results page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.figures import FigureRow, difference_scale, draw, points
+from analysis.plan import FAMILY_TITLES
+from analysis.results import shown
+from analysis.results.shown import Family, Panel, ShownTable, family, value_of
+from analysis.results.stored import Results, Row
+from survey.instruments.plan import HypothesisFamily
+
+ADJUSTMENTS = {
+    "holm": "Holm",
+    "benjamini_hochberg": "Benjamini–Hochberg",
+    "benjamini_yekutieli": "Benjamini–Yekutieli",
+    "none": "not adjusted",
+}
+HEADER = ["Hypothesis, of", "Estimate (points)", "p", "p adjusted", "Adjusted by", "Tests", "Smaller than", "Verdict"]
+
+
+def show(results: Results) -> Family:
+    rows = results.rows("plan")
+    panels, tables = [], []
+    for name, title in FAMILY_TITLES.items():
+        mine = [row for row in rows if row["family"] == name]
+        drawn = [FigureRow(label(row), [value_of(row)]) for row in mine if row["estimate"] is not None]
+        if drawn:
+            figure = draw(
+                f"plan_{name}", f"{title} tests, points", drawn, series=["estimate"], scale=difference_scale(drawn),
+                note=results.note,
+            )  # fmt: skip
+            panels.append(Panel(f"{title} hypotheses", [figure]))
+        tables.append(ShownTable(f"plan_{name}", f"{title} hypotheses", HEADER, [_cells(row) for row in mine]))
+    return family("plan", "The analysis plan", sentence(rows), rows, panels, tables)
+
+
+def label(row: Row) -> str:
+    """Name a test: the hypothesis and what it is about."""
+    name = str(row["hypothesis"]).replace("_", " ")
+    return f"{name}: {row['of']}" if row["of"] else name
+
+
+def verdict(row: Row) -> str:
+    """Say what a test allows to say, by the adjusted p-value and the test of equivalence."""
+    if row["p_value"] is None:
+        return shown.NO_ESTIMATE
+    if row["family"] == HypothesisFamily.EXPLORATORY:
+        return "exploratory: no verdict"
+    if row["is_supported"]:
+        return "differs from zero" + (", by less than matters" if row["is_equivalent"] else "")
+    return "no difference that matters" if row["is_equivalent"] else "open"
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        label(row),
+        shown.cell(row, points),
+        shown.p_value(row["p_value"]),
+        shown.p_value(row["p_adjusted"]),
+        ADJUSTMENTS[row["adjustment"]],
+        str(row["n_tests"]),
+        f"{100 * row['sesoi']:.0f} points: p {shown.p_value(row['p_equivalent'])}",
+        verdict(row),
+    ]
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    """Say how many of the declared primary tests differ from zero after adjustment, and which way."""
+    if not rows:
+        return "This instrument declares no analysis plan: every test on this page is exploratory."
+    primary = [row for row in rows if row["family"] == HypothesisFamily.PRIMARY]
+    tested = [row for row in primary if row["p_value"] is not None]
+    if not tested:
+        return "None of the plan's primary hypotheses can be tested yet."
+    told = [
+        f"{label(row)} {shown.cell(row, points)} points"
+        f" (p {shown.p_value(row['p_value'])}, adjusted {shown.p_value(row['p_adjusted'])}: {verdict(row)})"
+        for row in tested
+    ]
+    n = sum(bool(row["is_supported"]) for row in tested)
+    found = f"Of {len(tested)} primary tests {n} differ{'s' if n == 1 else ''} from zero after adjustment"
+    return f"{found}: {'; '.join(told)}."

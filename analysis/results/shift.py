@@ -1,0 +1,74 @@
+"""Base models beside instruct models as the results page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.figures import FigureRow, coefficient, difference_scale, draw, percent, points
+from analysis.results import shown
+from analysis.results.sentences import doubt, size
+from analysis.results.shown import Family, Panel, ShownTable, family, value_of
+from analysis.results.stored import Results, Row
+from survey.llm.enums import Method
+
+CONDITIONS = {"balance": "told to balance", "no_balance": "not told to balance"}
+SHOWN = (
+    ("Base follows the culture", "rate_first", percent),
+    ("Instruct does", "rate_second", percent),
+    ("Net shift (points)", "net_shift", points),
+    ("To culture", "flip_plus", percent),
+    ("Away from it", "flip_minus", percent),
+    ("Flips of a rerun", "rerun_flips", percent),
+    ("Beyond reruns", "excess_flips", percent),
+    ("κ", "kappa", coefficient),
+)
+
+
+def show(results: Results) -> Family:
+    rows = results.rows("shift")
+    groups = list(dict.fromkeys(group_of(row) for row in rows))
+    shifts = [row for row in rows if row["measure"] == "net_shift"]
+    drawn = [FigureRow(label(row), [value_of(row)]) for row in shifts]
+    title = "Instruct minus base, points that follow the culture"
+    scale = difference_scale(drawn)
+    figures = [draw("shift", title, drawn, series=["net shift"], scale=scale, note=results.note)] if drawn else []
+    body = []
+    for group in groups:
+        mine = {row["measure"]: row for row in rows if group_of(row) == group}
+        net = mine["net_shift"]
+        bounds = f"{shown.number(net['bound_low'], points)} to {shown.number(net['bound_high'], points)}"
+        cells = [shown.cell(mine[measure], write) for _, measure, write in SHOWN]
+        body.append([label(net), *cells, bounds, str(net["n_undecided"]), str(net["n_pairs"]), str(net["n_sources"])])
+    header = ["Family, question, condition", *(title for title, *_ in SHOWN), "Shift within bounds", "Unread", "Pairs",
+              "Items"]  # fmt: skip
+    tables = [ShownTable("shift", "From base to instruct", header, body)]
+    panels = [Panel("How instruction tuning shifts decisions", figures)] if figures else []
+    return family("shift", "From base to instruct", sentence(rows), rows, panels, tables)
+
+
+def group_of(row: Row) -> tuple[str, ...]:
+    return row["model_family"], row["question"], row["condition"], row["method"]
+
+
+def label(row: Row) -> str:
+    """Name a family of models under one question, condition and method."""
+    told = Method(row["method"]).label.lower()
+    return f"{row['model_family']}, {row['question']}, {CONDITIONS[row['condition']]}, {told}"
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    """Say the largest shift with its interval, its bounds, and whether a rerun explains the flips."""
+    shifts = [row for row in rows if row["measure"] == "net_shift" and row["estimate"] is not None]
+    if not shifts:
+        return "Nothing can be said yet: no family has behaviour runs of both its base and its instruct model."
+    most = max(shifts, key=lambda row: abs(row["estimate"]))
+    told = (
+        f"The largest shift is that of {label(most)}: the instruct model follows the culture {size(most)} "
+        f"{'more' if most['estimate'] >= 0 else 'less'} than its base model{doubt(most)}"
+    )
+    if most["n_undecided"]:
+        ends = shown.number(most["bound_low"], points), shown.number(most["bound_high"], points)
+        told += f"; counting unread answers either way it lies between {ends[0]} and {ends[1]} points"
+        if most["bound_low"] < 0 < most["bound_high"]:
+            told += ", which leaves the direction open"
+    return f"{told}."
