@@ -11,7 +11,7 @@ from analysis.results.shown import Family, Panel, ShownTable, family, value_of
 from analysis.results.stored import Results, Row
 from survey.llm.enums import Method
 
-CONDITIONS = {"balance": "told to balance", "no_balance": "not told to balance"}
+CONDITIONS = {"balance": "balance", "no_balance": "no balance"}
 SHOWN = (
     ("Base follows the culture", "rate_first", percent),
     ("Instruct does", "rate_second", percent),
@@ -28,7 +28,8 @@ def show(results: Results) -> Family:
     rows = results.rows("shift")
     groups = list(dict.fromkeys(group_of(row) for row in rows))
     shifts = [row for row in rows if row["measure"] == "net_shift"]
-    drawn = [FigureRow(label(row), [value_of(row)]) for row in shifts]
+    tell_method = len({row["method"] for row in rows}) > 1
+    drawn = [FigureRow(label(row, tell_method=tell_method), [value_of(row)]) for row in shifts]
     title = "Instruct minus base, points that follow the culture"
     scale = difference_scale(drawn)
     figures = [draw("shift", title, drawn, series=["net shift"], scale=scale, note=results.note)] if drawn else []
@@ -38,7 +39,16 @@ def show(results: Results) -> Family:
         net = mine["net_shift"]
         bounds = f"{shown.number(net['bound_low'], points)} to {shown.number(net['bound_high'], points)}"
         cells = [shown.cell(mine[measure], write) for _, measure, write in SHOWN]
-        body.append([label(net), *cells, bounds, str(net["n_undecided"]), str(net["n_pairs"]), str(net["n_sources"])])
+        body.append(
+            [
+                label(net, tell_method=tell_method),
+                *cells,
+                bounds,
+                str(net["n_undecided"]),
+                str(net["n_pairs"]),
+                str(net["n_sources"]),
+            ]
+        )
     header = ["Family, question, condition", *(title for title, *_ in SHOWN), "Shift within bounds", "Unread", "Pairs",
               "Items"]  # fmt: skip
     tables = [ShownTable("shift", "From base to instruct", header, body)]
@@ -50,10 +60,10 @@ def group_of(row: Row) -> tuple[str, ...]:
     return row["model_family"], row["question"], row["condition"], row["method"]
 
 
-def label(row: Row) -> str:
-    """Name a family of models under one question, condition and method."""
-    told = Method(row["method"]).label.lower()
-    return f"{row['model_family']}, {row['question']}, {CONDITIONS[row['condition']]}, {told}"
+def label(row: Row, *, tell_method: bool = False) -> str:
+    """Name a family of models under one question and condition, and the method where there are several."""
+    told = f"{row['model_family']}, {row['question']}, {CONDITIONS[row['condition']]}"
+    return f"{told}, {Method(row['method']).label.lower()}" if tell_method else told
 
 
 def sentence(rows: Sequence[Row]) -> str:

@@ -29,6 +29,7 @@ MEASURES = (
 NO_PAIRS = "no instance was decided by both"
 NO_RERUNS = "no instance was decided twice by both: flips of a rerun are not known"
 ONE_DECISION = "every decision is the same"
+LIMITS = {"net_shift": (-1.0, 1.0), "excess_flips": (-1.0, 1.0), "kappa": (-1.0, 1.0)}  # others lie in [0, 1]
 BOUNDED = ("rate_first", "rate_second", "net_shift")
 
 
@@ -249,7 +250,8 @@ def _shift(
         return Shift(name, found.estimate, NAN, NAN, NAN, NAN, NAN, *bounds, *sizes, "no variation between sources")
     test = t_test(found.estimate, se, n_sources - 1, level)
     p_value = test.p_value if name in ("net_shift", "excess_flips", "kappa") else NAN
-    interval = test.ci_low, test.ci_high, n_sources - 1, p_value
+    low, high = LIMITS.get(name, (0.0, 1.0))
+    interval = max(test.ci_low, low), min(test.ci_high, high), n_sources - 1, p_value
     return Shift(name, found.estimate, se, *interval, *bounds, *sizes, "")
 
 
