@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import current_app
 from django.contrib.auth.models import User
 from django.db import connection
@@ -25,6 +27,7 @@ from survey.llm.prompts import Ask, Persona
 from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
 from tests.staff import make_staff
 from tests.survey.llm.model_server import ModelServer, write_certificate
+from tests.survey.llm.workers import Workers, own_database, own_queue
 
 ITEMS = {"T01": Country.BR, "T02": Country.MM, "T03": Country.ZA}
 TALLIED = ("run", "spec", "state")
@@ -187,3 +190,15 @@ def visitor_client(db: None) -> Client:
     client = Client()
     client.force_login(User.objects.create_user("vito"))
     return client
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    url = own_queue(os.environ["REDIS_URL"])
+    client = redis.Redis.from_url(url.replace("redis+socket://", "unix://").replace("virtual_host=", "db="))
+    client.flushdb()
+    started = Workers(os.environ | {"DATABASE_URL": own_database(os.environ["DATABASE_URL"]), "REDIS_URL": url})
+    yield started
+    started.stop_all()
+    client.flushdb()
+    client.close()

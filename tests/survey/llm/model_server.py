@@ -127,6 +127,11 @@ def fail(status: int, message: str = "no", *, code: str | None = None, **headers
     return lambda handler: handler.send(status, body, **headers)
 
 
+def error_inside(kind: str, message: str = "no") -> Behaviour:
+    """Send an error as if it were a success."""
+    return raw(json.dumps({"error": {"message": message, "type": kind}}).encode())
+
+
 def hang_up(handler: Handler) -> None:
     """Close the connection in the middle of an answer."""
     handler.send_response(200)
