@@ -20,8 +20,8 @@ from survey.llm.probing import begin_probe
 from survey.llm.prompts import LABELS, Persona
 from survey.llm.wire import read_reply
 from survey.models import Study
-from tests.survey.llm.workers import Workers, is_done, wait_until
 from tests.survey.llm.tiny_model import TinyServer, write_model
+from tests.survey.llm.workers import Workers, is_done, wait_until
 
 pytest.importorskip("xllamacpp", reason="xllamacpp, a llama.cpp server as a wheel, cannot be imported here")
 pytestmark = pytest.mark.django_db(transaction=True)
