@@ -15,6 +15,7 @@ from analysis.reports.tables import GROUPINGS, Made, OnStep, labelled, stacked
 from analysis.stats.agreement import AgreementEstimate, agreement
 from analysis.stats.agreement_across import agreement_across
 from analysis.stats.agreement_items import item_agreement
+from analysis.stats.consensus import Consensus, consensus
 from analysis.stats.pluralism import latent_agreement, pluralism
 from analysis.stats.reliability import Reliability, answers_per_item, reliability
 from survey.enums import Question, Relation
@@ -37,6 +38,7 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
             "agreement_across": across(answers, parameters),
             "pluralism": pluralism_table(answers, parameters),
             "item_agreement": items(answers, parameters),
+            "consensus": consensus_table(answers, parameters),
         }
     )
 
@@ -90,6 +92,21 @@ def items(answers: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
         found = item_agreement(asked, item=list(WITHIN_CULTURE), level=parameters.level, **WHO)
         parts.append(found.assign(question=question))
     return stacked(parts, [*WITHIN_CULTURE, "question"])
+
+
+def consensus_table(answers: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
+    """Ask of each country's answers whether one culture lies behind them."""
+    parts = []
+    for (country, question), asked in answers.groupby(["respondent_country", "question"], observed=True):
+        found = consensus(asked, item="item_code", seed=parameters.seed, **WHO)
+        parts.append(pd.DataFrame([{"group": str(country), "question": str(question), **_finite(found)}]))
+    return stacked(parts, ["group", "question"])
+
+
+def _finite(found: Consensus) -> dict[str, Any]:
+    """Give the numbers; a ratio to a second eigenvalue of zero has none."""
+    row = found._asdict()
+    return row | {"eigenvalue_ratio": row["eigenvalue_ratio"] if np.isfinite(row["eigenvalue_ratio"]) else float("nan")}
 
 
 def _by_group(asked: pd.DataFrame, column: str, level: float) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -62,9 +62,10 @@ def show(results: Results) -> Family:
         ),
     ]
     tables = [_shown_measures(rows), _shown_reliability(results), _shown_across(results), _shown_pluralism(results)]
+    tables.append(_shown_consensus(results))
     finding = sentence(rows, results.rows("pluralism"))
     made = family("agreement", "Agreement between people", finding, rows, panels, tables)
-    names = ["agreement", "reliability", "agreement_across", "pluralism", "item_agreement"]
+    names = ["agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"]
     return replace(made, csv_names=[name for name in names if results.rows(name)])
 
 
@@ -199,6 +200,21 @@ def _agreement_figure(results: Results, measure: str) -> Figure:
     scale = share_scale() if measure == "pairwise_agreement" else coefficient_scale(drawn)
     title = MEASURES[measure]
     return draw(f"agreement_{measure}", title, drawn, series=SERIES, scale=scale, note=results.note)
+
+
+def _shown_consensus(results: Results) -> ShownTable:
+    shown = [
+        [
+            f"{group_label('country', row['group'])}, {row['question']}",
+            number(row["eigenvalue_ratio"], one_decimal),
+            number(row["mean_competence"], coefficient),
+            f"{row['n_negative']} of {row['n_respondents']}",
+            row["reason"],
+        ]
+        for row in results.rows("consensus")
+    ]
+    header = ["Country, question", "First to second eigenvalue", "Mean competence", "Below zero", "Why not"]
+    return ShownTable("consensus", "Is there one culture behind a country's answers?", header, shown)
 
 
 def sentence(rows: Sequence[Row], told_apart: Sequence[Row] = ()) -> str:

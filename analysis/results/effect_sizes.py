@@ -77,8 +77,8 @@ def _shown(rows: Sequence[Row]) -> ShownTable:
         for row in rows
     ]
     header = [
-        "Factor, question", "Spread (points)", "p of none", "Spread as observed", "of it, by sampling",
-        "Mean difference of two levels", "Levels", "Note",
+        "Factor, question", "Spread (points)", "p", "As observed", "By sampling", "Mean of differences", "Levels",
+        "Note",
     ]  # fmt: skip
     return ShownTable("effect_sizes", "How far the levels of each factor lie apart", header, shown)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.stats.agreement_influence import Influence, influences
 from analysis.stats.agreement_points import NAN, NO_PAIR, ONE_CATEGORY, agreement_from_counts
-from analysis.stats.observations import Floats, count_used, require
+from analysis.stats.observations import Codes, Floats, count_used, require
 from analysis.stats.rated import Rated, read_rated
 from analysis.stats.twoway import TwoWaySE, require_level, t_test, why_no_interval
 
@@ -44,9 +44,10 @@ class Sizes(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """Answers, their counts (units by categories), and how much carries an estimate."""
+    """Answers, their places in a table of units by categories, its counts, and how much carries an estimate."""
 
     rated: Rated
+    place: Codes
     counts: Floats
     sizes: Sizes
 
@@ -150,7 +151,7 @@ def interval_of(
     sizes = counted.sizes
     se = TwoWaySE(NAN, NAN, NAN, NAN)
     if influence is not None and not reason:
-        se = spread(influence, counted.rated, counted.counts)
+        se = spread(influence, counted)
         reason = why_no_interval(se.twoway, sizes.n_respondents, sizes.n_items)
     if reason:
         return AgreementEstimate(measure, estimate, NAN, NAN, NAN, NAN, *sizes, NAN, NAN, NAN, reason)
@@ -173,8 +174,9 @@ def interval_of(
 
 def count(rated: Rated) -> Counted:
     """Count the answers of units, and what carries the estimates."""
-    counts = rated.counts()
-    return Counted(rated, counts, sizes_of(rated, counts))
+    place = rated.place
+    counts = rated.counts(place)
+    return Counted(rated, place, counts, sizes_of(rated, counts))
 
 
 def sizes_of(rated: Rated, counts: Floats) -> Sizes:
@@ -187,11 +189,11 @@ def sizes_of(rated: Rated, counts: Floats) -> Sizes:
     return Sizes(int(per_unit[paired].sum()), count_used(used), count_used(rated.cluster[paired]))
 
 
-def spread(influence: Influence, rated: Rated, counts: Floats) -> TwoWaySE:
+def spread(influence: Influence, counted: Counted) -> TwoWaySE:
     """Give the two-way standard errors of a table of influences; see `twoway.twoway_se`."""
-    totals = np.bincount(rated.respondent, influence.by_answer.ravel()[rated.place])
+    totals = np.bincount(counted.rated.respondent, influence.by_answer.ravel()[counted.place])
     by_respondent = float((totals**2).sum())
-    by_item = float((np.bincount(rated.cluster, influence.by_item) ** 2).sum())
-    naive = float((counts * influence.by_answer**2).sum())
+    by_item = float((np.bincount(counted.rated.cluster, influence.by_item) ** 2).sum())
+    naive = float((counted.counts * influence.by_answer**2).sum())
     both = max(by_respondent + by_item - naive, by_respondent, by_item)
     return TwoWaySE(by_respondent**0.5, by_item**0.5, naive**0.5, both**0.5)

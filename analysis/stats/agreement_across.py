@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.stats.agreement import spread
+from analysis.stats.agreement import count, spread
 from analysis.stats.agreement_difference import DIFFERENCE_COLUMNS
 from analysis.stats.agreement_influence import Influence
 from analysis.stats.agreement_points import NAN
@@ -157,7 +157,6 @@ def _found(table: _Table, weight: Floats, slope: Floats, across: Floats, used: M
 
 
 def _row(name: str, found: _Found, rated: Rated, level: float) -> dict[str, object]:
-    counts = rated.counts()
     n_groups = found.by_answer.shape[1]
     by_unit = found.by_answer.reshape(-1, 2)
     carrying = found.units.ravel()[rated.unit]
@@ -171,7 +170,7 @@ def _row(name: str, found: _Found, rated: Rated, level: float) -> dict[str, obje
         return {**start, **sizes, "reason": NO_SHARED}
     on_first = np.zeros((len(found.used), n_groups))
     on_first[:, 0] = found.by_item
-    se = spread(Influence(by_unit, on_first.ravel()), rated, counts).twoway
+    se = spread(Influence(by_unit, on_first.ravel()), count(rated)).twoway
     if reason := why_no_interval(se, sizes["n_respondents"], sizes["n_items"]):
         return {**start, **sizes, "reason": reason}
     df = min(sizes["n_respondents"], sizes["n_items"]) - 1

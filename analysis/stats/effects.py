@@ -13,6 +13,7 @@ from analysis.stats.twoway import NEGLIGIBLE, count_by, require_level
 NAN = float("nan")
 N_DRAWS = 4000
 STEPS = 60  # halvings of the bracket in which an end of an interval is looked for
+LEAST_SEEN = 0.16  # an interval ends no lower than if this much of pure noise lay below what was observed
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,16 @@ def level_spread(
     two-way covariance of the rates (respondents and items that several levels share are counted once) and C centres.
     With two levels s is their difference over the square root of 2: the same scale for all factors, which a range or
     a difference is not. Interval: the values of s at which a spread as observed lies within the middle `level` of
-    those drawn, V's noise added on the t scale to effects in the observed direction; it may begin at 0. The p value
-    is that of no effect at all.
+    those drawn, V's noise added on the t scale to effects in the observed direction; it may begin at 0. Where levels
+    lie closer together than noise lets them (below its 16 % quantile) the interval ends where that quantile's would:
+    luck shall not look like certainty. The p value is that of no effect at all.
 
     References
     ----------
     Gelman (2005), Annals of Statistics 33, 1-53 (standard deviations of batches of effects); Cochran (1954),
     Biometrics 10, 101-129 (subtracting sampling variance); Cameron, Gelbach & Miller (2011), JBES 29, 238-249. R:
-    metafor::rma(method = "HE") is the same point where the rates are independent.
+    metafor::rma(method = "HE") is the same point where the rates are independent. Cowan, Cranmer, Gross & Vitells
+    (2011), "Power-constrained limits", arXiv:1105.3166 (the end of the interval).
     """
     require_level(level)
     require(frame, [factor])
@@ -192,7 +195,8 @@ def _spread(levels: _Levels, rng: np.random.Generator, level: float) -> LevelSpr
     cross, square = noise @ direction / freedom**0.5, (noise**2).sum(axis=1) / freedom
     p_value = (1 + int((square >= observed).sum())) / (N_DRAWS + 1)
     tail = (1 - level) / 2
-    low, high = (_where_below(cross, square, observed, share) for share in (1 - tail, tail))
+    low = _where_below(cross, square, observed, 1 - tail)
+    high = _where_below(cross, square, max(observed, float(np.quantile(square, LEAST_SEEN))), tail)
     return LevelSpread(estimate, low, high, p_value, observed < sampling, *beside, *sizes, reason="")
 
 

@@ -31,9 +31,9 @@ class Rated(NamedTuple):
         """Give the place of each answer in a flat table of units by categories."""
         return self.unit * self.n_categories + self.category
 
-    def counts(self) -> Floats:
-        """Count the answers: units by categories."""
-        flat = np.bincount(self.place, minlength=len(self.cluster) * self.n_categories)
+    def counts(self, place: Codes | None = None) -> Floats:
+        """Count the answers: units by categories; `place` spares finding their places again."""
+        flat = np.bincount(self.place if place is None else place, minlength=len(self.cluster) * self.n_categories)
         return flat.reshape(len(self.cluster), self.n_categories).astype(float)
 
 

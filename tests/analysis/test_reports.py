@@ -84,6 +84,10 @@ def test_agreement_brings_its_tables(full: Made) -> None:
     assert len(items) == 3 * 2 * 2
     assert sum(row["n"] for row in items) == results.facts["n_answers"]
     assert {row["grouping"] for row in results.rows("reliability")} == {"overall", "country", "relation"}
+    assert {(row["group"], row["reason"]) for row in results.rows("consensus")} == {
+        ("BR", "too few pairs of respondents share 4 items"),
+        ("US", "too few pairs of respondents share 4 items"),
+    }
 
 
 def test_effect_sizes_name_peoples_factors_on_one_scale(full: Made) -> None:

@@ -49,6 +49,14 @@ def test_levels_alike_have_no_spread_but_what_sampling_makes() -> None:
     assert np.mean([one.ci_low == 0 for one in found]) >= 0.9
 
 
+def test_levels_that_lie_closer_than_noise_lets_them_are_no_certainty() -> None:
+    frame = answers_of(np.random.default_rng(3), [0.0, 0.0], n_people=40)
+    mirrored = frame.assign(level=np.where(frame["level"] == "l0", "l1", "l0"), y=frame["y"], r=frame["r"] + 1000)
+    found = level_spread(pd.concat([frame, mirrored]), factor="level", seed=1, **WHO)
+    assert (found.estimate, found.sd_observed, found.ci_low) == (0.0, 0.0, 0.0)
+    assert found.ci_high > 1.5 * found.sd_sampling
+
+
 def test_two_levels_are_their_difference_on_the_same_scale() -> None:
     frame = answers_of(np.random.default_rng(3), [0.1, -0.1], n_people=100)
     found = level_spread(frame, factor="level", seed=1, **WHO)
