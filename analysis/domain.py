@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from analysis.code_version import code_version
-from analysis.models import AnalysisRun
+from analysis.models import AnalysisRun, FigureArchive
 from analysis.parameters import Parameters
 from survey.models import Study
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 State = AnalysisRun.State
 UNFINISHED = (State.QUEUED, State.RUNNING)
+DRAWN_WITHIN = timedelta(days=1)
 SILENT_FOR = timedelta(seconds=60)  # whoever computes gives a sign of life every few seconds
 MAX_STARTS = 3  # an analysis whose workers die this often is taken for the cause
 
@@ -88,6 +89,18 @@ def finish(run: AnalysisRun, report: Report) -> bool:
 
 def fail(run: AnalysisRun, reason: str) -> bool:
     return bool(_ours(run).update(state=State.FAILED, error=reason, finished_at=Now()))
+
+
+def store_figures(run: AnalysisRun, content: bytes, n_figures: int, error: str = "") -> None:
+    """Store what was drawn of a finished analysis, once; who draws it again changes nothing."""
+    drawn = {"content": content, "n_figures": n_figures, "error": error}
+    FigureArchive.objects.get_or_create(run=run, defaults=drawn)
+
+
+def find_undrawn() -> list[int]:
+    """Give the analyses of the last day whose figures nobody has drawn."""
+    recent = AnalysisRun.objects.filter(state=State.DONE, finished_at__gt=Now() - DRAWN_WITHIN, figures__isnull=True)
+    return list(recent.values_list("pk", flat=True))
 
 
 def requeue_silent() -> None:

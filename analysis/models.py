@@ -43,6 +43,19 @@ class AnalysisRun(models.Model):
         return f"analysis {self.pk}"
 
 
+class FigureArchive(models.Model):
+    """The figures of a finished analysis for print, packed into one file; the web process only hands it out."""
+
+    run = models.OneToOneField(AnalysisRun, on_delete=models.CASCADE, primary_key=True, related_name="figures")
+    content = models.BinaryField(help_text="ZIP; empty where drawing failed")
+    n_figures = models.PositiveSmallIntegerField()
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"figures of {self.run}"
+
+
 class Release(models.Model):
     """What was released of a study: from which data, by which choices, with which bytes. Never made twice."""
 

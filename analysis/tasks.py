@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
@@ -20,8 +21,13 @@ logger = logging.getLogger(__name__)
 
 def launch(run_id: int) -> None:
     """Have a queued analysis computed; with the broker away the sweep does it later."""
+    _send(run_analysis, run_id)
+
+
+def _send(task: Task[..., Any], run_id: int) -> None:
+    """Queue a task about an analysis; with the broker away the sweep does it later."""
     try:
-        run_analysis.delay(run_id)
+        task.delay(run_id)
     except OperationalError as error:
         logger.warning("analysis %s waits for the broker: %s", run_id, error)
 
@@ -43,7 +49,26 @@ def run_analysis(run_id: int) -> None:
         logger.exception("analysis %s failed", run_id)
         domain.fail(run, f"{type(error).__name__}: {error}")
     else:
-        domain.finish(run, report)
+        if domain.finish(run, report):
+            _send(draw_figures, run_id)
+
+
+@shared_task(expires=3600)
+def draw_figures(run_id: int) -> None:
+    """Draw a finished analysis for print; nothing happens when that was done before."""
+    run = AnalysisRun.objects.filter(pk=run_id, state=AnalysisRun.State.DONE, figures__isnull=True).first()
+    if run is None:
+        return
+    from analysis.plots.files import as_archive, frames_of, make_figures  # matplotlib loads in workers only
+
+    try:
+        made = make_figures(frames_of(run.results["tables"]))
+        domain.store_figures(run, as_archive(made), made.n_figures)
+    except DatabaseError:
+        raise  # the sweep sends it again
+    except Exception as error:
+        logger.exception("figures of analysis %s failed", run_id)
+        domain.store_figures(run, b"", 0, f"{type(error).__name__}: {error}")
 
 
 def launch_release(release_id: int) -> None:
@@ -84,6 +109,8 @@ def sweep() -> None:
         make_release.delay(release_id)
     for run_id in AnalysisRun.objects.filter(state=AnalysisRun.State.QUEUED).values_list("pk", flat=True):
         run_analysis.delay(run_id)
+    for run_id in domain.find_undrawn():
+        draw_figures.delay(run_id)
 
 
 @shared_task(expires=15)

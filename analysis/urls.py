@@ -32,6 +32,7 @@ urlpatterns = [
     path("results/<int:pk>/", results.result, name="result"),
     path("results/<int:pk>/live/", results.live, name="result_live"),
     path("results/<int:pk>/results.json", results.as_json, name="result_json"),
+    path("results/<int:pk>/figures.zip", results.figures_zip, name="result_figures"),
     path("results/<int:pk>/tables/<slug:name>.csv", results.table_csv, name="result_csv"),
     path("results/<int:pk>/figures/<slug:name>.svg", results.figure_svg, name="result_svg"),
 ]

@@ -36,6 +36,10 @@ class Made(NamedTuple):
     files: dict[str, bytes]
     not_made: dict[str, str]
 
+    @property
+    def n_figures(self) -> int:
+        return len(FIGURES) - len(self.not_made)
+
 
 def frames_of(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
     """Turn the stored tables of a report into frames."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from analysis.blinding import is_hidden
 from analysis.domain import UNFINISHED, request_analysis
 from analysis.export.table_csv import csv_response
-from analysis.models import AnalysisRun
+from analysis.models import AnalysisRun, FigureArchive
 from analysis.parameters import NO_SIMULATED, choose
 from analysis.results import families, find_figure
 from analysis.results.stored import Results
@@ -125,8 +126,19 @@ def figure_svg(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return _as_file(response, f"{run.study.code}_analysis_{run.pk}_{name}.svg")
 
 
+@staff_only
+def figures_zip(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give all figures for print, as a worker has drawn them."""
+    run = _find_done(pk)
+    archive = get_object_or_404(FigureArchive, run=run, n_figures__gt=0)
+    response = HttpResponse(bytes(archive.content), content_type="application/zip")
+    return _as_file(response, f"{run.study.code}_analysis_{run.pk}_figures.zip")
+
+
 def _find(pk: int) -> AnalysisRun:
-    return get_object_or_404(AnalysisRun.objects.select_related("study__version__instrument"), pk=pk)
+    drawn = FigureArchive.objects.filter(run=OuterRef("pk"))
+    runs = AnalysisRun.objects.select_related("study__version__instrument")
+    return get_object_or_404(runs.annotate(n_figures=Subquery(drawn.values("n_figures"))), pk=pk)
 
 
 def _find_done(pk: int) -> AnalysisRun:

@@ -6,14 +6,18 @@ import io
 import zipfile
 from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from analysis import tasks
-from analysis.domain import request_analysis
+from analysis.domain import find_undrawn, request_analysis
 from analysis.from_files.paper_folder import analyse_folder
+from analysis.models import FigureArchive
 from analysis.parameters import choose
 from analysis.plots.files import FIGURES, Made, as_archive, make_figures
 from tests.analysis.conftest import Made as MadeStudy
@@ -110,3 +114,29 @@ def test_figures_of_files_stand_in_a_folder_of_their_own(tmp_path: Path) -> None
     call_command("analyse", input=tmp_path, out=out, figures=True, stdout=StringIO(), stderr=StringIO())
     assert (out / "figures" / "rates_by_country.pdf").exists()
     assert "no table alignment" in (out / "figures" / "not_made.txt").read_text()
+
+
+def test_a_worker_draws_what_the_page_offers(full: MadeStudy, staff: Client) -> None:
+    run = request_analysis(full.study, choose(include_simulated=True))
+    page, archive = (reverse(f"analysis:{name}", args=[run.pk]) for name in ("result", "result_figures"))
+    tasks.run_analysis(run.pk)
+    assert "Figures for print are being drawn" in staff.get(page).content.decode()
+    assert staff.get(archive).status_code == 404
+    tasks.draw_figures(run.pk)
+    tasks.draw_figures(run.pk)
+    stored = FigureArchive.objects.get(run=run)
+    assert f"{stored.n_figures} figures for print" in staff.get(page).content.decode()
+    response = staff.get(archive)
+    assert response["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
+        assert sum(name.endswith(".pdf") for name in packed.namelist()) == stored.n_figures > 3
+
+
+def test_figures_that_cannot_be_drawn_are_not_drawn_again(made: MadeStudy) -> None:
+    run = request_analysis(made.study, choose(include_simulated=True))
+    tasks.run_analysis(run.pk)
+    assert find_undrawn() == [run.pk]
+    with patch("analysis.plots.files.make_figures", side_effect=ValueError("no font")):
+        tasks.draw_figures(run.pk)
+    assert find_undrawn() == []
+    assert FigureArchive.objects.get().error == "ValueError: no font"
