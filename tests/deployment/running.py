@@ -120,7 +120,7 @@ def deployed(app: Path, tmp: Path) -> Iterator[Site]:
         site.family.forget(migrating)
         if code:
             raise RuntimeError(f"migrate ended with code {code}:\n{site.log('migrate')}")
-        for name in ("web", "worker", "beat"):
+        for name in ("web", "worker", "models", "beat"):
             site.start(name)
         yield site
 

@@ -28,7 +28,7 @@ from tests.deployment.files import (
     wanted_variables,
 )
 
-SITE = ("migrate", "web", "worker", "beat")
+SITE = ("migrate", "web", "worker", "models", "beat")
 SETTINGS = set(re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "pact_site" / "settings.py").read_text(encoding="utf-8")))
 KNOWN = {  # by the programs and images themselves
     "db": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"},
@@ -133,6 +133,7 @@ def test_background_processes_keep_no_connection_pool(compose: dict[str, Any]) -
     assert [name for name in SITE if compose[name]["environment"].get("DB_POOL_MAX") == "0"] == [
         "migrate",
         "worker",
+        "models",
         "beat",
     ]
 
@@ -167,7 +168,7 @@ def test_the_site_runs_without_privileges(compose: dict[str, Any]) -> None:
 
 def test_tables_are_made_before_anything_uses_them(compose: dict[str, Any]) -> None:
     assert compose["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "models", "beat"):
         needs = {needed: entry["condition"] for needed, entry in compose[name]["depends_on"].items()}
         assert needs == {"migrate": "service_completed_successfully", "redis": "service_healthy"}, name
 

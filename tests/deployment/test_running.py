@@ -97,6 +97,12 @@ def test_worker_answers_its_health_check(site: Site) -> None:
     assert f"worker@{socket.gethostname()}: OK" in site.await_healthy("worker").stdout
 
 
+def test_models_are_asked_by_processes_of_their_own(site: Site) -> None:
+    assert f"models@{socket.gethostname()}: OK" in site.await_healthy("models").stdout
+    queues = {name: re.findall(r"\.> (\w+) +exchange", site.log(name)) for name in ("worker", "models")}
+    assert queues == {"worker": ["celery"], "models": ["llm"]}
+
+
 def test_worker_knows_every_task_that_beat_sends(site: Site) -> None:
     site.await_healthy("worker")
     listing = site.log("worker")
