@@ -6,7 +6,7 @@ Two threads: an event loop calls (`calls`, `pump`), the task's own thread leases
 from __future__ import annotations
 
 import logging
-import threading
+import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
@@ -37,7 +37,8 @@ PATIENCE_S = 600.0  # with an endpoint to which nothing gets through
 FIRST_PATIENCE_S = 60.0  # with one that has not answered anything yet: it may never have been there
 
 logger = logging.getLogger(__name__)
-leaving = threading.Event()  # set when the worker is asked to end
+# Set when the worker is asked to end: the signal reaches its parent process, the stints run in forked children.
+leaving = multiprocessing.Event()
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -51,7 +51,7 @@ def probe(probe_id: int) -> None:
 
 @worker_shutting_down.connect
 def leave(**_: object) -> None:
-    """Have the stints of this process end soon, so that a shutdown need not wait for their time to be over."""
+    """Have this worker's stints end soon, so that a shutdown need not wait for their time to be over."""
     leaving.set()
 
 

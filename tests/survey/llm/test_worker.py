@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -64,3 +65,20 @@ def test_same_work_queued_many_times_asks_nothing_twice(
     wait_until(lambda: is_done(run))
     assert_one_completion_each(run)
     assert len(model_server.bodies) == run.n_cells
+
+
+def test_worker_told_to_end_ends_its_stints_and_gives_back_what_it_has_not_asked(
+    study: Study, endpoint_spec: ModelSpec, model_server: ModelServer, workers: Workers
+) -> None:
+    """The signal reaches the worker's parent process only; a stint would go on for half a minute."""
+    ModelSpec.objects.update(max_in_flight=1)
+    model_server.usual = answer(delay=3)
+    run = make_run(study, endpoint_spec)
+    worker = workers.start()
+    workers.send("start_run", run.pk)
+    wait_until(lambda: len(model_server.bodies) >= 1)
+    worker.terminate()
+    assert worker.wait(timeout=15) == 0
+    states = Counter(Cell.objects.filter(run=run).values_list("state", flat=True))
+    assert set(states) == {CellState.DONE, CellState.TODO}
+    assert states[CellState.DONE] == len(model_server.bodies) < 6
