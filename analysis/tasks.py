@@ -46,7 +46,7 @@ def run_analysis(run_id: int) -> None:
     except DatabaseError:
         raise  # nothing can be written now: the sweep queues it again
     except Exception as error:
-        logger.exception("analysis %s failed", run_id)
+        logger.exception("analysis %s failed", run_id, extra={"analysis": run_id})
         domain.fail(run, f"{type(error).__name__}: {error}")
     else:
         if domain.finish(run, report):
@@ -67,7 +67,7 @@ def draw_figures(run_id: int) -> None:
     except DatabaseError:
         raise  # the sweep sends it again
     except Exception as error:
-        logger.exception("figures of analysis %s failed", run_id)
+        logger.exception("figures of analysis %s failed", run_id, extra={"analysis": run_id})
         domain.store_figures(run, b"", 0, f"{type(error).__name__}: {error}")
 
 
@@ -94,7 +94,7 @@ def make_release(release_id: int) -> None:
     except ValueError as error:  # refused: the message is for whoever asked
         releases.fail(release, str(error))
     except Exception as error:
-        logger.exception("release %s failed", release_id)
+        logger.exception("release %s failed", release_id, extra={"release": release_id})
         releases.fail(release, f"{type(error).__name__}: {error}")
     else:
         releases.finish(release, built)

@@ -47,7 +47,8 @@ MATRIX: Mapping[Role, frozenset[Right]] = {
 PARTICIPANTS = frozenset(
     f"survey:{name}" for name in ("join", "page", "withdraw", "trouble", "events", "prolific_events", "withdraw_later")
 )
-FOR_ANYBODY = PARTICIPANTS | {"login", "logout", "healthz", "invitation"}
+HEALTH = frozenset({"healthz", "livez", "readyz", "metrics"})  # metrics asks for a token of its own
+FOR_ANYBODY = PARTICIPANTS | HEALTH | {"login", "logout", "invitation"}
 FOR_STAFF = frozenset({"home"})  # whoever is staff, in whatever role
 
 

@@ -164,7 +164,7 @@ HTTPS = env.bool("HTTPS", default=not (DEBUG or DEMO))
 if env.bool("BEHIND_PROXY", default=False):  # only when the proxy overwrites this header
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the container's own health check speaks plain HTTP
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|readyz|metrics)$"]  # asked from within, over plain HTTP
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -228,13 +228,19 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # lets Prometheus read /metrics; without one nobody can
+
 # --- Logs: one line each, no personal data -----------------------------------------------------
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")  # or "json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "json": {"()": "pact_site.logs.JsonLines"},
+    },
     "filters": {"no_tokens": {"()": "pact_site.logs.WithoutTokens"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_tokens"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["no_tokens"]}},
     # The HTTP client would log whole addresses, with the tokens in them.
     "loggers": {"httpx2": {"level": "WARNING"}, "httpcore2": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -7,7 +7,8 @@ from django.urls import include, path
 from analysis.views import study_list
 from pact_site import team
 from pact_site.api import router, schema_view
-from pact_site.health import healthz
+from pact_site.health import healthz, livez, readyz
+from pact_site.metrics import metrics
 
 handler400 = "survey.views.faults.bad_request"
 handler404 = "survey.views.faults.not_found"
@@ -31,4 +32,7 @@ urlpatterns = [
     path("invitation/<str:uidb64>/<str:token>/", team.Invitation.as_view(), name="invitation"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path("livez", livez, name="livez"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -124,7 +124,9 @@ class Stint:
                 self._doubt(event)
             elif isinstance(event, Blocked):
                 self.is_blocked = True
-                logger.warning("%s waits: %s, %.0f s", self.spec.tag, event.reason, event.seconds)
+                logger.warning(
+                    "%s waits: %s, %.0f s", self.spec.tag, event.reason, event.seconds, extra={"model": self.spec.tag}
+                )
         if (latest := next((e for e in reversed(events) if isinstance(e, Answered | Troubled)), None)) is not None:
             self._weigh(latest)
 

@@ -57,7 +57,7 @@ def take_events(request: HttpRequest, token: str) -> HttpResponse:
             raise ValueError("nobody consented to it")
         report = read_report(read_body(request), token)
     except (ValueError, RecursionError, UnreadablePostError) as error:
-        log.warning("session %s: page events refused: %s", session.pk, error)
+        log.warning("session %s: page events refused: %s", session.pk, error, extra={"session": session.pk})
         return HttpResponse(status=400)
     append_events(session, position=report.stamp.position, events=report.events)
     return HttpResponse(status=204)

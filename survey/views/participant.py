@@ -77,10 +77,16 @@ def submit(request: HttpRequest, token: str) -> HttpResponse:
     try:
         stamp = Stamp.unsign(request.POST.get("stamp", ""), token)
     except BadSignature:
-        log.warning("session %s: a form without a valid stamp", session.pk)
+        log.warning("session %s: a form without a valid stamp", session.pk, extra={"session": session.pk})
         return here
     if stamp.position != session.position or session.status in FINAL:
-        log.info("session %s: page %s again, stands at %s", session.pk, stamp.position, session.position)
+        log.info(
+            "session %s: page %s again, stands at %s",
+            session.pk,
+            stamp.position,
+            session.position,
+            extra={"session": session.pk},
+        )
         return here
     with translation.override(session.locale.lower()):
         turn = Turn(session)

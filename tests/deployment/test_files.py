@@ -35,7 +35,7 @@ KNOWN = {  # by the programs and images themselves
     "web": {"PORT", DEFAULT_TOKEN_NAME, PREFIX},
     "image": {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"},
 }
-WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT"}
+WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT", "METRICS_TOKEN"}
 
 
 @pytest.fixture(scope="module")

@@ -327,6 +327,17 @@ def test_proxy_passes_its_health_check(proxy: Proxy) -> None:
     assert (answer.status, answer.body) == (200, b"ok")
 
 
+def test_proxy_shows_what_is_for_the_inside_to_nobody_outside(proxy: Proxy) -> None:
+    assert {proxy.ask(path).status for path in ("/metrics", "/readyz", "/livez")} == {404}
+
+
+def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
+    proxy.ask("/login/")
+    answer = proxy.ask_plainly(proxy.health_port, "/metrics")
+    assert answer.status == 200
+    assert b"caddy_http_request_duration_seconds_count" in answer.body
+
+
 def test_proxy_refuses_oversized_requests(proxy: Proxy) -> None:
     assert proxy.ask("/login/", b"the beginning", Content_Length="1000000").status == 413
 

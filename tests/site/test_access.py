@@ -39,11 +39,11 @@ def test_every_address_of_staff_asks_for_a_right(name: str) -> None:
 
 def test_addresses_for_anybody_are_these() -> None:
     unlisted = {name for name in EVERY_NAME if needed_for(name) is None}
-    assert unlisted == {"home", "login", "logout", "healthz", "invitation"}
+    assert unlisted == {"home", "login", "logout", "healthz", "livez", "readyz", "metrics", "invitation"}
     assert {name for name in FOR_ANYBODY if name not in EVERY_NAME} == set()
     assert {name for name in EVERY_NAME if name in FOR_ANYBODY} == {
         "survey:join", "survey:page", "survey:withdraw", "survey:trouble", "survey:events", "survey:prolific_events",
-        "survey:withdraw_later", "login", "logout", "healthz", "invitation",
+        "survey:withdraw_later", "login", "logout", "healthz", "livez", "readyz", "metrics", "invitation",
     }  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""Numbers for Prometheus: what the database and the broker know, read at each look. Requests are counted by the proxy.
+
+No number names a person. A look costs a few queries, none of them over answers or cells of runs.
+"""
+
+from __future__ import annotations
+
+import hmac
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError
+from django.db.models import Count, Max, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+
+from analysis.models import AnalysisRun, Release
+from pact_site.health import broker
+from survey.llm.enums import RunState
+from survey.llm.models import CellTally
+from survey.models import QuotaCell, SurveySession
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metric(NamedTuple):
+    """One family of gauges: its name, what it says, and a value for each set of labels."""
+
+    name: str
+    meaning: str
+    values: Iterable[tuple[Mapping[str, object], float]]
+
+
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give all numbers as text to whoever has `METRICS_TOKEN`; without one this address does not exist."""
+    expected = f"Bearer {settings.METRICS_TOKEN}"
+    given = request.headers.get("Authorization", "")
+    if not settings.METRICS_TOKEN or not hmac.compare_digest(expected.encode(), given.encode()):
+        raise Http404
+    return HttpResponse(as_text([*of_machine(), *of_broker(), *of_database()]), content_type=CONTENT_TYPE)
+
+
+def of_machine() -> Iterator[Metric]:
+    folder = settings.RELEASES_DIR if settings.RELEASES_DIR.exists() else settings.BASE_DIR
+    free = float(shutil.disk_usage(folder).free)
+    yield Metric("pact_disk_free_bytes", "Free room where releases are written.", [({}, free)])
+
+
+def of_broker() -> Iterator[Metric]:
+    """Say whether the broker answers and how many tasks wait in each queue."""
+    queues = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    try:
+        client = broker()
+        lengths = [({"queue": name}, float(client.llen(name))) for name in queues]
+    except redis.RedisError:
+        yield Metric("pact_broker_up", "Whether the broker answers.", [({}, 0.0)])
+        return
+    yield Metric("pact_broker_up", "Whether the broker answers.", [({}, 1.0)])
+    yield Metric("pact_queue_tasks", "Tasks that wait for a worker.", lengths)
+
+
+def of_database() -> Iterator[Metric]:
+    """Say whether the database answers; the rest only if it does."""
+    try:
+        found = [*of_fieldwork(), *of_work()]
+    except DatabaseError:
+        yield Metric("pact_database_up", "Whether the database answers.", [({}, 0.0)])
+        return
+    yield Metric("pact_database_up", "Whether the database answers.", [({}, 1.0)])
+    yield from found
+
+
+def of_fieldwork() -> Iterator[Metric]:
+    study = "arm__study__code"
+    groups = SurveySession.objects.values_list(study, "arm__country", "status", "participant__is_simulated")
+    rows = list(
+        groups.annotate(n=Count("pk"), latest=Max("last_activity_at")).order_by(study, "arm__country", "status")
+    )
+    yield Metric(
+        "pact_sessions",
+        "Survey sessions by status.",
+        [
+            ({"study": code, "arm": arm, "status": status, "simulated": str(simulated).lower()}, float(n))
+            for code, arm, status, simulated, n, _ in rows
+        ],
+    )
+    latest: dict[str, float] = {}
+    for code, *_, at in rows:
+        latest[code] = max(latest.get(code, 0.0), at.timestamp())
+    yield Metric(
+        "pact_last_activity_age_seconds",
+        "Time since any participant of a study last did something.",
+        [({"study": code}, round(time.time() - at, 1)) for code, at in latest.items()],
+    )
+    targets = QuotaCell.objects.values_list("arm__study__code", "arm__country").annotate(n=Sum("target"))
+    yield Metric(
+        "pact_quota_target",
+        "Completes wanted.",
+        [
+            ({"study": code, "arm": arm}, float(n))
+            for code, arm, n in targets.order_by("arm__study__code", "arm__country")
+        ],
+    )
+
+
+def of_work() -> Iterator[Metric]:
+    open_runs = CellTally.objects.exclude(run__state__in=[RunState.DONE, RunState.CANCELLED])
+    cells = open_runs.values_list("run", "run__study__code", "state").annotate(total=Sum("n")).order_by("run", "state")
+    yield Metric(
+        "pact_model_cells",
+        "Questions put to models, by state, in runs that are not over.",
+        [({"run": run, "study": code, "state": state}, float(n)) for run, code, state, n in cells],
+    )
+    for name, model in (("analyses", AnalysisRun), ("releases", Release)):
+        states = model.objects.values_list("state").annotate(n=Count("pk")).order_by("state")
+        yield Metric(f"pact_{name}", f"{name.capitalize()} by state.", [({"state": s}, float(n)) for s, n in states])
+
+
+def as_text(found: Iterable[Metric]) -> str:
+    """Write metrics in Prometheus' text format 0.0.4."""
+    lines = []
+    for metric in found:
+        lines += [f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} gauge"]
+        for labels, value in metric.values:
+            told = ",".join(f'{name}="{escape(str(text))}"' for name, text in labels.items())
+            lines.append(f"{metric.name}{{{told}}} {value:g}" if told else f"{metric.name} {value:g}")
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
