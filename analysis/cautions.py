@@ -1,7 +1,11 @@
 """What makes the numbers of an analysis unreliable, in sentences for its reader."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
+from analysis.parameters import Parameters
+from analysis.plan import Plan
 from survey.enums import Country
 
 FEW_RESPONDENTS = 20
@@ -25,6 +29,19 @@ def collect(answers: pd.DataFrame, models: pd.DataFrame, why_no_paper_tables: st
     if why_no_paper_tables:
         found.append(f"The paper's tables could not be computed: {why_no_paper_tables}.")
     return found
+
+
+def chosen(parameters: Parameters, plan: Plan | None) -> Iterator[str]:
+    """Say where an analysis was asked for with other choices than the plan's, or of part of the data."""
+    if parameters.last_day:
+        yield f"Only people who came by day {parameters.last_day} of the study are counted."
+    if parameters.countries:
+        yield f"Only people of these countries are counted: {', '.join(map(_country, parameters.countries))}."
+    if plan is not None and parameters.alpha != plan.alpha:
+        yield (
+            f"Intervals and tables use a level of {parameters.alpha:g}; the plan declares {plan.alpha:g}, and its own "
+            "tests keep to that."
+        )
 
 
 def _simulated(respondents: pd.DataFrame, models: pd.DataFrame) -> list[str]:

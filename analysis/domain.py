@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,11 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from analysis.code_version import code_version
+from analysis.families import FamilyKey
 from analysis.models import AnalysisRun, FigureArchive
 from analysis.parameters import Parameters
+from analysis.results import overview
+from analysis.results.stored import Results
 from survey.models import Study
 
 if TYPE_CHECKING:
@@ -70,6 +73,10 @@ def note_step(run: AnalysisRun, step: str) -> None:
     _ours(run).update(step=step, heartbeat_at=Now())
 
 
+def note_family(run: AnalysisRun, key: FamilyKey) -> None:
+    _ours(run).update(family=key, heartbeat_at=Now())
+
+
 def give_sign_of_life(run: AnalysisRun) -> None:
     _ours(run).update(heartbeat_at=Now())
 
@@ -79,8 +86,12 @@ def finish(run: AnalysisRun, report: Report) -> bool:
     stored = _ours(run).update(
         state=State.DONE,
         step="",
+        family="",
         snapshot_hash=report.snapshot_hash,
+        plan_hash=report.plan_hash,
         results=report.results,
+        results_hash=report.results_hash,
+        overview=overview(Results(AnalysisRun(results=report.results))),
         warnings=report.warnings,
         finished_at=Now(),
     )
@@ -91,9 +102,9 @@ def fail(run: AnalysisRun, reason: str) -> bool:
     return bool(_ours(run).update(state=State.FAILED, error=reason, finished_at=Now()))
 
 
-def store_figures(run: AnalysisRun, content: bytes, n_figures: int, error: str = "") -> None:
+def store_figures(run: AnalysisRun, content: bytes, n_figures: int, names: Iterable[str] = (), error: str = "") -> None:
     """Store what was drawn of a finished analysis, once; who draws it again changes nothing."""
-    drawn = {"content": content, "n_figures": n_figures, "error": error}
+    drawn = {"content": content, "n_figures": n_figures, "names": sorted(names), "error": error}
     FigureArchive.objects.get_or_create(run=run, defaults=drawn)
 
 
@@ -109,7 +120,7 @@ def requeue_silent() -> None:
     silent.filter(n_starts__gte=MAX_STARTS).update(
         state=State.FAILED, error=f"{MAX_STARTS} workers died while they computed this.", finished_at=Now()
     )
-    silent.update(state=State.QUEUED, step="")
+    silent.update(state=State.QUEUED, step="", family="")
 
 
 def _ours(run: AnalysisRun) -> QuerySet[AnalysisRun]:

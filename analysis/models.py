@@ -20,11 +20,15 @@ class AnalysisRun(models.Model):
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="analysis_runs")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    family = models.CharField(max_length=20, blank=True, help_text="the family of results that it is at")
     step = models.CharField(max_length=60, blank=True, help_text="what it is doing now")
     parameters: Any = models.JSONField(default=dict, help_text="seeds and choices")
     snapshot_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the data it read")
+    plan_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the analysis plan; blank: none")
+    results_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the results: repeat and compare")
     code_version = models.CharField(max_length=40, blank=True)
     results: Any = models.JSONField(null=True, help_text="facts, and tables by name: columns and rows")
+    overview: Any = models.JSONField(default=list, help_text="per family its finding, and what is not estimable")
     warnings: Any = models.JSONField(default=list)
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(
@@ -49,6 +53,7 @@ class FigureArchive(models.Model):
     run = models.OneToOneField(AnalysisRun, on_delete=models.CASCADE, primary_key=True, related_name="figures")
     content = models.BinaryField(help_text="ZIP; empty where drawing failed")
     n_figures = models.PositiveSmallIntegerField()
+    names: Any = models.JSONField(default=list, help_text="the files in it")
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 COMPLETE_ONLY = "complete sessions"
 NO_SIMULATED = "no simulated"
+LISTS = ("exclusions", "countries", "families")
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,25 @@ class Parameters:
     seed: int = 1
     n_resamples: int = 2000
     sesoi: float = 0.05  # smallest effect size of interest, as a share
+    last_day: int = 0  # respondents who came by this day of the study; 0: all
+    countries: tuple[str, ...] = ()  # of respondents; none named: all
+    families: tuple[str, ...] = ()  # of results; none named: all
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Parameters:
-        return cls(**{**stored, "exclusions": tuple(stored["exclusions"])})
+        chosen: dict[str, Any] = {name: tuple(value) if name in LISTS else value for name, value in stored.items()}
+        return cls(**chosen)
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "exclusions": list(self.exclusions)}
+        return {name: list(value) if name in LISTS else value for name, value in asdict(self).items()}
+
+    @property
+    def alpha(self) -> float:
+        """Give the level of significance that belongs to the intervals."""
+        return round(1 - self.level, 12)
+
+
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Parameters)}
 
 
 def without(flag: str) -> str:
@@ -33,7 +46,7 @@ def without(flag: str) -> str:
     return f"not flagged {flag}"
 
 
-def choose(*, include_simulated: bool, flags: Sequence[str] = ()) -> Parameters:
+def choose(*, include_simulated: bool, flags: Sequence[str] = (), **chosen: Any) -> Parameters:
     """Give the usual parameters, with or without simulated data; ``flags`` are the instrument's own exclusions."""
     origin = () if include_simulated else (NO_SIMULATED,)
-    return Parameters(exclusions=(COMPLETE_ONLY, *origin, *(without(flag) for flag in flags)))
+    return Parameters(exclusions=(COMPLETE_ONLY, *origin, *(without(flag) for flag in flags)), **chosen)

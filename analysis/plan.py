@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from survey.instruments.plan import PLAN_KEY, Estimand, HypothesisFamily
@@ -36,6 +38,8 @@ class Plan:
     alpha: float
     adjustments: Mapping[str, str]
     hypotheses: tuple[Hypothesis, ...]
+    tables: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 def read_plan(structure: Mapping[str, Any]) -> Plan | None:
@@ -44,7 +48,21 @@ def read_plan(structure: Mapping[str, Any]) -> Plan | None:
     if not stored:
         return None
     hypotheses = tuple(_hypothesis(name, fields) for name, fields in stored["hypotheses"].items())
-    return Plan(stored["version"], stored["seed"], stored["alpha"], stored["adjustments"], hypotheses)
+    return Plan(
+        stored["version"],
+        stored["seed"],
+        stored["alpha"],
+        stored["adjustments"],
+        hypotheses,
+        stored.get("tables", {}),
+        hash_of(stored),
+    )
+
+
+def hash_of(stored: object) -> str:
+    """Hash (SHA-256, hex) what a JSON field holds, whatever the order of its keys."""
+    text = json.dumps(stored, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _hypothesis(name: str, fields: Mapping[str, Any]) -> Hypothesis:

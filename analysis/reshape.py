@@ -34,13 +34,18 @@ EXCLUSIONS: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
 STEP_COLUMNS = ["exclusion", "n_respondents_before", "n_respondents_after", "n_answers_before", "n_answers_after"]
 
 
-def exclude(long: pd.DataFrame, names: Sequence[str]) -> Excluded:
-    """Apply exclusions in the order given; each keeps the rows that its name speaks of."""
+def exclude(long: pd.DataFrame, names: Sequence[str], *, last_day: int = 0, countries: Sequence[str] = ()) -> Excluded:
+    """Apply exclusions in the order given; each keeps the rows that its name speaks of. Then days, places."""
     if unknown := set(names) - set(EXCLUSIONS):
         raise ValueError(f"unknown exclusions: {', '.join(sorted(unknown))}; known: {', '.join(EXCLUSIONS)}")
     steps = []
-    for name in names:
-        kept = long[EXCLUSIONS[name](long)]
+    keepers = [(name, EXCLUSIONS[name]) for name in names]
+    if last_day:
+        keepers.append((f"came by day {last_day}", lambda rows: (rows["study_day"] <= last_day).fillna(False)))
+    if countries:
+        keepers.append((f"from {', '.join(countries)}", lambda rows: rows["respondent_country"].isin(countries)))
+    for name, keep in keepers:
+        kept = long[keep(long)]
         counts = long["respondent_id"].nunique(), kept["respondent_id"].nunique(), len(long), len(kept)
         steps.append((name, *counts))
         long = kept

@@ -42,7 +42,12 @@ def run_analysis(run_id: int) -> None:
 
     try:
         with signs_of_life(run, partial(domain.give_sign_of_life, run)):
-            report = compute(run.study, Parameters.from_json(run.parameters), partial(domain.note_step, run))
+            report = compute(
+                run.study,
+                Parameters.from_json(run.parameters),
+                partial(domain.note_step, run),
+                partial(domain.note_family, run),
+            )
     except DatabaseError:
         raise  # nothing can be written now: the sweep queues it again
     except Exception as error:
@@ -63,12 +68,12 @@ def draw_figures(run_id: int) -> None:
 
     try:
         made = make_figures(frames_of(run.results["tables"]))
-        domain.store_figures(run, as_archive(made), made.n_figures)
+        domain.store_figures(run, as_archive(made), made.n_figures, made.files)
     except DatabaseError:
         raise  # the sweep sends it again
     except Exception as error:
         logger.exception("figures of analysis %s failed", run_id, extra={"analysis": run_id})
-        domain.store_figures(run, b"", 0, f"{type(error).__name__}: {error}")
+        domain.store_figures(run, b"", 0, error=f"{type(error).__name__}: {error}")
 
 
 def launch_release(release_id: int) -> None:

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from analysis.views import dashboard, explorer, exports, monitoring, releases, results, translations
+from analysis.views import (
+    dashboard,
+    explorer,
+    exports,
+    monitoring,
+    releases,
+    result_family,
+    results,
+    translations,
+)
 
 app_name = "analysis"
 urlpatterns = [
@@ -31,8 +40,12 @@ urlpatterns = [
     path("studies/<slug:code>/translations/<str:locale>/texts.csv", translations.texts_csv, name="translations_texts"),
     path("results/<int:pk>/", results.result, name="result"),
     path("results/<int:pk>/live/", results.live, name="result_live"),
-    path("results/<int:pk>/results.json", results.as_json, name="result_json"),
-    path("results/<int:pk>/figures.zip", results.figures_zip, name="result_figures"),
-    path("results/<int:pk>/tables/<slug:name>.csv", results.table_csv, name="result_csv"),
-    path("results/<int:pk>/figures/<slug:name>.svg", results.figure_svg, name="result_svg"),
+    path("results/<int:pk>/results.json", result_family.as_json, name="result_json"),
+    path("results/<int:pk>/figures.zip", result_family.figures_zip, name="result_figures"),
+    path("results/<int:pk>/tables/<slug:name>.csv", result_family.table_csv, name="result_csv"),
+    path("results/<int:pk>/figures/<slug:name>.svg", result_family.old_figure_svg, name="result_svg"),
+    path("results/<int:pk>/print/<slug:name>.<slug:kind>", result_family.print_file, name="result_print"),
+    path("results/<int:pk>/<slug:key>/", result_family.result_family, name="result_family"),
+    path("results/<int:pk>/<slug:key>/results.json", result_family.family_json, name="result_family_json"),
+    path("results/<int:pk>/<slug:key>/figures/<slug:name>.svg", result_family.figure_svg, name="result_family_svg"),
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.parameters import Parameters
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import GROUPINGS, Made, OnStep, labelled, stacked
 from analysis.stats.agreement import AgreementEstimate, agreement
 from analysis.stats.agreement_across import agreement_across
@@ -19,6 +20,7 @@ from analysis.stats.consensus import Consensus, consensus
 from analysis.stats.pluralism import latent_agreement, pluralism
 from analysis.stats.reliability import Reliability, answers_per_item, reliability
 from survey.enums import Question, Relation
+from survey.instruments.plan import Comparisons
 
 AGREEMENT_GROUPINGS = ("overall", "country", "relation")
 WITHIN_CULTURE = ("item_code", "respondent_country")  # people are compared with people of their own country
@@ -35,8 +37,10 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
         {
             "agreement": measures,
             "reliability": reliabilities,
-            "agreement_across": across(answers, parameters),
-            "pluralism": pluralism_table(answers, parameters),
+            "agreement_across": adjusted(across(answers, parameters), inputs, Comparisons.AGREEMENT_ACROSS),
+            "pluralism": adjusted(
+                pluralism_table(answers, parameters), inputs, Comparisons.PLURALISM, within=["measure"]
+            ),
             "item_agreement": items(answers, parameters),
             "consensus": consensus_table(answers, parameters),
         }

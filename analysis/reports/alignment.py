@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import Made, OnStep
 from analysis.stats.alignment import Columns, alignment_table, difference_table, groups
 from analysis.stats.calibration import calibration_table
 from analysis.stats.ceilings import ceiling_table
 from analysis.stats.steering import STEER_COLUMNS, order_bias, steerability
 from survey.enums import OptionOrder
+from survey.instruments.plan import Comparisons
 from survey.llm.enums import Method, PersonaSetting
 
 EXACT = (Method.FIRST_TOKEN, Method.VERBALISED)  # these give a probability, the others one choice a sample
@@ -30,6 +32,11 @@ COLUMNS = Columns(
 CEILING_DRAWS = 200  # of the bootstrap, whose cost is counted in these
 PERSONA = {"persona_country": "respondent_country", "persona_cell": "demographic_cell"}
 GROUP = list(PERSONA)
+COMPARED: dict[Comparisons, tuple[str, ...]] = {
+    Comparisons.ALIGNMENT_DIFFERENCES: ("measure",),
+    Comparisons.ORDER_BIAS: (),
+    Comparisons.STEERABILITY: ("measure",),
+}
 ITEM_COLUMNS = ["item_code", "question", *SETTING, "human_rate", "n_human", "model_rate", "n_model"]
 
 
@@ -56,6 +63,8 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
     }
     on_step("Noise ceilings")
     n_resamples = min(parameters.n_resamples, CEILING_DRAWS)
+    for table, within in COMPARED.items():
+        tables[table] = adjusted(tables[table], inputs, table, within)
     tables["ceilings"] = ceiling_table(answers, models, COLUMNS, seed=seed, n_resamples=n_resamples, level=level)
     return Made(tables)
 

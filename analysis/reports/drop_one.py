@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.own_culture import NAMES
 from analysis.reports.tables import Made, OnStep
 from analysis.stats.drop_one import drop_one, drop_one_mixed
@@ -13,6 +14,7 @@ from analysis.stats.mixed import RandomTerm
 from analysis.stats.observations import codes
 from analysis.stats.own_culture import pool_rare
 from analysis.stats.terms import Term, count_patterns
+from survey.instruments.plan import Comparisons
 
 ORIGIN = "scenario_country"
 FIXED = ("question", "respondent_country", "relation", *NAMES.covariates)
@@ -42,7 +44,8 @@ COLUMNS = [
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Factors, one dropped at a time")
-    return Made({"drop_one": table(inputs.answers)})
+    found = table(inputs.answers)
+    return Made({"drop_one": adjusted(found, inputs, Comparisons.DROP_ONE, p_values=("p_value", "mixed_p_value"))})
 
 
 def table(answers: pd.DataFrame) -> pd.DataFrame:

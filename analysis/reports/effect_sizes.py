@@ -8,9 +8,11 @@ import pandas as pd
 
 from analysis.parameters import NO_SIMULATED, Parameters
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import Made, OnStep, stacked
 from analysis.stats.effects import spread_by_factor
 from survey.enums import Question
+from survey.instruments.plan import Comparisons
 from survey.llm.enums import PersonaSetting, RunKind
 
 PEOPLE = "people"
@@ -41,7 +43,8 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
         for tag, own in rows.groupby("model_tag", observed=True):
             varied = {name: column for name, column in factors.items() if own[column].nunique() > 1}
             parts.append(_spreads(own, str(tag), None, varied, parameters).assign(design=kind))
-    return Made({"effect_sizes": stacked(parts, ["source", "question", "factor"])})
+    table = stacked(parts, ["source", "question", "factor"])
+    return Made({"effect_sizes": adjusted(table, inputs, Comparisons.EFFECT_SIZES, within=["source"])})
 
 
 def _with_persona(models: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -10,25 +10,44 @@ from typing import Any
 import pandas as pd
 
 from analysis import cautions
+from analysis.families import FamilyKey, chosen_families
 from analysis.parameters import Parameters
-from analysis.plan import Plan, read_plan
-from analysis.reports import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
+from analysis.plan import Plan, hash_of, read_plan
+from analysis.reports import (
+    agreement,
+    alignment,
+    doubts,
+    drop_one,
+    effect_sizes,
+    own_culture,
+    paper,
+    plan,
+    rates,
+    shift,
+    variance,
+)
 from analysis.reports.inputs import Data, Inputs, read
 from analysis.reports.tables import Made, OnStep, Tables, to_json
 from survey.models import Study
 
-FAMILIES: tuple[Callable[[Inputs, OnStep], Made], ...] = (
-    plan.make,
-    rates.make,
-    agreement.make,
-    own_culture.make,
-    effect_sizes.make,
-    drop_one.make,
-    alignment.make,
-    shift.make,
-    paper.make,
-)
+FAMILIES: Mapping[FamilyKey, Callable[[Inputs, OnStep], Made]] = {
+    FamilyKey.PLAN: plan.make,
+    FamilyKey.RATES: rates.make,
+    FamilyKey.AGREEMENT: agreement.make,
+    FamilyKey.OWN_CULTURE: own_culture.make,
+    FamilyKey.EFFECT_SIZES: effect_sizes.make,
+    FamilyKey.VARIANCE: variance.make,
+    FamilyKey.DROP_ONE: drop_one.make,
+    FamilyKey.ALIGNMENT: alignment.make,
+    FamilyKey.SHIFT: shift.make,
+    FamilyKey.PAPER: paper.make,
+}
 LIBRARIES = ("numpy", "pandas", "scipy")
+OnFamily = Callable[[FamilyKey], None]
+
+
+def ignore(key: FamilyKey) -> None:
+    """Do nothing about the family that comes next."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +56,19 @@ class Report:
     results: dict[str, Any]
     warnings: list[str]
 
+    @property
+    def results_hash(self) -> str:
+        """Hash the results: the same data, choices and code give the same bytes."""
+        return hash_of(self.results)
 
-def compute(study: Study, parameters: Parameters, on_step: OnStep) -> Report:
-    """Compute everything about a study; `on_step` is told what comes next."""
+    @property
+    def plan_hash(self) -> str:
+        declared = self.results["facts"].get("plan") or {}
+        return str(declared.get("hash", ""))
+
+
+def compute(study: Study, parameters: Parameters, on_step: OnStep, on_family: OnFamily = ignore) -> Report:
+    """Compute everything about a study; `on_step` and `on_family` are told what comes next."""
     on_step("Reading the data")
     facts = {
         "study": study.code,
@@ -47,11 +76,16 @@ def compute(study: Study, parameters: Parameters, on_step: OnStep) -> Report:
         "content_hash": study.version.content_hash,
     }
     declared = read_plan(study.version.structure)
-    return compute_from(read(study, parameters), parameters, on_step, facts, declared)
+    return compute_from(read(study, parameters), parameters, on_step, facts, declared, on_family)
 
 
 def compute_from(
-    data: Data, parameters: Parameters, on_step: OnStep, facts: dict[str, Any], declared: Plan | None = None
+    data: Data,
+    parameters: Parameters,
+    on_step: OnStep,
+    facts: dict[str, Any],
+    declared: Plan | None = None,
+    on_family: OnFamily = ignore,
 ) -> Report:
     """Compute everything from tables, wherever they come from; `facts` say of which study they are.
 
@@ -60,11 +94,15 @@ def compute_from(
     inputs = Inputs(data, parameters, declared)
     tables: Tables = {"exclusions": inputs.excluded.steps}
     told = {**facts, **_facts(inputs)}
-    for make in FAMILIES:
-        made = make(inputs, on_step)
+    chosen = chosen_families(parameters.families)
+    for key in chosen:
+        on_family(key)
+        made = FAMILIES[key](inputs, on_step)
         tables |= made.tables
         told |= made.facts
-    warnings = cautions.collect(inputs.answers, inputs.models, told["why_no_paper_tables"])
+    told["doubts"] = doubts.collect(inputs, tables, chosen)
+    warnings = cautions.collect(inputs.answers, inputs.models, told.get("why_no_paper_tables", ""))
+    warnings += [*cautions.chosen(parameters, declared)]
     return Report(data.snapshot_hash, {"facts": told, "tables": to_json(tables)}, warnings)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -38,11 +39,19 @@ class Inputs:
     data: Data
     parameters: Parameters
     plan: Plan | None = None
+    made: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Give a table that more than one family reads, made by the first that does."""
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
 
     @cached_property
     def excluded(self) -> Excluded:
         """The long answers after the exclusions, with what each took away."""
-        return exclude(self.data.long, self.parameters.exclusions)
+        chosen = self.parameters
+        return exclude(self.data.long, chosen.exclusions, last_day=chosen.last_day, countries=chosen.countries)
 
     @cached_property
     def answers(self) -> pd.DataFrame:

@@ -6,10 +6,14 @@ import pandas as pd
 
 from analysis.parameters import Parameters
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import Made, OnStep
 from analysis.stats.own_culture import Names, own_culture_effects
 from survey.enums import Question, Relation
+from survey.instruments.plan import Comparisons
 
+WITHIN = ("method", "scale")  # the effects on all outcomes and countries by one method are one family of tests
+P_VALUES = ("p_value", "p_equivalence")
 STEP_LENGTH = 60  # what a run has room for
 
 NAMES = Names(
@@ -27,8 +31,19 @@ NAMES = Names(
 
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
-    on_step("Own-country effect")
-    return Made({"own_culture": own_culture(inputs.answers, inputs.parameters, on_step)})
+    return Made(
+        {"own_culture": adjusted(own_culture_table(inputs, on_step), inputs, Comparisons.OWN_CULTURE, WITHIN, P_VALUES)}
+    )
+
+
+def own_culture_table(inputs: Inputs, on_step: OnStep) -> pd.DataFrame:
+    """Give the effects before any adjustment for their number, computed once."""
+
+    def make_table() -> pd.DataFrame:
+        on_step("Own-country effect")
+        return own_culture(inputs.answers, inputs.parameters, on_step)
+
+    return inputs.once("own_culture", make_table)
 
 
 def own_culture(answers: pd.DataFrame, parameters: Parameters, on_step: OnStep) -> pd.DataFrame:

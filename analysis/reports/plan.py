@@ -14,11 +14,13 @@ from scipy.special import stdtr
 from analysis.plan import Hypothesis, Plan
 from analysis.reports.alignment import COLUMNS, with_probabilities
 from analysis.reports.inputs import Inputs
+from analysis.reports.own_culture import NAMES, own_culture_table
 from analysis.reports.shift import shifts
 from analysis.reports.tables import Made, OnStep
 from analysis.reshape import to_wide
 from analysis.stats.alignment import Estimated, PairedItems, groups, over_rule, rate_gap
 from analysis.stats.multiplicity import ADJUSTED_COLUMNS, adjust_families
+from analysis.stats.own_culture import Method, Scale
 from analysis.stats.rates import difference, gap
 from survey.enums import Question
 from survey.instruments.plan import EVERY, Estimand, HypothesisFamily
@@ -27,8 +29,14 @@ WHO: dict[str, Any] = {"respondent": "respondent_id", "item": "item_code"}
 VALUE = "follows_culture"
 TEST_COLUMNS = [
     "hypothesis", "family", "statement", "of", "estimate", "se", "ci_low", "ci_high", "df", "p_value",
-    *ADJUSTED_COLUMNS, "sesoi", "p_equivalent", "is_equivalent", "reason",
+    *ADJUSTED_COLUMNS, "sesoi", "p_equivalent", "p_equivalent_adjusted", "is_equivalent", "method", "sensitivity",
+    "sensitivity_ci_low", "sensitivity_ci_high", "sensitivity_method", "n", "n_respondents", "n_items", "reason",
 ]  # fmt: skip
+LATER = ("p_equivalent_adjusted", "is_equivalent")
+SENSITIVITY = ("sensitivity", "sensitivity_ci_low", "sensitivity_ci_high", "sensitivity_method")
+COUNTS = ("n", "n_respondents", "n_items")
+CLUSTERED = "clustered"  # a mean over pairs with errors clustered by item
+TWO_WAY = "two_way"  # means and rates with errors clustered by respondent and item
 NO_DATA = "nothing to test it on yet"
 Tests = Iterator[tuple[str, dict[str, Any]]]
 
@@ -36,9 +44,18 @@ Tests = Iterator[tuple[str, dict[str, Any]]]
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     if inputs.plan is None:
         return Made({}, {"plan": None})
+    declared = inputs.plan
+    if any(one.estimand == Estimand.OWN_CULTURE_EFFECT for one in declared.hypotheses):
+        own_culture_table(inputs, on_step)
     on_step("The analysis plan")
-    facts = {"version": inputs.plan.version, "alpha": inputs.plan.alpha, "adjustments": dict(inputs.plan.adjustments)}
-    return Made({"plan": tests(inputs, inputs.plan)}, {"plan": facts})
+    facts = {
+        "version": declared.version,
+        "hash": declared.digest,
+        "alpha": declared.alpha,
+        "adjustments": dict(declared.adjustments),
+        "tables": dict(declared.tables),
+    }
+    return Made({"plan": tests(inputs, declared)}, {"plan": facts})
 
 
 def tests(inputs: Inputs, plan: Plan) -> pd.DataFrame:
@@ -47,17 +64,18 @@ def tests(inputs: Inputs, plan: Plan) -> pd.DataFrame:
     order = {family: place for place, family in enumerate(HypothesisFamily)}
     for hypothesis in sorted(plan.hypotheses, key=lambda one: (order[one.family], one.name)):
         found = list(ESTIMATES[hypothesis.estimand](inputs, hypothesis)) or [("", {"reason": NO_DATA})]
-        rows += [_row(hypothesis, of, numbers, plan.alpha) for of, numbers in found]
-    frame = pd.DataFrame(rows, columns=[name for name in TEST_COLUMNS if name not in ADJUSTED_COLUMNS])
+        rows += [_row(hypothesis, of, numbers) for of, numbers in found]
+    frame = pd.DataFrame(rows, columns=[name for name in TEST_COLUMNS if name not in (*ADJUSTED_COLUMNS, *LATER)])
     methods = {str(family): method for family, method in plan.adjustments.items()}
     adjusted = adjust_families(frame, family="family", p_value="p_value", methods=methods, alpha=plan.alpha)
-    return adjusted.reindex(columns=TEST_COLUMNS)
+    beside = adjust_families(frame, family="family", p_value="p_equivalent", methods=methods, alpha=plan.alpha)
+    both = adjusted.assign(p_equivalent_adjusted=beside["p_adjusted"], is_equivalent=beside["is_supported"])
+    return both.reindex(columns=TEST_COLUMNS)
 
 
-def _row(hypothesis: Hypothesis, of: str, numbers: dict[str, Any], alpha: float) -> dict[str, Any]:
+def _row(hypothesis: Hypothesis, of: str, numbers: dict[str, Any]) -> dict[str, Any]:
     names = ("estimate", "se", "ci_low", "ci_high", "df", "p_value")
     told = {name: float(numbers.get(name, np.nan)) for name in names}
-    p_equivalent = equivalence(told["estimate"], told["se"], told["df"], hypothesis.sesoi)
     return {
         "hypothesis": hypothesis.name,
         "family": hypothesis.family.value,
@@ -65,8 +83,9 @@ def _row(hypothesis: Hypothesis, of: str, numbers: dict[str, Any], alpha: float)
         "of": of,
         **told,
         "sesoi": hypothesis.sesoi,
-        "p_equivalent": p_equivalent,
-        "is_equivalent": p_equivalent < alpha,
+        "p_equivalent": equivalence(told["estimate"], told["se"], told["df"], hypothesis.sesoi),
+        "method": numbers.get("method", TWO_WAY),
+        **{name: numbers.get(name) for name in (*SENSITIVITY, *COUNTS)},
         "reason": numbers.get("reason", ""),
     }
 
@@ -90,12 +109,27 @@ def _places(inputs: Inputs, country: str) -> list[str]:
 
 
 def _own_culture(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
+    """Read the population-averaged effect off the mixed model; beside it stands what adjusts for less."""
     wanted = hypothesis.settings
-    asked = inputs.answers[inputs.answers["question"] == wanted["question"]]
+    table = own_culture_table(inputs, lambda step: None)
+    contrast = f"{NAMES.own} - {wanted['other']}"
+    table = table[(table["outcome"] == wanted["question"]) & (table["contrast"] == contrast)]
+    table = table[table["scale"] == Scale.SHARE]
     for place in _places(inputs, wanted["country"]):
-        rows = asked if place == "all" else asked[asked["respondent_country"] == place]
-        found = difference(rows, value=VALUE, group="relation", first="same", second=wanted["other"], **WHO)
-        yield f"same − {wanted['other']}, {place}", asdict(found)
+        rows = table[table[NAMES.country] == place].set_index("method")
+        if Method.MIXED not in rows.index:
+            continue
+        numbers = {str(name): value for name, value in rows.loc[Method.MIXED].items()} | {"method": Method.MIXED.value}
+        yield f"same − {wanted['other']}, {place}", numbers | _sensitivity(rows)
+
+
+def _sensitivity(rows: pd.DataFrame) -> dict[str, Any]:
+    """Give the difference of rates; for an interaction, which has none, the plain logit's."""
+    for method in (Method.RATE_DIFFERENCE, Method.TWO_WAY):
+        if method in rows.index:
+            row = rows.loc[method]
+            return dict(zip(SENSITIVITY, (row["estimate"], row["ci_low"], row["ci_high"], method.value), strict=True))
+    return {}
 
 
 def _norm_gap(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
@@ -125,7 +159,8 @@ def _models(inputs: Inputs, hypothesis: Hypothesis, test: Callable[[PairedItems]
         (models["question"] == wanted["question"]) & (models["persona_setting"] == wanted["persona_setting"])
     ]
     for group in groups(inputs.answers, models, COLUMNS):
-        yield f"{group.labels['model_tag']}, {group.labels['method']}", asdict(test(group.pairs))
+        numbers = asdict(test(group.pairs)) | {"n_items": group.pairs.n_items}
+        yield f"{group.labels['model_tag']}, {group.labels['method']}", numbers
 
 
 def _rate_gap(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
@@ -137,10 +172,18 @@ def _over_rule(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
 
 
 def _shift(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
-    table = shifts(inputs)
+    table = inputs.once("shift", lambda: shifts(inputs))
     rows = table[(table["measure"] == "net_shift") & (table["condition"] == hypothesis.settings["condition"])]
     for row in rows.to_dict("records"):
-        yield f"{row['model_family']}, {row['question']}, {row['method']}", {str(key): row[key] for key in row}
+        yield (
+            f"{row['model_family']}, {row['question']}, {row['method']}",
+            {str(key): row[key] for key in row}
+            | {
+                "method": CLUSTERED,
+                "n": row["n_pairs"],
+                "n_items": row["n_sources"],
+            },
+        )
 
 
 ESTIMATES: dict[Estimand, Callable[[Inputs, Hypothesis], Tests]] = {

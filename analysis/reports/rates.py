@@ -9,11 +9,13 @@ import pandas as pd
 
 from analysis.parameters import Parameters
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import GROUPINGS, Made, OnStep, labelled, stacked
 from analysis.reshape import to_wide
 from analysis.stats.rates import Target, gaps_by, rates_by
 from analysis.stats.rates_standard import poststratified_by, shared_differences
 from survey.enums import Question
+from survey.instruments.plan import Comparisons
 
 WHO: dict[str, Any] = {"respondent": "respondent_id", "item": "item_code"}
 CORE, SHARED = "core", "shared"
@@ -28,7 +30,9 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
             "rates": rates(answers, wide, parameters),
             "rates_crossed": rates_crossed(answers, wide, parameters),
             "rates_poststratified": rates_poststratified(answers, parameters),
-            "country_differences": country_differences(answers, parameters),
+            "country_differences": adjusted(
+                country_differences(answers, parameters), inputs, Comparisons.COUNTRY_DIFFERENCES
+            ),
         }
     )
 

@@ -20,7 +20,7 @@ INSTANCE = (
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Base to instruct")
-    return Made({"shift": shifts(inputs)})
+    return Made({"shift": inputs.once("shift", lambda: shifts(inputs))})
 
 
 def shifts(inputs: Inputs) -> pd.DataFrame:

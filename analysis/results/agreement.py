@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from analysis.families import FamilyKey
 from analysis.figures import (
     Figure,
     FigureRow,
@@ -26,12 +26,14 @@ from analysis.results.shown import (
     Family,
     Panel,
     ShownTable,
+    adjustment,
+    basis,
     cell,
     family,
     group_label,
     number,
     ordered,
-    p_value,
+    p_pair,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -64,9 +66,8 @@ def show(results: Results) -> Family:
     tables = [_shown_measures(rows), _shown_reliability(results), _shown_across(results), _shown_pluralism(results)]
     tables.append(_shown_consensus(results))
     finding = sentence(rows, results.rows("pluralism"))
-    made = family("agreement", "Agreement between people", finding, rows, panels, tables)
-    names = ["agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"]
-    return replace(made, csv_names=[name for name in names if results.rows(name)])
+    rests_on = basis(find(rows, grouping="overall", question="personal", measure="pairwise_agreement"))
+    return family(FamilyKey.AGREEMENT, finding, rows, panels, tables, rests_on)
 
 
 def _shown_measures(rows: Sequence[Row]) -> ShownTable:
@@ -118,7 +119,7 @@ def _shown_across(results: Results) -> ShownTable:
             number(row["within"], percent),
             number(row["across"], percent),
             cell(row, points),
-            p_value(row["p_value"]),
+            *p_pair(row),
             str(row["n_items"]),
             row["reason"],
         ]
@@ -130,10 +131,12 @@ def _shown_across(results: Results) -> ShownTable:
         "Two of different ones",
         "Difference (points)",
         "p",
+        "p adjusted",
         "Items",
         "Why not",
     ]
-    return ShownTable("agreement_across", "Agreement within and across countries on shared items", header, shown)
+    caption = "Agreement within and across countries on shared items" + adjustment(results.rows("agreement_across"))
+    return ShownTable("agreement_across", caption, header, shown)
 
 
 def _across_panel(results: Results) -> Panel:
@@ -173,14 +176,22 @@ def _shown_pluralism(results: Results) -> ShownTable:
         [
             f"{group_label(grouping, first)} − {group_label(grouping, second)}, {question}",
             *(cell(own.get(measure), points) for measure in PLURALISM),
-            p_value(own["given_mean"]["p_value"]),
+            *p_pair(own["given_mean"]),
             cell(own.get("alpha"), coefficient),
             own["given_mean"]["reason"],
         ]
         for (grouping, first, second, question), own in found.items()
     ]
-    header = ["Groups, question", *(f"{label} (points)" for label in PLURALISM.values()), "p", "Alpha", "Why not"]
-    return ShownTable("pluralism", "Disagreement inside items told apart from a shift of the mean", header, shown)
+    header = [
+        "Groups, question",
+        *(f"{label} (points)" for label in PLURALISM.values()),
+        "p",
+        "p adjusted",
+        "Alpha",
+        "Why not",
+    ]
+    caption = f"Disagreement inside items told apart from a shift of the mean{adjustment(rows)}"
+    return ShownTable("pluralism", caption, header, shown)
 
 
 def _agreement_figure(results: Results, measure: str) -> Figure:

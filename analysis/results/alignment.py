@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from analysis.families import FamilyKey
 from analysis.figures import Figure, FigureRow, coefficient, draw, percent, points, share_scale
 from analysis.results import shown, uncertainty
 from analysis.results.sentences import question, written
@@ -12,9 +12,6 @@ from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Family, Panel, S
 from analysis.results.stored import Results, Row, find
 from survey.llm.enums import Method
 
-CSV_NAMES = (
-    "alignment", "alignment_differences", "alignment_items", "ceilings", "calibration", "order_bias", "steerability",
-)  # fmt: skip
 CLOSENESS = (
     ("Matches a random person", "model", "expected_match", percent),
     ("Another person does", "another_person", "expected_match", percent),
@@ -55,8 +52,7 @@ def show(results: Results) -> Family:
     panels.append(Panel("Where people disagree: models and their ceilings", uncertainty.ceiling_figures(results)))
     of_models = [row for row in rows if row["predictor"] == "model"]
     finding = f"{sentence(rows)} {uncertainty.sentence(results.rows('ceilings'))}".strip()
-    made = family("alignment", "Alignment of models with people", finding, of_models, panels, tables)
-    return replace(made, csv_names=[name for name in CSV_NAMES if results.rows(name)])
+    return family(FamilyKey.ALIGNMENT, finding, of_models, panels, tables, shown.basis(_closest(rows)))
 
 
 def setting_label(setting: str, method: str | None = None) -> str:
@@ -125,22 +121,34 @@ def _differences(rows: Sequence[Row]) -> ShownTable:
             f"{row['first']} − {row['second']} "
             f"{setting_label(row['persona_setting'], row['method'] if tell_method else None)}, {row['question']}",
             shown.cell(row, points),
-            shown.p_value(row["p_value"]),
+            *shown.p_pair(row),
             str(row["n_items"]),
         ]
         for row in rows
         if row["measure"] == "expected_match"
     ]
-    header = ["Models, setting, question", "Difference in matching a random person (points)", "p", "Items"]
-    return ShownTable("alignment_differences", "Models compared item by item", header, body)
+    header = [
+        "Models, setting, question",
+        "Difference in matching a random person (points)",
+        "p",
+        "p adjusted",
+        "Items",
+    ]
+    caption = f"Models compared item by item{shown.adjustment(rows)}"
+    return ShownTable("alignment_differences", caption, header, body)
+
+
+def _closest(rows: Sequence[Row]) -> Row | None:
+    """Find the model's row that gives a random person's answer most often."""
+    models = [row for row in rows if row["predictor"] == "model" and row["measure"] == "expected_match"]
+    return max((row for row in models if row["estimate"] is not None), key=lambda row: row["estimate"], default=None)
 
 
 def sentence(rows: Sequence[Row]) -> str:
-    matches = [row for row in rows if row["measure"] == "expected_match" and row["estimate"] is not None]
-    models = [row for row in matches if row["predictor"] == "model"]
-    if not models:
+    best = _closest(rows)
+    if best is None:
         return "Nothing can be said yet: no item was answered by both a model and people."
-    best = max(models, key=lambda row: row["estimate"])
+    matches = [row for row in rows if row["measure"] == "expected_match" and row["estimate"] is not None]
     keys = ("question", "model_tag", "persona_setting", "method")
     beside = {row["predictor"]: row for row in matches if all(row.get(key) == best.get(key) for key in keys)}
     sentence = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.families import FamilyKey
 from analysis.results.sentences import NOTHING
-from analysis.results.shown import NO_ESTIMATE, Family, ShownTable, family, p_value
+from analysis.results.shown import NO_ESTIMATE, Family, ShownTable, adjustment, basis, family, p_pair, p_value
 from analysis.results.stored import Results, Row
 
 FACTORS = {
@@ -20,9 +21,10 @@ FACTORS = {
     "scenario_country": "Scenario's country",
 }
 N_NAMED = 3
+ALPHA = 0.05
 HEADER = (
-    "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "Answers as independent: deviance", "df",
-    "deviance − df", "Why not",
+    "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "p adjusted",
+    "Answers as independent: deviance", "df", "p", "p adjusted", "deviance − df", "Why not",
 )  # fmt: skip
 
 
@@ -34,34 +36,42 @@ def show(results: Results) -> Family:
             FACTORS[row["factor"]],
             _number(row["mixed_statistic"]),
             _whole(row["mixed_df"]),
-            p_value(row["mixed_p_value"]),
+            *p_pair(row, "mixed_p", "mixed_p_value"),
             _number(row["deviance"]),
             _whole(row["df"]),
+            *p_pair(row),
             _number(row["deviance_less_df"]),
             row["reason"],
         ]
         for row in ranked
     ]
-    table = ShownTable("drop_one", "What the model loses without each factor", HEADER, shown)
-    return family("drop_one", "What answers depend on", sentence(rows), rows, [], [table])
+    caption = f"What the model loses without each factor{adjustment(rows, 'mixed_p')}"
+    table = ShownTable("drop_one", caption, HEADER, shown)
+    return family(FamilyKey.DROP_ONE, sentence(rows), rows, [], [table], basis(rows[0] if rows else None))
 
 
 def sentence(rows: Sequence[Row]) -> str:
     tested = [row for row in rows if row["mixed_statistic"] is not None and row["mixed_p_value"] is not None]
     if not tested:
         return NOTHING
-    clear = [row for row in tested if row["mixed_p_value"] < 0.05]
+    clear = [row for row in tested if _p(row) < ALPHA]
     clear.sort(key=lambda row: row["mixed_df"] - row["mixed_statistic"])
     if not clear:
         return "Beside what people and items differ in, no factor is shown to matter."
     names = [
-        f"{_lower(FACTORS[row['factor']])} (χ² {row['mixed_statistic']:.1f} on {row['mixed_df']:.0f}, p "
-        f"{'' if row['mixed_p_value'] < 0.001 else '= '}{p_value(row['mixed_p_value'])})"
+        f"{_lower(FACTORS[row['factor']])} (χ² {row['mixed_statistic']:.1f} on {row['mixed_df']:.0f}, adjusted p "
+        f"{'' if _p(row) < 0.001 else '= '}{p_value(_p(row))})"
         for row in clear[:N_NAMED]
     ]
     if len(clear) > N_NAMED:
         names.append(f"{len(clear) - N_NAMED} more")
     return f"Beside what people and items differ in, answers depend on {_listed(names)}.{_paper(rows, clear[0])}"
+
+
+def _p(row: Row) -> float:
+    """Give the p-value adjusted for the number of factors; of old analyses the raw one."""
+    found: float = row.get("mixed_p_adjusted", row["mixed_p_value"])
+    return found
 
 
 def _paper(rows: Sequence[Row], first: Row) -> str:
@@ -89,4 +99,4 @@ def _number(value: float | None) -> str:
 
 
 def _whole(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f}"
+    return NO_ESTIMATE if value is None else f"{value:.0f}"

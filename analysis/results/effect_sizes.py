@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from analysis.families import FamilyKey
 from analysis.figures import FigureRow, draw, size_in_points, size_scale
 from analysis.results.sentences import question
 from analysis.results.shown import (
@@ -13,10 +13,12 @@ from analysis.results.shown import (
     Family,
     Panel,
     ShownTable,
+    adjustment,
+    basis,
     cell,
     family,
     number,
-    p_value,
+    p_pair,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -46,8 +48,8 @@ def show(results: Results) -> Family:
     rows = results.rows("effect_sizes")
     sources = list(dict.fromkeys(row["source"] for row in rows))
     panels = [_panel(results, source) for source in sources]
-    made = family("effect_sizes", "Effect sizes", sentence(rows), rows, panels, [_shown(rows)])
-    return replace(made, csv_names=["effect_sizes"] if rows else [])
+    rests_on = basis(find(rows, source=PEOPLE, question="personal"))
+    return family(FamilyKey.EFFECT_SIZES, sentence(rows), rows, panels, [_shown(rows)], rests_on)
 
 
 def _panel(results: Results, source: str) -> Panel:
@@ -67,7 +69,7 @@ def _shown(rows: Sequence[Row]) -> ShownTable:
         [
             f"{FACTORS[row['factor']]}, {row['question']}" + ("" if row["source"] == PEOPLE else f" ({row['source']})"),
             cell(row, size_in_points),
-            p_value(row["p_value"]),
+            *p_pair(row),
             number(row["sd_observed"], size_in_points),
             number(row["sd_sampling"], size_in_points),
             number(row["mean_abs_difference"], size_in_points),
@@ -77,10 +79,11 @@ def _shown(rows: Sequence[Row]) -> ShownTable:
         for row in rows
     ]
     header = [
-        "Factor, question", "Spread (points)", "p", "As observed", "By sampling", "Mean of differences", "Levels",
-        "Note",
+        "Factor, question", "Spread (points)", "p", "p adjusted", "As observed", "By sampling", "Mean of differences",
+        "Levels", "Note",
     ]  # fmt: skip
-    return ShownTable("effect_sizes", "How far the levels of each factor lie apart", header, shown)
+    caption = f"How far the levels of each factor lie apart{adjustment(rows)}"
+    return ShownTable("effect_sizes", caption, header, shown)
 
 
 def _note(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.families import FamilyKey
 from analysis.figures import Figure, FigureRow, coefficient, difference_scale, draw, points
 from analysis.results.sentences import doubt, size
 from analysis.results.shown import (
@@ -12,11 +13,13 @@ from analysis.results.shown import (
     Family,
     Panel,
     ShownTable,
+    adjustment,
+    basis,
     cell,
     family,
     group_label,
     ordered,
-    p_value,
+    p_pair,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -48,21 +51,25 @@ def show(results: Results) -> Family:
         _primary_table(primary),
         _methods_table(beside),
     ]
-    return family("own_culture", "Own-country effect", sentence(rows), rows, panels, tables)
+    rests_on = basis(find(primary, respondent_country="all", outcome="personal"))
+    return family(FamilyKey.OWN_CULTURE, sentence(rows), rows, panels, tables, rests_on)
 
 
-HEADER = ("Contrast", "Difference", "p, no effect", "p, too small to matter", "Respondents", "Items", "Why not")
+HEADER = (
+    "Contrast", "Difference", "p, no effect", "adjusted", "p, too small to matter", "adjusted", "Respondents", "Items",
+    "Why not",
+)  # fmt: skip
 
 
 def _primary_table(rows: Sequence[Row]) -> ShownTable:
     shown = [[f"{group_label('country', row['respondent_country'])}, {row['outcome']}", *_cells(row)] for row in rows]
-    caption = "Difference in the share that follows the culture, primary method"
+    caption = f"Difference in the share that follows the culture, primary method{adjustment(rows)}"
     return ShownTable("own_culture", caption, ["Respondents, outcome", *HEADER], shown)
 
 
 def _methods_table(rows: Sequence[Row]) -> ShownTable:
     shown = [[f"{row['outcome'].capitalize()}: {METHODS[row['method']]}", *_cells(row)] for row in rows]
-    caption = "The same over all countries, by other methods"
+    caption = f"The same over all countries, by other methods{adjustment(rows)}"
     return ShownTable("own_culture_methods", caption, ["Outcome, method", *HEADER], shown)
 
 
@@ -70,8 +77,8 @@ def _cells(row: Row) -> list[str]:
     return [
         row["contrast"].replace(" - ", " − "),
         cell(row, points) if row["scale"] == "share" else f"{cell(row, coefficient)} log odds",
-        p_value(row["p_value"]),
-        p_value(row["p_equivalence"]),
+        *p_pair(row),
+        *p_pair(row, "p_equivalence", "p_equivalence"),
         str(row["n_respondents"]),
         str(row["n_items"]),
         row["reason"],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.families import FamilyKey
 from analysis.figures import percent, points
 from analysis.results.sentences import share
-from analysis.results.shown import SETTINGS, Family, ShownTable, number
+from analysis.results.shown import SETTINGS, Doubts, Family, ShownTable, number
 from analysis.results.stored import Results, Row
 
 
 def show(results: Results) -> Family:
-    names = [name for name in results.tables if name.startswith("paper_")]
     rows = results.rows("paper_human_response_summary", grouping="overall")
     rows += results.rows("paper_human_response_summary", grouping="respondent_country")
     shown = [
@@ -32,10 +32,13 @@ def show(results: Results) -> Family:
     tables = [table, _gaps(results), _decisions(results), _flips(results)]
     finding = sentence(rows, results.facts.get("why_no_paper_tables", ""))
     doubts = results.facts.get("paper_not_estimable", {})
+    missing = Doubts((), sum(doubts.values()), sorted(doubts))
     filled = [one for one in tables if one.rows]
-    return Family(
-        "paper", "The paper's own tables", finding, [], [], filled, sorted(names), sum(doubts.values()), sorted(doubts)
-    )
+    return Family(FamilyKey.PAPER, finding, _basis(rows), [], [], filled, missing)
+
+
+def _basis(rows: Sequence[Row]) -> str:
+    return f"It rests on {rows[0]['n_judgments']:,.0f} judgments." if rows else ""
 
 
 def _gaps(results: Results) -> ShownTable:

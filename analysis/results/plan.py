@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.figures import FigureRow, difference_scale, draw, points
+from analysis.families import FamilyKey
+from analysis.figures import FigureRow, Value, difference_scale, draw, points, write_value
 from analysis.plan import FAMILY_TITLES
 from analysis.results import shown
 from analysis.results.shown import Family, Panel, ShownTable, family, value_of
 from analysis.results.stored import Results, Row
 from survey.instruments.plan import HypothesisFamily
 
-ADJUSTMENTS = {
-    "holm": "Holm",
-    "benjamini_hochberg": "Benjamini–Hochberg",
-    "benjamini_yekutieli": "Benjamini–Yekutieli",
-    "none": "not adjusted",
+METHODS = {
+    "mixed": "mixed model",
+    "two_way": "two-way errors",
+    "clustered": "errors by item",
+    "rate_difference": "difference of rates",
+    "logit_two_way": "logit, two-way errors",
 }
-HEADER = ["Hypothesis, of", "Estimate (points)", "p", "p adjusted", "Adjusted by", "Tests", "Smaller than", "Verdict"]
+HEADER = [
+    "Hypothesis, of", "Estimate (points)", "p", "p adjusted", "Adjusted by", "Tests", "Smaller than", "Verdict",
+    "Method", "As sensitivity (points)", "Answers", "Respondents", "Items", "Why not",
+]  # fmt: skip
 
 
 def show(results: Results) -> Family:
@@ -33,7 +38,7 @@ def show(results: Results) -> Family:
             )  # fmt: skip
             panels.append(Panel(f"{title} hypotheses", [figure]))
         tables.append(ShownTable(f"plan_{name}", f"{title} hypotheses", HEADER, [_cells(row) for row in mine]))
-    return family("plan", "The analysis plan", sentence(rows), rows, panels, tables)
+    return family(FamilyKey.PLAN, sentence(rows), rows, panels, tables, _basis(rows))
 
 
 def label(row: Row) -> str:
@@ -59,11 +64,41 @@ def _cells(row: Row) -> list[str]:
         shown.cell(row, points),
         shown.p_value(row["p_value"]),
         shown.p_value(row["p_adjusted"]),
-        ADJUSTMENTS[row["adjustment"]],
+        shown.ADJUSTMENTS[row["adjustment"]],
         str(row["n_tests"]),
-        f"{100 * row['sesoi']:.0f} points: p {shown.p_value(row['p_equivalent'])}",
+        _smaller(row),
         verdict(row),
+        METHODS.get(row.get("method") or "two_way", ""),
+        _sensitivity(row),
+        *(_count(row.get(name)) for name in ("n", "n_respondents", "n_items")),
+        row["reason"],
     ]
+
+
+def _smaller(row: Row) -> str:
+    """Write the test of equivalence, raw and adjusted."""
+    told = f"{100 * row['sesoi']:.0f} points: p {shown.p_value(row['p_equivalent'])}"
+    if row["p_equivalent"] is None or "p_equivalent_adjusted" not in row:
+        return told
+    return f"{told}, adjusted {shown.p_value(row['p_equivalent_adjusted'])}"
+
+
+def _sensitivity(row: Row) -> str:
+    """Write what a method that adjusts for less gives; a test without such a method says so."""
+    method = row.get("sensitivity_method")
+    if not method:
+        return "none declared"
+    value = Value(row["sensitivity"], row["sensitivity_ci_low"], row["sensitivity_ci_high"])
+    return f"{write_value(value, points)} ({METHODS[method]})"
+
+
+def _count(value: float | None) -> str:
+    return "not counted" if value is None else f"{value:,.0f}"
+
+
+def _basis(rows: Sequence[Row]) -> str:
+    """Say on how much the first primary test rests."""
+    return shown.basis(next((row for row in rows if row["p_value"] is not None), None))
 
 
 def sentence(rows: Sequence[Row]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from analysis.families import FamilyKey
 from analysis.figures import FigureRow, difference_scale, draw, percent, points, share_scale
 from analysis.results.sentences import NOTHING, doubt, size, written
 from analysis.results.shown import (
@@ -13,11 +13,13 @@ from analysis.results.shown import (
     Family,
     Panel,
     ShownTable,
+    adjustment,
+    basis,
     cell,
     family,
     group_label,
     ordered,
-    p_value,
+    p_pair,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -35,9 +37,8 @@ def show(results: Results) -> Family:
     panels = [_rate_panel(results, grouping, title) for grouping, title in GROUPINGS.items()]
     panels += [_poststratified_panel(results), _difference_panel(results)]
     shown = [_shown_rates(results), _shown_crossed(results), _shown_differences(results)]
-    made = family("rates", "Culture-following rates", sentence(rows), rows, panels, shown)
-    names = ["rates", "rates_crossed", "rates_poststratified", "country_differences"]
-    return replace(made, csv_names=[name for name in names if results.rows(name)])
+    rests_on = basis(find(rows, grouping="overall", measure="personal"))
+    return family(FamilyKey.RATES, sentence(rows), rows, panels, shown, rests_on)
 
 
 def _shown_rates(results: Results) -> ShownTable:
@@ -77,15 +78,16 @@ def _shown_differences(results: Results) -> ShownTable:
         [
             f"{_pair(row)}, {row['question']}",
             cell(row, points),
-            p_value(row["p_value"]),
+            *p_pair(row),
             str(row["n_items"]),
             str(row["n_respondents"]),
             row["reason"],
         ]
         for row in results.rows("country_differences")
     ]
-    header = ["Countries, question", "Difference (points)", "p", "Same items", "Respondents", "Why not"]
-    return ShownTable("country_differences", "Differences between countries on the same items", header, shown)
+    header = ["Countries, question", "Difference (points)", "p", "p adjusted", "Same items", "Respondents", "Why not"]
+    caption = f"Differences between countries on the same items{adjustment(results.rows('country_differences'))}"
+    return ShownTable("country_differences", caption, header, shown)
 
 
 def _pair(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.families import FamilyKey
 from analysis.figures import FigureRow, coefficient, difference_scale, draw, percent, points
 from analysis.results import shown
 from analysis.results.sentences import doubt, size
@@ -53,7 +54,7 @@ def show(results: Results) -> Family:
               "Items"]  # fmt: skip
     tables = [ShownTable("shift", "From base to instruct", header, body)]
     panels = [Panel("How instruction tuning shifts decisions", figures)] if figures else []
-    return family("shift", "From base to instruct", sentence(rows), rows, panels, tables)
+    return family(FamilyKey.SHIFT, sentence(rows), rows, panels, tables, shown.basis(_largest(rows)))
 
 
 def group_of(row: Row) -> tuple[str, ...]:
@@ -66,12 +67,16 @@ def label(row: Row, *, tell_method: bool = False) -> str:
     return f"{told}, {Method(row['method']).label.lower()}" if tell_method else told
 
 
+def _largest(rows: Sequence[Row]) -> Row | None:
+    shifts = [row for row in rows if row["measure"] == "net_shift" and row["estimate"] is not None]
+    return max(shifts, key=lambda row: abs(row["estimate"]), default=None)
+
+
 def sentence(rows: Sequence[Row]) -> str:
     """Say the largest shift with its interval, its bounds, and whether a rerun explains the flips."""
-    shifts = [row for row in rows if row["measure"] == "net_shift" and row["estimate"] is not None]
-    if not shifts:
+    most = _largest(rows)
+    if most is None:
         return "Nothing can be said yet: no family has behaviour runs of both its base and its instruct model."
-    most = max(shifts, key=lambda row: abs(row["estimate"]))
     told = (
         f"The largest shift is that of {label(most)}: the instruct model follows the culture {size(most)} "
         f"{'more' if most['estimate'] >= 0 else 'less'} than its base model{doubt(most)}"

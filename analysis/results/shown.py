@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from analysis.families import HOLDS, FamilyKey
 from analysis.figures import Figure, Value, write_value
 from analysis.results.stored import Row
 from survey.enums import AgeBucket, Country, Relation, Theme
@@ -15,6 +16,16 @@ QUESTIONS = ("personal", "norm")
 SERIES = ("personal choice", "norm judgment")
 SHORT_COUNTRIES = {Country.US: "United States"}
 NO_ESTIMATE = "not estimable"
+COUNTED = (
+    ("n", "answer", "answers"), ("n_pairs", "pair", "pairs"), ("n_respondents", "respondent", "respondents"),
+    ("n_items", "item", "items"), ("n_sources", "item", "items"),
+)  # fmt: skip
+ADJUSTMENTS = {
+    "holm": "Holm",
+    "benjamini_hochberg": "Benjamini–Hochberg",
+    "benjamini_yekutieli": "Benjamini–Yekutieli",
+    "none": "nothing",
+}
 SETTINGS = {"no_persona": "without persona", "persona": "with personas"}
 
 
@@ -34,23 +45,38 @@ class ShownTable(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
+class Doubts(NamedTuple):
+    """What makes a family unreliable in these data, and how many numbers are missing for which reasons."""
+
+    told: Sequence[str] = ()
+    n_not_estimable: int = 0
+    reasons: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Family:
-    """One section of the results page."""
+    """One family of results: what was found and on what it rests, figures, tables, doubts."""
 
-    key: str
-    title: str
+    key: FamilyKey
     finding: str
+    basis: str
     panels: Sequence[Panel]
     more_panels: Sequence[Panel]
     tables: Sequence[ShownTable]
-    csv_names: Sequence[str]
-    n_not_estimable: int
-    reasons: Sequence[str]
+    doubts: Doubts
+    csv_names: Sequence[str] = ()
+
+    @property
+    def title(self) -> str:
+        return HOLDS[self.key].title
 
     @property
     def how(self) -> str:
         return f"analysis/how/{self.key}.html"
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [figure for panel in (*self.panels, *self.more_panels) for figure in panel.figures]
 
 
 def value_of(row: Row | None) -> Value:
@@ -83,14 +109,32 @@ def ordered(grouping: str, groups: Iterable[str]) -> list[str]:
 
 
 def family(
-    key: str, title: str, finding: str, rows: Sequence[Row], panels: Sequence[Panel], tables: Sequence[ShownTable]
+    key: FamilyKey,
+    finding: str,
+    rows: Sequence[Row],
+    panels: Sequence[Panel],
+    tables: Sequence[ShownTable],
+    basis: str = "",
 ) -> Family:
     """Put a family together: the first two panels open, the others folded, what is empty left out."""
     missing = [row for row in rows if row["reason"] and row.get("measure") != "majority_agreement_paper"]
     reasons = sorted({row["reason"] for row in missing})
     filled = [panel for panel in panels if panel.figures and any(figure.rows for figure in panel.figures)]
     shown = [table for table in tables if table.rows]
-    return Family(key, title, finding, filled[:2], filled[2:], shown, [key] if rows else [], len(missing), reasons)
+    return Family(key, finding, basis, filled[:2], filled[2:], shown, Doubts((), len(missing), reasons))
+
+
+def basis(row: Row | None) -> str:
+    """Say on how many answers, people and items a number rests."""
+    if row is None:
+        return ""
+    counts = [(row.get(name), one, many) for name, one, many in COUNTED]
+    told = [f"{n:,.0f} {one if n == 1 else many}" for n, one, many in counts if n is not None]
+    return f"It rests on {_listed(told)}." if told else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def cell(row: Row | None, write: Callable[[float], str]) -> str:
@@ -103,8 +147,21 @@ def number(value: float | None, write: Callable[[float], str]) -> str:
     return NO_ESTIMATE if value is None else write(value)
 
 
+def p_pair(row: Row, stem: str = "p", raw: str = "p_value") -> list[str]:
+    """Write a p-value and, beside it, the one adjusted for the number of tests."""
+    if row[raw] is not None and f"{stem}_adjusted" not in row:
+        return [p_value(row[raw]), "not adjusted then"]  # computed before adjustments were
+    return [p_value(row[raw]), p_value(row.get(f"{stem}_adjusted"))]
+
+
+def adjustment(rows: Sequence[Row], stem: str = "p") -> str:
+    """Say how the p-values of a table are adjusted, for its caption."""
+    methods = list(dict.fromkeys(row[f"{stem}_adjustment"] for row in rows if row.get(f"{stem}_adjustment")))
+    return f"; p adjusted by {', '.join(ADJUSTMENTS[name] for name in methods)}" if methods else ""
+
+
 def p_value(value: float | None) -> str:
     """Write a p value to three places."""
     if value is None:
-        return "–"
+        return "none"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -96,8 +96,8 @@ def _cell(row: Row | None) -> str:
 
 
 def _long(rows: Sequence[Row], name: str, caption: str, write: shown.Write) -> ShownTable:
-    body = [[_label(row), shown.cell(row, write), shown.p_value(row["p_value"]), row["reason"] or "–"] for row in rows]
-    return ShownTable(name, caption, ["Model", "Estimate", "p", "Note"], body)
+    body = [[_label(row), shown.cell(row, write), *shown.p_pair(row), row["reason"] or ""] for row in rows]
+    return ShownTable(name, caption + shown.adjustment(rows), ["Model", "Estimate", "p", "p adjusted", "Note"], body)
 
 
 def sentence(rows: Sequence[Row]) -> str:

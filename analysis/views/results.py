@@ -1,4 +1,4 @@
-"""Analyses: start one, watch it, read what came out, take the numbers away."""
+"""Analyses of a study: start one, watch it, read what was found in each family."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from analysis.blinding import is_hidden
+from analysis.blinding import hides
 from analysis.domain import UNFINISHED, request_analysis
-from analysis.export.table_csv import csv_response
-from analysis.models import AnalysisRun, FigureArchive
-from analysis.parameters import NO_SIMULATED, choose
-from analysis.results import families, find_figure
+from analysis.families import HOLDS, FamilyKey, chosen_families
+from analysis.models import AnalysisRun
+from analysis.parameters import NO_SIMULATED, Parameters, choose
+from analysis.results import overview
 from analysis.results.stored import Results
 from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
@@ -46,7 +45,7 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
     n_real = complete.filter(participant__is_simulated=False).count()
     context = {
         "study": study,
-        "runs": AnalysisRun.objects.filter(study=study).defer("results")[:N_SHOWN],
+        "runs": AnalysisRun.objects.filter(study=study).defer("results", "overview")[:N_SHOWN],
         "n_real": n_real,
         "n_simulated": complete.filter(participant__is_simulated=True).count(),
     }
@@ -72,101 +71,96 @@ def unblind(request: HttpRequest, code: str) -> HttpResponse:
 
 @staff_only
 def result(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one analysis, whatever its state."""
-    run = _find(pk)
-    return render(request, "analysis/result.html", _context(run))
+    """Show what an analysis found in each family, or how far it is."""
+    return render(request, "analysis/result.html", overview_context(find_run(pk)))
 
 
 @staff_only
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the part that changes while an analysis runs; the page stops asking when it is over."""
-    run = _find(pk)
-    response = render(request, "analysis/result_body.html", _context(run))
+    run = find_run(pk)
+    response = render(request, "analysis/result_body.html", overview_context(run))
     if run.state not in UNFINISHED:
         response["X-Refresh"] = "stop"
     return response
 
 
-@staff_only
-def as_json(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give everything that was computed, with what it was computed from."""
-    run = _find_done(pk)
-    body = {
-        "analysis": run.pk,
-        "study": run.study.code,
-        "snapshot_hash": run.snapshot_hash,
-        "code_version": run.code_version,
-        "parameters": run.parameters,
-        "warnings": run.warnings,
-        **(run.results or {}),
-    }
-    response = JsonResponse(body, json_dumps_params={"indent": 1, "ensure_ascii": False})
-    return _as_file(response, f"{run.study.code}_analysis_{run.pk}.json")
+def find_run(pk: int) -> AnalysisRun:
+    """Find an analysis without its results, which are large."""
+    runs = AnalysisRun.objects.select_related("study__version__instrument").defer("results")
+    drawn = {"n_figures": F("figures__n_figures"), "print_names": F("figures__names")}
+    return get_object_or_404(runs.annotate(**drawn), pk=pk)
 
 
-@staff_only
-def table_csv(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    run = _find_done(pk)
-    table = Results(run).tables.get(name)
-    if table is None:
-        raise Http404
-    missing = "" if name.startswith("paper_") else "NA"
-    return csv_response(f"{run.study.code}_analysis_{run.pk}_{name}.csv", table["columns"], table["rows"], missing)
-
-
-@staff_only
-def figure_svg(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Give a figure as a file of its own."""
-    run = _find_done(pk)
-    figure = find_figure(Results(run), name)
-    if figure is None:
-        raise Http404
-    drawing = render_to_string("components/figure.svg", {"figure": figure, "is_file": True})
-    response = HttpResponse(f'<?xml version="1.0" encoding="UTF-8"?>\n{drawing}', content_type="image/svg+xml")
-    return _as_file(response, f"{run.study.code}_analysis_{run.pk}_{name}.svg")
-
-
-@staff_only
-def figures_zip(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give all figures for print, as a worker has drawn them."""
-    run = _find_done(pk)
-    archive = get_object_or_404(FigureArchive, run=run, n_figures__gt=0)
-    response = HttpResponse(bytes(archive.content), content_type="application/zip")
-    return _as_file(response, f"{run.study.code}_analysis_{run.pk}_figures.zip")
-
-
-def _find(pk: int) -> AnalysisRun:
-    drawn = FigureArchive.objects.filter(run=OuterRef("pk"))
-    runs = AnalysisRun.objects.select_related("study__version__instrument")
-    return get_object_or_404(runs.annotate(n_figures=Subquery(drawn.values("n_figures"))), pk=pk)
-
-
-def _find_done(pk: int) -> AnalysisRun:
-    run = _find(pk)
+def require_shown(run: AnalysisRun, facts: dict[str, Any]) -> None:
+    """Refuse what an unfinished analysis has not, and what a blinded study hides."""
     if run.state != AnalysisRun.State.DONE:
         raise Http404
-    if is_hidden(run):
+    if hides(run.study, facts):
         raise PermissionDenied("The outcomes of this study are hidden until it is unblinded on its Results page.")
-    return run
 
 
-def _context(run: AnalysisRun) -> dict[str, Any]:
-    results = Results(run)
-    is_done = run.state == AnalysisRun.State.DONE and not is_hidden(run)
+def overview_context(run: AnalysisRun) -> dict[str, Any]:
+    """Gather the overview; of the results it reads the facts and the exclusions only."""
+    is_done = run.state == AnalysisRun.State.DONE
+    results = Results.read(run, ["exclusions"]) if is_done else Results(AnalysisRun())
+    is_hidden = is_done and hides(run.study, results.facts)
+    found = []
+    if is_done and not is_hidden:
+        found = [_card(run, told) for told in run.overview or overview(Results(run))]  # old runs have no overview
     return {
         "run": run,
         "study": run.study,
         "is_unfinished": run.state in UNFINISHED,
-        "is_hidden": is_hidden(run),
+        "is_hidden": is_hidden,
         "results": results,
         "has_answers": bool(results.facts.get("n_answers")),
-        "families": families(results) if is_done else [],
-        "exclusions": results.rows("exclusions") if is_done else [],
+        "families": found,
+        "not_asked": _not_asked(run) if found else [],
+        "progress": progress(run) if run.state in UNFINISHED else [],
+        "choices": told_choices(run.parameters),
+        "exclusions": results.rows("exclusions") if is_done and not is_hidden else [],
         "excludes_simulated": NO_SIMULATED in run.parameters.get("exclusions", []),
         "live_url": reverse("analysis:result_live", args=[run.pk]),
     }
 
 
-def _as_file(response: HttpResponse, name: str) -> HttpResponse:
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+def progress(run: AnalysisRun) -> list[dict[str, str]]:
+    """Say of each family whether it is computed, being computed or waiting."""
+    keys = chosen_families(tuple(run.parameters.get("families", ())))
+    at = keys.index(FamilyKey(run.family)) if run.family in keys else -1
+    states = ["done" if place < at else "running" if place == at else "queued" for place in range(len(keys))]
+    told = {"done": "computed", "running": run.step, "queued": "waiting"}
+    return [
+        {"title": HOLDS[key].title, "state": state, "told": told[state]}
+        for key, state in zip(keys, states, strict=True)
+    ]
+
+
+def told_choices(parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what was chosen, in words."""
+    chosen = Parameters.from_json(parameters)
+    families = chosen_families(chosen.families)
+    return [
+        ("level of significance", f"{chosen.alpha:g}, intervals {100 * chosen.level:g}%"),
+        ("smallest effect of interest", f"{100 * chosen.sesoi:g} points; the plan's hypotheses keep their own"),
+        ("respondents who came", f"by day {chosen.last_day}" if chosen.last_day else "on any day"),
+        ("respondents' countries", ", ".join(chosen.countries) or "all"),
+        ("families", "all" if len(families) == len(FamilyKey) else ", ".join(HOLDS[key].title for key in families)),
+        ("seed", f"{chosen.seed}; {chosen.n_resamples} resamples"),
+    ]
+
+
+def _card(run: AnalysisRun, told: dict[str, Any]) -> dict[str, Any]:
+    key = FamilyKey(told["key"])
+    return {
+        **told,
+        "title": HOLDS[key].title,
+        "n_doubts": len(told.get("doubts", ())),
+        "url": reverse("analysis:result_family", args=[run.pk, key]),
+    }
+
+
+def _not_asked(run: AnalysisRun) -> list[str]:
+    keys = chosen_families(tuple(run.parameters.get("families", ())))
+    return [HOLDS[key].title for key in FamilyKey if key not in keys]

@@ -41,6 +41,20 @@ class Estimand(StrEnum):
     BASE_INSTRUCT_SHIFT = "base_instruct_shift"
 
 
+class Comparisons(StrEnum):
+    """A table of the results whose p-values belong to a family."""
+
+    COUNTRY_DIFFERENCES = "country_differences"
+    AGREEMENT_ACROSS = "agreement_across"
+    PLURALISM = "pluralism"
+    OWN_CULTURE = "own_culture"
+    EFFECT_SIZES = "effect_sizes"
+    DROP_ONE = "drop_one"
+    ALIGNMENT_DIFFERENCES = "alignment_differences"
+    ORDER_BIAS = "order_bias"
+    STEERABILITY = "steerability"
+
+
 class Setting(NamedTuple):
     """A further key of a hypothesis: the values it may have, and whether it may be left out."""
 
@@ -49,10 +63,11 @@ class Setting(NamedTuple):
 
 
 COUNTRIES = tuple(Country.values)
+GAP = "gap"  # how far the effect on norm judgments is from that on personal choices: question x relation
 QUESTION = Setting(tuple(Question.values))
 SETTINGS: Mapping[Estimand, Mapping[str, Setting]] = {
     Estimand.OWN_CULTURE_EFFECT: {
-        "question": QUESTION,
+        "question": Setting((*Question.values, GAP)),
         "other": Setting((Relation.CLOSE.value, Relation.FAR.value)),
         "country": Setting(("all", EVERY, *COUNTRIES)),
     },
@@ -67,6 +82,7 @@ SETTINGS: Mapping[Estimand, Mapping[str, Setting]] = {
     Estimand.BASE_INSTRUCT_SHIFT: {"condition": Setting(("balance", "no_balance"))},
 }
 PLAN_KEYS = ("version", "seed", "alpha", "adjustments", "exclusions", "hypotheses")
+OPTIONAL_KEYS = ("tables",)
 COMMON = ("statement", "estimand", "family", "sesoi")
 
 
@@ -84,8 +100,8 @@ def placed_faults(
 def plan_faults(plan: Mapping[str, Any], exclusions: object) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a plan: the dotted key and a sentence; ``exclusions`` are the instrument's own."""
     for key in plan:
-        if key not in PLAN_KEYS:
-            yield key, f"unknown key; known are {', '.join(PLAN_KEYS)}"
+        if key not in (*PLAN_KEYS, *OPTIONAL_KEYS):
+            yield key, f"unknown key; known are {', '.join((*PLAN_KEYS, *OPTIONAL_KEYS))}"
     missing = [key for key in PLAN_KEYS if key not in plan]
     for key in missing:
         yield key, "missing"
@@ -98,6 +114,7 @@ def plan_faults(plan: Mapping[str, Any], exclusions: object) -> Iterator[tuple[s
     if not _is_number(plan["alpha"]) or not 0 < plan["alpha"] < 1:
         yield "alpha", "must be a number between 0 and 1"
     yield from _adjustment_faults(plan["adjustments"])
+    yield from _table_faults(plan.get("tables", {}), plan["adjustments"])
     if plan["exclusions"] != exclusions:
         yield "exclusions", "must be those of instrument.yaml, in the same order"
     hypotheses = plan["hypotheses"]
@@ -119,6 +136,21 @@ def _adjustment_faults(adjustments: object) -> Iterator[tuple[str, str]]:
             yield f"adjustments.{family}", f"unknown adjustment {adjustment!r}; known are {', '.join(known)}"
     if adjustments[HypothesisFamily.PRIMARY] == Adjustment.NONE:
         yield "adjustments.primary", "primary tests must be adjusted for their number"
+
+
+def _table_faults(tables: object, adjustments: object) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the families of tables, of which each must be adjusted somehow."""
+    if not isinstance(tables, Mapping):
+        yield "tables", "must be a mapping of tables to families"
+        return
+    families, known = [family.value for family in HypothesisFamily], [table.value for table in Comparisons]
+    for table, family in tables.items():
+        if table not in known:
+            yield f"tables.{table}", f"unknown table; known are {', '.join(known)}"
+        elif family not in families:
+            yield f"tables.{table}", f"must be one of {', '.join(families)}"
+        elif isinstance(adjustments, Mapping) and adjustments.get(family) == Adjustment.NONE:
+            yield f"tables.{table}", f"the p-values of {family} tests are not adjusted; those of tables must be"
 
 
 def _hypothesis_faults(key: str, hypothesis: object) -> Iterator[tuple[str, str]]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count, product
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
+from analysis import domain
+from analysis.models import AnalysisRun
+from analysis.parameters import Parameters, choose
+from analysis.reports import Report, compute
 from survey.domain.quotas import find_cell
 from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
 from survey.flow.status import FINAL
+from survey.instruments.loader import SHIPPED, read_instrument
 from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, ProviderName, RunKind, RunState, Stage
 from survey.llm.models import Cell, Completion, ModelSpec, Run
 from survey.models import (
@@ -305,6 +313,63 @@ def fill_behaviour(made: Made) -> None:
         choice: Choice | str = Choice.PREFERENCE if (place + number) % 2 else Choice.CULTURE
         is_refused = place == 0 and number == 2 and condition == PromptCondition.BALANCE
         make_completion(run, spec, item, choice="" if is_refused else choice, condition=condition)
+
+
+def report_of(django_db_blocker: DjangoDbBlocker, *steps: Callable[[Made], None]) -> Report:
+    """Compute the whole report of a study that is gone again afterwards."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = make_study()
+        for step in steps:
+            step(made)
+        report = compute(made.study, choose(include_simulated=True), lambda step: None)
+        transaction.set_rollback(True)
+    return report
+
+
+@pytest.fixture(scope="session")
+def full_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Report:
+    """The whole report of the `full` study, computed once for all tests that only read it."""
+    return report_of(django_db_blocker, fill)
+
+
+@pytest.fixture(scope="session")
+def simulated_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Report:
+    """The same where everybody is simulated."""
+    return report_of(django_db_blocker, partial(fill, n_simulated=6))
+
+
+@pytest.fixture(scope="session")
+def empty_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Report:
+    """The report of a study that nobody came to."""
+    return report_of(django_db_blocker)
+
+
+@pytest.fixture(scope="session")
+def behaviour_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Report:
+    """The report of a behaviour run without people, by the shipped plan."""
+    return report_of(django_db_blocker, with_plan, fill_behaviour)
+
+
+@pytest.fixture(scope="session")
+def planned_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Report:
+    """The report of the `full` study by the shipped analysis plan."""
+    return report_of(django_db_blocker, with_plan, fill)
+
+
+def with_plan(made: Made) -> None:
+    """Give a study's version the shipped analysis plan, in memory."""
+    plan = read_instrument(SHIPPED).structure["analysis_plan"]
+    made.study.version.structure = {**made.study.version.structure, "analysis_plan": plan}
+
+
+def store(made: Made, report: Report, parameters: Parameters | None = None) -> AnalysisRun:
+    """Store a report as a study's finished analysis."""
+    asked = domain.request_analysis(made.study, parameters or choose(include_simulated=True))
+    run = domain.begin(asked.pk)
+    assert run is not None
+    assert domain.finish(run, report)
+    run.refresh_from_db()
+    return run
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from analysis import domain, tasks
-from analysis.models import AnalysisRun
-from analysis.parameters import choose
+from analysis.families import FamilyKey
+from analysis.models import AnalysisRun, FigureArchive
+from analysis.reports import Report
 from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.models import StudyChange
-from tests.analysis.conftest import Made, fill
+from tests.analysis.conftest import Made, store
 from tests.staff import make_staff
 
 
@@ -23,39 +23,43 @@ def blind(made: Made) -> Made:
     return made
 
 
-def analyse(made: Made) -> AnalysisRun:
-    run = domain.request_analysis(made.study, choose(include_simulated=True))
-    tasks.run_analysis(run.pk)
-    run.refresh_from_db()
-    return run
-
-
 def downloads(run: AnalysisRun) -> list[str]:
     return [
         reverse("analysis:result_json", args=[run.pk]),
         reverse("analysis:result_csv", args=[run.pk, "rates"]),
         reverse("analysis:result_svg", args=[run.pk, "rates_country"]),
+        reverse("analysis:result_family_json", args=[run.pk, "rates"]),
+        reverse("analysis:result_family_svg", args=[run.pk, "rates", "rates_country"]),
     ]
+
+
+SHOWN = [200, 200, 301, 200, 200]
 
 
 def owner() -> User:
     return make_staff("owner")
 
 
-def test_results_of_people_are_hidden(blind: Made, staff: Client) -> None:
-    fill(blind)
-    run = analyse(blind)
+def test_results_of_people_are_hidden(blind: Made, full_report: Report, staff: Client) -> None:
+    run = store(blind, full_report)
     page = staff.get(reverse("analysis:result", args=[run.pk])).content.decode()
     assert "Computed, and hidden." in page
     assert "Culture-following rates" not in page
-    for address in downloads(run):
+    for key in FamilyKey:
+        address = reverse("analysis:result_family", args=[run.pk, key])
+        assert staff.get(address)["Location"] == reverse("analysis:result", args=[run.pk])
+    FigureArchive.objects.create(run=run, content=b"x", n_figures=1, names=["a.pdf"])
+    prints = [
+        reverse("analysis:result_figures", args=[run.pk]),
+        reverse("analysis:result_print", args=[run.pk, "a", "pdf"]),
+    ]
+    for address in [*downloads(run), *prints]:
         denied = staff.get(address)
         assert (denied.status_code, "hidden until it is unblinded" in denied.content.decode()) == (403, True), address
 
 
-def test_api_gives_no_hidden_results(blind: Made) -> None:
-    fill(blind)
-    run = analyse(blind)
+def test_api_gives_no_hidden_results(blind: Made, full_report: Report) -> None:
+    run = store(blind, full_report)
     client = APIClient()
     client.force_authenticate(make_staff("program"))
     assert client.get(f"/api/results/{run.pk}/").json()["results"] is None
@@ -63,16 +67,14 @@ def test_api_gives_no_hidden_results(blind: Made) -> None:
     assert client.get(f"/api/results/{run.pk}/").json()["results"]["facts"]["n_respondents"] == 12
 
 
-def test_simulated_results_are_never_hidden(blind: Made, staff: Client) -> None:
-    fill(blind, n_simulated=6)
-    run = analyse(blind)
+def test_simulated_results_are_never_hidden(blind: Made, simulated_report: Report, staff: Client) -> None:
+    run = store(blind, simulated_report)
     assert "Culture-following rates" in staff.get(reverse("analysis:result", args=[run.pk])).content.decode()
-    assert [staff.get(address).status_code for address in downloads(run)] == [200, 200, 200]
+    assert [staff.get(address).status_code for address in downloads(run)] == SHOWN
 
 
-def test_unblinding_is_recorded_once_and_shows_everything(blind: Made) -> None:
-    fill(blind)
-    run = analyse(blind)
+def test_unblinding_is_recorded_once_and_shows_everything(blind: Made, full_report: Report) -> None:
+    run = store(blind, full_report)
     client = Client()
     client.force_login(owner())
     address = reverse("analysis:unblind", args=[blind.study.code])
@@ -83,7 +85,7 @@ def test_unblinding_is_recorded_once_and_shows_everything(blind: Made) -> None:
     change = StudyChange.objects.get()
     assert (change.kind, change.old, change.new, change.by) == ("blinding", "Hidden", "Shown", "owner")
     assert change.reason == "data collection is over"
-    assert [client.get(address).status_code for address in downloads(run)] == [200, 200, 200]
+    assert [client.get(address).status_code for address in downloads(run)] == SHOWN
 
 
 def test_unblinding_needs_the_right_and_a_reason(blind: Made) -> None:

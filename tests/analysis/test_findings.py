@@ -84,11 +84,11 @@ def test_drop_one_names_what_matters_and_what_the_papers_ranking_would_say() -> 
     ]
     assert drop_one.sentence(rows) == (
         "Beside what people and items differ in, answers depend on relation of the scenario's country (χ² 46.2 on 4, "
-        "p < 0.001) and question (χ² 9.9 on 2, p = 0.007). By the raw deviance of independent answers, as the paper "
-        "ranks, scenario's country would come first."
+        "adjusted p < 0.001) and question (χ² 9.9 on 2, adjusted p = 0.007). By the raw deviance of independent "
+        "answers, as the paper ranks, scenario's country would come first."
     )
     many = [lost(name, 1.0, 90.0 - place, 1, 0.0) for place, name in enumerate(list(drop_one.FACTORS)[:5])]
-    assert "country (χ² 89.0 on 1, p < 0.001), relation" in drop_one.sentence(many)
+    assert "country (χ² 89.0 on 1, adjusted p < 0.001), relation" in drop_one.sentence(many)
     assert "p < 0.001) and 2 more." in drop_one.sentence(many)
     assert drop_one.sentence(rows[1:2]) == "Beside what people and items differ in, no factor is shown to matter."
     assert drop_one.sentence([]) == NOTHING

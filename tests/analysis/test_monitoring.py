@@ -195,7 +195,7 @@ def test_exclusions_are_those_that_the_analysis_applies(flagged: Made, include_s
     make_session(flagged, status=Status.ACTIVE, answers={})
     make_session(flagged, status=Status.WITHDREW)
     quality = Quality(flagged.study, include_simulated=include_simulated)
-    parameters = choose(include_simulated=include_simulated, flags=FLAGGED["exclusions"])
+    parameters = choose(include_simulated=include_simulated, flags=FLAGGED["exclusions"], families=("rates",))
     report = compute(flagged.study, parameters, lambda step: None)
     applied = report.results["tables"]["exclusions"]
     assert [list(step) for step in quality.exclusions] == applied["rows"]

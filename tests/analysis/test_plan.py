@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
 from analysis.plan import Plan, read_plan
-from analysis.reports import compute
+from analysis.reports import Report, compute
 from analysis.reports.plan import equivalence
 from analysis.results import families
 from analysis.results import plan as shown
 from analysis.results.stored import Results
 from analysis.stats.multiplicity import adjust
 from survey.instruments.loader import SHIPPED, read_instrument
-from survey.instruments.plan import Estimand, HypothesisFamily
-from tests.analysis.conftest import Made, fill_behaviour
+from survey.instruments.plan import Estimand, HypothesisFamily, plan_faults
+from tests.analysis.conftest import Made, with_plan
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,7 @@ def plan() -> Plan:
     return found
 
 
-def results(made: Made, *, has_plan: bool = True) -> Results:
-    structure = dict(made.study.version.structure)
-    structure.pop("analysis_plan", None)
-    if has_plan:
-        structure["analysis_plan"] = read_instrument(SHIPPED).structure["analysis_plan"]
-    made.study.version.structure = structure
-    report = compute(made.study, choose(include_simulated=True), lambda step: None)
+def results_of(report: Report) -> Results:
     return Results(AnalysisRun(results=report.results))
 
 
@@ -46,8 +41,8 @@ def test_the_shipped_plan_is_read_with_all_its_hypotheses(plan: Plan) -> None:
     assert read_plan({}) is None
 
 
-def test_every_hypothesis_has_rows_and_both_p_values(full: Made, plan: Plan) -> None:
-    rows = results(full).rows("plan")
+def test_every_hypothesis_has_rows_and_both_p_values(planned_report: Report, plan: Plan) -> None:
+    rows = results_of(planned_report).rows("plan")
     assert {row["hypothesis"] for row in rows} == {one.name for one in plan.hypotheses}
     for row in rows:
         assert (row["p_value"] is None) == (row["p_adjusted"] is None)
@@ -61,8 +56,8 @@ def test_every_hypothesis_has_rows_and_both_p_values(full: Made, plan: Plan) -> 
     assert {row["n_tests"] for row in primary} == {int((~np.isnan(raw)).sum())}
 
 
-def test_tests_are_those_of_the_tables(full: Made) -> None:
-    found = results(full)
+def test_tests_are_those_of_the_tables(planned_report: Report) -> None:
+    found = results_of(planned_report)
     gap = found.rows("rates", grouping="overall", measure="gap")[0]
     row = found.rows("plan", hypothesis="norm_over_personal")[0]
     assert [row[name] for name in ("estimate", "se", "p_value")] == [
@@ -74,23 +69,89 @@ def test_tests_are_those_of_the_tables(full: Made) -> None:
     assert [row["estimate"] for row in rows] == [row["estimate"] for row in match]
 
 
-def test_behaviour_runs_give_the_shift_of_their_family(made: Made) -> None:
-    fill_behaviour(made)
-    found = results(made)
+def test_own_country_hypotheses_are_those_of_the_mixed_model(planned_report: Report) -> None:
+    found = results_of(planned_report)
+    for name, question in (("own_country_personal", "personal"), ("own_country_norm", "norm")):
+        row = found.rows("plan", hypothesis=name)[0]
+        wanted = {"outcome": question, "contrast": "same - far", "respondent_country": "all", "scale": "share"}
+        mixed = found.rows("own_culture", method="mixed", **wanted)[0]
+        assert row["method"] == "mixed"
+        for number in ("estimate", "se", "ci_low", "ci_high", "p_value", "n", "n_respondents", "n_items"):
+            assert row[number] == mixed[number], number
+        rates = found.rows("own_culture", method="rate_difference", **wanted)[0]
+        assert row["sensitivity_method"] == "rate_difference"
+        assert [row["sensitivity"], row["sensitivity_ci_low"]] == [rates["estimate"], rates["ci_low"]]
+        assert row["sensitivity"] != row["estimate"]
+
+
+def test_an_interaction_is_tested_where_it_is_declared(full: Made) -> None:
+    with_plan(full)
+    declared = full.study.version.structure["analysis_plan"]
+    first = declared["hypotheses"]["own_country_personal"]
+    declared["hypotheses"] = {"moves": first | {"question": "gap"}, "places": first | {"country": "each"}}
+    assert list(plan_faults(declared, declared["exclusions"])) == []
+    asked = choose(include_simulated=True, families=(FamilyKey.PLAN, FamilyKey.OWN_CULTURE))
+    found = results_of(compute(full.study, asked, lambda step: None))
+    (row,) = found.rows("plan", hypothesis="moves")
+    (gap,) = found.rows("own_culture", outcome="gap", method="mixed", contrast="same - far", respondent_country="all")
+    assert (row["estimate"], row["ci_low"]) == (gap["estimate"], gap["ci_low"])
+    assert row["sensitivity_method"] == "logit_two_way"
+    assert [one["of"] for one in found.rows("plan", hypothesis="places")] == ["same − far, BR", "same − far, US"]
+
+
+TABLES = {
+    "country_differences": "p", "agreement_across": "p", "pluralism": "p", "own_culture": "p", "effect_sizes": "p",
+    "alignment_differences": "p", "order_bias": "p", "steerability": "p", "drop_one": "mixed_p",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_table_has_a_p_value_without_the_adjusted_one(planned_report: Report, table: str) -> None:
+    stem = TABLES[table]
+    rows = results_of(planned_report).rows(table)
+    assert rows
+    for row in rows:
+        assert (row[f"{stem}_value"] is None) == (row[f"{stem}_adjusted"] is None)
+        assert row[f"{stem}_adjustment"] == "benjamini_hochberg"
+        assert row[f"{stem}_adjusted"] is None or row[f"{stem}_adjusted"] >= row[f"{stem}_value"]
+
+
+def test_a_tables_family_is_what_the_plan_says(full: Made) -> None:
+    with_plan(full)
+    declared = full.study.version.structure["analysis_plan"]
+    declared["tables"] = {"effect_sizes": "primary"}
+    asked = choose(include_simulated=True, families=(FamilyKey.EFFECT_SIZES,))
+    found = results_of(compute(full.study, asked, lambda step: None))
+    people = found.rows("effect_sizes", source="people")
+    raw = np.array([np.nan if row["p_value"] is None else row["p_value"] for row in people])
+    told = np.array([np.nan if row["p_adjusted"] is None else row["p_adjusted"] for row in people])
+    assert told == pytest.approx(adjust(raw, "holm"), nan_ok=True)
+    assert {row["p_adjustment"] for row in people} == {"holm"}
+    assert dict(
+        plan_faults(declared | {"tables": {"effect_sizes": "exploratory", "rates": "primary"}}, declared["exclusions"])
+    ) == {
+        "tables.effect_sizes": "the p-values of exploratory tests are not adjusted; those of tables must be",
+        "tables.rates": "unknown table; known are country_differences, agreement_across, pluralism, own_culture, "
+        "effect_sizes, drop_one, alignment_differences, order_bias, steerability",
+    }
+
+
+def test_behaviour_runs_give_the_shift_of_their_family(behaviour_report: Report) -> None:
+    found = results_of(behaviour_report)
     rows = found.rows("shift", measure="net_shift")
     assert rows
     assert {row["model_family"] for row in rows} == {"llama"}
     assert {row["condition"] for row in rows} <= {"balance", "no_balance"}
 
 
-def test_without_a_plan_the_page_says_that_all_is_exploratory(full: Made) -> None:
-    found = results(full, has_plan=False)
+def test_without_a_plan_the_page_says_that_all_is_exploratory(full_report: Report) -> None:
+    found = results_of(full_report)
     assert found.rows("plan") == []
     assert "every test on this page is exploratory" in shown.show(found).finding
 
 
-def test_the_page_has_plan_alignment_and_shift(full: Made) -> None:
-    made = {family.key: family for family in families(results(full))}
+def test_the_page_has_plan_alignment_and_shift(planned_report: Report) -> None:
+    made = {family.key.value: family for family in families(results_of(planned_report))}
     assert [table.caption for table in made["plan"].tables] == [
         "Primary hypotheses", "Secondary hypotheses", "Exploratory hypotheses",
     ]  # fmt: skip
@@ -132,6 +193,8 @@ def test_a_plan_can_be_replaced_only_by_another_version(plan: Plan) -> None:
 
 
 def test_no_answers_keep_the_plan_with_reasons(made: Made) -> None:
-    rows = results(made).rows("plan")
+    with_plan(made)
+    report = compute(made.study, choose(include_simulated=True, families=(FamilyKey.PLAN,)), lambda step: None)
+    rows = results_of(report).rows("plan")
     assert rows
     assert all(row["reason"] for row in rows)

@@ -20,8 +20,9 @@ from analysis.from_files.paper_folder import analyse_folder
 from analysis.models import FigureArchive
 from analysis.parameters import choose
 from analysis.plots.files import FIGURES, Made, as_archive, make_figures
+from analysis.reports import Report
 from tests.analysis.conftest import Made as MadeStudy
-from tests.analysis.conftest import fill_behaviour
+from tests.analysis.conftest import fill_behaviour, store
 from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
 
 RUNS = Path(__file__).parents[1] / "reference" / "behaviour_runs"
@@ -116,10 +117,9 @@ def test_figures_of_files_stand_in_a_folder_of_their_own(tmp_path: Path) -> None
     assert "no table alignment" in (out / "figures" / "not_made.txt").read_text()
 
 
-def test_a_worker_draws_what_the_page_offers(full: MadeStudy, staff: Client) -> None:
-    run = request_analysis(full.study, choose(include_simulated=True))
+def test_a_worker_draws_what_the_page_offers(full: MadeStudy, full_report: Report, staff: Client) -> None:
+    run = store(full, full_report)
     page, archive = (reverse(f"analysis:{name}", args=[run.pk]) for name in ("result", "result_figures"))
-    tasks.run_analysis(run.pk)
     assert "Figures for print are being drawn" in staff.get(page).content.decode()
     assert staff.get(archive).status_code == 404
     tasks.draw_figures(run.pk)
@@ -130,11 +130,19 @@ def test_a_worker_draws_what_the_page_offers(full: MadeStudy, staff: Client) -> 
     assert response["Content-Type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
         assert sum(name.endswith(".pdf") for name in packed.namelist()) == stored.n_figures > 3
+        assert stored.names == sorted(packed.namelist())
+        drawn = packed.read("rates_by_country.pdf")
+    family = staff.get(reverse("analysis:result_family", args=[run.pk, "rates"])).content.decode()
+    pdf = reverse("analysis:result_print", args=[run.pk, "rates_by_country", "pdf"])
+    assert f'href="{pdf}"' in family
+    response = staff.get(pdf)
+    assert (response.content, response["Content-Type"]) == (drawn, "application/pdf")
+    for wrong in (("nothing", "pdf"), ("rates_by_country", "exe")):
+        assert staff.get(reverse("analysis:result_print", args=[run.pk, *wrong])).status_code == 404
 
 
-def test_figures_that_cannot_be_drawn_are_not_drawn_again(made: MadeStudy) -> None:
-    run = request_analysis(made.study, choose(include_simulated=True))
-    tasks.run_analysis(run.pk)
+def test_figures_that_cannot_be_drawn_are_not_drawn_again(made: MadeStudy, empty_report: Report) -> None:
+    run = store(made, empty_report)
     assert find_undrawn() == [run.pk]
     with patch("analysis.plots.files.make_figures", side_effect=ValueError("no font")):
         tasks.draw_figures(run.pk)

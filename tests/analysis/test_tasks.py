@@ -17,21 +17,24 @@ from tests.analysis.conftest import Made
 
 State = AnalysisRun.State
 ALL = choose(include_simulated=True)
+LIGHT = choose(include_simulated=True, families=("rates",))
 REPORT = Report("a" * 64, {"facts": {}, "tables": {}}, [])
 
 
 def test_analysis_runs_to_its_end_with_its_record(full: Made) -> None:
-    run = domain.request_analysis(full.study, ALL)
+    run = domain.request_analysis(full.study, LIGHT)
     tasks.run_analysis(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.step, run.error, run.n_starts) == (State.DONE, "", "", 1)
+    assert (run.state, run.family, run.step, run.error, run.n_starts) == (State.DONE, "", "", "", 1)
+    assert [told["key"] for told in run.overview] == ["rates"]
+    assert len(run.results_hash) == 64
     assert run.code_version == code_version()
     assert len(run.snapshot_hash) == 64
     assert run.results["facts"]["n_respondents"] == 12
 
 
 def test_repeated_task_changes_nothing(full: Made) -> None:
-    run = domain.request_analysis(full.study, ALL)
+    run = domain.request_analysis(full.study, LIGHT)
     tasks.run_analysis(run.pk)
     before = AnalysisRun.objects.values().get(pk=run.pk)
     tasks.run_analysis(run.pk)
@@ -51,7 +54,7 @@ def test_second_click_gives_the_analysis_under_way(made: Made) -> None:
 
 
 def test_failure_is_told(full: Made) -> None:
-    run = domain.request_analysis(full.study, ALL)
+    run = domain.request_analysis(full.study, LIGHT)
     with patch("analysis.reports.rates.rates", side_effect=ValueError("no such column")):
         tasks.run_analysis(run.pk)
     run.refresh_from_db()
@@ -113,11 +116,11 @@ def test_steps_are_shown_while_it_runs(made: Made) -> None:
 
 
 def test_same_data_choices_and_code_are_found_again(full: Made) -> None:
-    run = domain.request_analysis(full.study, ALL)
+    run = domain.request_analysis(full.study, LIGHT)
     tasks.run_analysis(run.pk)
     run.refresh_from_db()
-    assert domain.find_same(full.study, ALL.as_json(), run.snapshot_hash) == run
-    assert domain.find_same(full.study, ALL.as_json(), "b" * 64) is None
+    assert domain.find_same(full.study, LIGHT.as_json(), run.snapshot_hash) == run
+    assert domain.find_same(full.study, LIGHT.as_json(), "b" * 64) is None
 
 
 @pytest.mark.django_db(transaction=True)

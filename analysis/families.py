@@ -1,0 +1,77 @@
+"""The families of results: their keys, titles, stored tables and figures for print. Light: the web imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class FamilyKey(StrEnum):
+    """A family of results, in the order of the overview; the value is part of its address."""
+
+    PLAN = "plan"
+    RATES = "rates"
+    AGREEMENT = "agreement"
+    OWN_CULTURE = "own_culture"
+    EFFECT_SIZES = "effect_sizes"
+    VARIANCE = "variance"
+    DROP_ONE = "drop_one"
+    ALIGNMENT = "alignment"
+    SHIFT = "shift"
+    PAPER = "paper"
+
+
+class Holds(NamedTuple):
+    """What belongs to a family; of tables whose names begin with `prefix` all."""
+
+    title: str
+    tables: tuple[str, ...]
+    prefix: str = ""
+    prints: tuple[str, ...] = ()
+
+    def has(self, table: str) -> bool:
+        return table in self.tables or bool(self.prefix and table.startswith(self.prefix))
+
+
+HOLDS: Mapping[FamilyKey, Holds] = {
+    FamilyKey.PLAN: Holds("The analysis plan", ("plan",)),
+    FamilyKey.RATES: Holds(
+        "Culture-following rates",
+        ("rates", "rates_crossed", "rates_poststratified", "country_differences"),
+        prints=("rates_by_country",),
+    ),
+    FamilyKey.AGREEMENT: Holds(
+        "Agreement between people",
+        ("agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"),
+        prints=("agreement_by_relation",),
+    ),
+    FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",)),
+    FamilyKey.EFFECT_SIZES: Holds("Effect sizes", ("effect_sizes",)),
+    FamilyKey.VARIANCE: Holds("Where answers differ: people, items, countries", ("variance",)),
+    FamilyKey.DROP_ONE: Holds("What answers depend on", ("drop_one",), prints=("drop_one_deviance",)),
+    FamilyKey.ALIGNMENT: Holds(
+        "Alignment of models with people",
+        (
+            "alignment", "alignment_differences", "alignment_items", "ceilings", "calibration", "order_bias",
+            "steerability",
+        ),
+        prints=("alignment_four_panel", "alignment_and_ceiling", "item_rates"),
+    ),
+    FamilyKey.SHIFT: Holds(
+        "From base to instruct",
+        ("shift",),
+        prints=("base_to_instruct", "country_contrasts", "demographic_contrasts"),
+    ),
+    FamilyKey.PAPER: Holds("The paper's own tables", (), prefix="paper_"),
+}  # fmt: skip
+
+
+def family_of(table: str) -> FamilyKey | None:
+    """Find the family that a stored table belongs to."""
+    return next((key for key, holds in HOLDS.items() if holds.has(table)), None)
+
+
+def chosen_families(names: tuple[str, ...]) -> tuple[FamilyKey, ...]:
+    """Give the families that were chosen, in their order; none named means all."""
+    return tuple(key for key in FamilyKey if not names or key in names)
