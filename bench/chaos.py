@@ -16,7 +16,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 
-from bench.servers import Servers, chaos_servers
+from bench.servers import Servers, own_servers
 
 DEADLINE = 420.0  # seconds for the whole crowd; who has not finished by then never will
 RESTARTS = ("fast", "immediate", "kill", "fast")  # spread evenly over the run
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only JSON, no table")
     options = parser.parse_args(arguments)
-    with chaos_servers() as servers:
+    with own_servers() as servers:
         os.environ.update(servers.environment)
         report = run(servers, options)
     told = asdict(report)

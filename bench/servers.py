@@ -54,14 +54,7 @@ class Servers:
         await_ready(child, self.answers)
 
     def answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return asks(self.port, "/healthz")
 
     def child(self, name: str) -> Child:
         return next(child for child in self.family.children if child.name == name)
@@ -105,9 +98,9 @@ class Servers:
 
 
 @contextmanager
-def chaos_servers() -> Iterator[Servers]:
+def own_servers() -> Iterator[Servers]:
     """Start PostgreSQL in a folder that is gone afterwards; the web server waits for `start_web`."""
-    var = Path(tempfile.mkdtemp(prefix="pact-chaos-"))
+    var = Path(tempfile.mkdtemp(prefix="pact-bench-"))
     var.chmod(0o711)  # under root the database runs as another account and must get in
     (var / embedded.MARKER).touch()
     account = database_account(data_folders(var))
@@ -132,6 +125,18 @@ def chaos_servers() -> Iterator[Servers]:
         shutil.rmtree(sockets, ignore_errors=True)
         embedded.erase(var)
         shutil.rmtree(var, ignore_errors=True)
+
+
+def asks(port: int, path: str) -> bool:
+    """Say whether a server answers at an address, and well."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def free_port() -> int:

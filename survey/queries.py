@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db import connection
+from django.db.models import Count, Model, Q
 from django.db.models.functions import Now
 
-from survey.enums import LeaseState
+from survey.enums import LeaseState, OptionOrder, Question
 from survey.flow.status import LIVE_FOR
-from survey.models import InstrumentVersion, Item, Lease, Text
+from survey.flow.wording import Shown, Wording, word_item
+from survey.models import Arm, InstrumentVersion, Item, Lease, Study, SurveySession, Text
 
 
 class ItemFacts(NamedTuple):
@@ -41,6 +43,81 @@ def version_structure(version_id: int) -> Mapping[str, Any]:
     """Give the ``instrument.yaml`` of a version."""
     structure: Mapping[str, Any] = InstrumentVersion.objects.values_list("structure", flat=True).get(pk=version_id)
     return structure
+
+
+@lru_cache(maxsize=4096)
+def item_wording(version_id: int, locale: str, code: str) -> Wording:
+    """Give an item's words."""
+    return word_item(text_catalogue(version_id, locale), code)
+
+
+@lru_cache(maxsize=4096)
+def text_hashes(shown: Shown) -> Mapping[Question, str]:
+    """Give the hash of what a page shows for each question."""
+    wording = item_wording(shown.version_id, shown.locale, shown.item)
+    return {question: wording.digest(question, OptionOrder(shown.option_order)) for question in Question}
+
+
+# --- A session, at every page ---------------------------------------------------------------------
+
+
+class Part(NamedTuple):
+    """A model's place in a joined row."""
+
+    model: type[Model]
+    names: Sequence[str]
+    converters: Sequence[tuple[int, Callable[..., Any]]]  # of the column at an index
+    start: int
+    end: int
+
+
+class SessionRead(NamedTuple):
+    sql: str
+    parts: Sequence[Part]
+
+
+@lru_cache(maxsize=1)
+def session_read() -> SessionRead:
+    """Write the statement that reads a session with its arm and study, once: the ORM takes longer than the page."""
+    parts: list[Part] = []
+    columns: list[str] = []
+    for model in (SurveySession, Arm, Study):
+        fields = model._meta.concrete_fields
+        converters = [
+            (at, convert) for at, field in enumerate(fields) for convert in field.get_db_converters(connection)
+        ]
+        start, end = len(columns), len(columns) + len(fields)
+        parts.append(Part(model, [field.attname for field in fields], converters, start, end))
+        columns += [f'{model._meta.db_table}."{field.column}"' for field in fields]
+    sql = (
+        f"SELECT {', '.join(columns)} FROM survey_surveysession"  # noqa: S608 - our own names
+        " JOIN survey_arm ON survey_arm.id = survey_surveysession.arm_id"
+        " JOIN survey_study ON survey_study.id = survey_arm.study_id WHERE survey_surveysession.token = %s"
+    )
+    return SessionRead(sql, parts)
+
+
+def find_session(token: str) -> SurveySession | None:
+    """Read a session with its arm and study by the token in its address."""
+    read = session_read()
+    with connection.cursor() as cursor:
+        cursor.execute(read.sql, (token,))
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    session: SurveySession
+    session, arm, study = (make(part, row) for part in read.parts)
+    SurveySession.arm.field.set_cached_value(session, arm)
+    Arm.study.field.set_cached_value(arm, study)
+    return session
+
+
+def make(part: Part, row: Sequence[Any]) -> Any:
+    """Make a model's instance from its part of a row."""
+    values = list(row[part.start : part.end])
+    for at, convert in part.converters:
+        values[at] = convert(values[at], None, connection)
+    return part.model.from_db(connection.alias, part.names, values)
 
 
 def places_held(study_id: int) -> Counter[tuple[int, str]]:

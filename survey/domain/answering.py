@@ -1,7 +1,7 @@
 """Store what a page brought and move the session on: each function one page, all or nothing.
 
 Every function expects the session's row to be locked by the caller (`lock_session`) and returns nothing: the
-caller redirects to where the session then stands.
+caller redirects to where the session then stands. `record_answers_at_once` alone does both in one statement.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -18,9 +19,9 @@ from survey.domain.quality import flag_session, gather_evidence
 from survey.domain.quotas import complete_place, take_place
 from survey.enums import Choice, OptionOrder, Question, Status
 from survey.flow.outcomes import Ended, outcome_of
-from survey.flow.wording import Wording
+from survey.flow.wording import Shown, Wording
 from survey.models import Consent, Demographics, Response, SurveySession
-from survey.queries import item_facts, version_structure
+from survey.queries import item_facts, text_hashes, version_structure
 
 
 class LostRace(RuntimeError):
@@ -97,6 +98,50 @@ def record_answers(
         ignore_conflicts=True,
     )
     advance(session)
+
+
+AT_ONCE = """
+WITH moved AS (
+    UPDATE survey_surveysession SET position = position + 1, last_activity_at = %(now)s
+    WHERE token = %(token)s AND position = %(position)s AND status IN ('landed', 'active') RETURNING id
+)
+INSERT INTO survey_response (session_id, item_id, question, choice, option_order, position, locale, text_hash,
+    served_at, submitted_at)
+SELECT moved.id, %(item)s, given.question, given.choice, %(option_order)s, %(position)s, %(locale)s, given.text_hash,
+    %(served_at)s, %(now)s
+FROM moved CROSS JOIN (VALUES
+    ('personal', %(personal)s, %(personal_hash)s), ('norm', %(norm)s, %(norm_hash)s)
+) given (question, choice, text_hash)
+ON CONFLICT (session_id, item_id, question) DO NOTHING
+"""
+
+
+def record_answers_at_once(
+    token: str, *, position: int, shown: Shown, personal: Choice, norm: Choice, served_at: datetime
+) -> bool:
+    """Do what `record_answers` does in one statement that needs no lock beforehand; say whether anything was stored.
+
+    It stores and moves on only where the session stands at that page, under the row's lock that its update takes: of
+    two that come at once the second finds the session further on, and changes nothing.
+    """
+    now = timezone.now()
+    hashes = text_hashes(shown)
+    values: dict[str, str | int | datetime] = {
+        "token": token,
+        "position": position,
+        "now": now,
+        "served_at": min(served_at, now),
+        "item": item_facts(shown.version_id)[shown.item].pk,
+        "option_order": shown.option_order,
+        "locale": shown.locale,
+        "personal": personal,
+        "personal_hash": hashes[Question.PERSONAL],
+        "norm": norm,
+        "norm_hash": hashes[Question.NORM],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(AT_ONCE, values)
+        return bool(cursor.rowcount)
 
 
 def record_demographics(

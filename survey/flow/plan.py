@@ -61,8 +61,8 @@ def scenario_pages(items: Sequence[PlannedItem], n_attention_checks: int) -> lis
 
 def scenario_number(plan: Sequence[PlanPage], position: int) -> int:
     """Count the scenarios up to and with the page at ``position``: 1 for the first."""
-    return sum(page["kind"] == Page.SCENARIO for page in plan[: position + 1])
+    return [page["kind"] for page in plan[: position + 1]].count(Page.SCENARIO)
 
 
 def n_scenarios(plan: Sequence[PlanPage]) -> int:
-    return sum(page["kind"] == Page.SCENARIO for page in plan)
+    return [page["kind"] for page in plan].count(Page.SCENARIO)

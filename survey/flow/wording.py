@@ -5,10 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from survey.enums import Choice, OptionOrder, Question
 
 ITEM_FIELDS = ("actor", "scenario", "expectation", "preference", "choice_culture", "choice_preference")
+
+
+class Shown(NamedTuple):
+    """An item as a page shows it: all its words follow from it."""
+
+    version_id: int
+    locale: str
+    option_order: str
+    item: str
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from survey.flow.plan import PlanPage
+from survey.flow.wording import Shown
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
 from survey.models import SurveySession
 from survey.queries import text_catalogue, version_structure
@@ -80,6 +81,15 @@ class PageKind(ABC):
     def n_stored_tries(self, turn: Turn) -> int:
         """Count the tries at this page that are stored; a form that was served before the last one is stale."""
         return 0
+
+    def shown(self, turn: Turn) -> Shown | None:
+        """Give the item that the page shows; None where it shows none."""
+        return None
+
+    def heading(self, turn: Turn) -> str:
+        """Give the page's heading."""
+        heading: str = self.context(turn)["heading"]
+        return heading
 
     @abstractmethod
     def context(self, turn: Turn) -> dict[str, Any]:

@@ -9,15 +9,20 @@ from django.utils.translation import gettext as _
 from survey.domain.answering import record_answers
 from survey.enums import Choice, OptionOrder, Question
 from survey.flow.plan import n_scenarios, scenario_number
-from survey.flow.wording import Wording, word_item
+from survey.flow.wording import Shown, Wording
 from survey.pages.base import DECLINED, Option, PageKind, RadioGroup, Turn
+from survey.queries import item_wording
 
 
 class ScenarioPage(PageKind):
     template = "survey/pages/scenario.html"
 
     def wording(self, turn: Turn) -> Wording:
-        return word_item(turn.texts, turn.page["item"])
+        return item_wording(turn.session.version_id, turn.session.locale, turn.page["item"])
+
+    def shown(self, turn: Turn) -> Shown:
+        session, page = turn.session, turn.page
+        return Shown(session.version_id, session.locale, page["option_order"], page["item"])
 
     def groups(self, turn: Turn) -> list[RadioGroup]:
         wording = self.wording(turn)
@@ -31,10 +36,13 @@ class ScenarioPage(PageKind):
         opt_out = _("I prefer not to answer this one")
         return [RadioGroup(q.value, wording.questions[q], options, missing[q], opt_out) for q in questions]
 
-    def context(self, turn: Turn) -> dict[str, Any]:
+    def heading(self, turn: Turn) -> str:
         plan, position = turn.session.plan, turn.session.position
         number = {"number": scenario_number(plan, position), "total": n_scenarios(plan)}
-        return {"heading": _("Situation %(number)d of %(total)d") % number, "wording": self.wording(turn)}
+        return _("Situation %(number)d of %(total)d") % number
+
+    def context(self, turn: Turn) -> dict[str, Any]:
+        return {"heading": self.heading(turn), "wording": self.wording(turn)}
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         record_answers(

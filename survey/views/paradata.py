@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from survey.domain.paradata import Event, append_events
 from survey.enums import AskedQuestion, PageEventKind, Status, Viewport
 from survey.models import SurveySession
-from survey.views.participant import Stamp
+from survey.views.stamps import Stamp
 
 log = logging.getLogger(__name__)
 

@@ -3,52 +3,36 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any
 
-from django.core.signing import BadSignature, Signer
+from django.core.signing import BadSignature
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from survey.domain.answering import lock_session
+from survey.domain.answering import lock_session, record_answers_at_once
 from survey.domain.enrolment import identity_of
 from survey.domain.lifecycle import outcome_for_panel
-from survey.enums import Outcome, Page, Status
+from survey.enums import Choice, Outcome, Page, Question, Status
 from survey.flow.status import FINAL
+from survey.flow.wording import Shown
 from survey.models import SurveySession
-from survey.pages import PAGES, AskAgain, Reading, Turn, read_answers, reminder
+from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, read_answers, reminder
 from survey.panels import PANELS
-from survey.queries import text_catalogue
+from survey.queries import find_session, text_catalogue
 from survey.views.endings import ENDINGS
 from survey.views.faults import enduring
 from survey.views.framing import SeeOther, frame, unknown_session
+from survey.views.skeletons import HEADING, STAMP, TOKEN, fill, skeleton
+from survey.views.stamps import Stamp
 
 log = logging.getLogger(__name__)
-
-
-class Stamp(NamedTuple):
-    """What a page's form brings back signed: which page it was, when it was first served, how often it was tried."""
-
-    position: int
-    served_at: datetime
-    tries: int = 0
-    n_stored_tries: int = 0
-
-    def sign(self, token: str) -> str:
-        payload = f"{self.position}.{int(self.served_at.timestamp() * 1000)}.{self.tries}.{self.n_stored_tries}"
-        return Signer(salt=f"page of {token}").sign(payload)
-
-    @classmethod
-    def unsign(cls, value: str, token: str) -> Stamp:
-        """Read a stamp; `BadSignature` for one that this page of this session did not carry."""
-        position, served_ms, *tries = map(int, Signer(salt=f"page of {token}").unsign(value).split("."))
-        return cls(position, datetime.fromtimestamp(served_ms / 1000, UTC), *tries)
 
 
 @csrf_exempt  # the unguessable address and the signed stamp do its work, without a cookie
@@ -58,12 +42,27 @@ class Stamp(NamedTuple):
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page a session stands at, or take what it posts. The session decides which page, never the address."""
     if request.method == "POST":
-        return submit(request, token)
-    session = SurveySession.objects.select_related("arm__study").filter(token=token).first()
+        return submit_at_once(request, token) or submit(request, token)
+    session = find_session(token)
     if session is None:
         return unknown_session(request)
     with translation.override(session.locale.lower()):
         return show(request, session)
+
+
+def submit_at_once(request: HttpRequest, token: str) -> HttpResponse | None:
+    """Take an item's answers in one statement; None for whatever is not just that, which `submit` looks at closely."""
+    try:
+        stamp = Stamp.unsign(request.POST.get("stamp", ""), token)
+        personal, norm = (Choice(request.POST.get(question, "")) for question in (Question.PERSONAL, Question.NORM))
+    except (BadSignature, ValueError):
+        return None
+    if stamp.shown is None:
+        return None
+    is_stored = record_answers_at_once(
+        token, position=stamp.position, shown=stamp.shown, personal=personal, norm=norm, served_at=stamp.served_at
+    )
+    return SeeOther(page_address(token)) if is_stored else None
 
 
 @transaction.atomic
@@ -73,7 +72,7 @@ def submit(request: HttpRequest, token: str) -> HttpResponse:
         session = lock_session(token)
     except SurveySession.DoesNotExist:
         return unknown_session(request)
-    here = SeeOther(reverse("survey:page", args=[token]))
+    here = SeeOther(page_address(token))
     try:
         stamp = Stamp.unsign(request.POST.get("stamp", ""), token)
     except BadSignature:
@@ -117,26 +116,55 @@ def show(
         return show_end(request, session)
     turn = Turn(session)
     kind = PAGES[Page(turn.page["kind"])]
-    reading = reading or Reading({}, {})
     stamp = stamp._replace(tries=stamp.tries + 1) if stamp else Stamp(session.position, timezone.now())
-    stamp = stamp._replace(n_stored_tries=kind.n_stored_tries(turn))
+    shown = kind.shown(turn)
+    signed = stamp._replace(n_stored_tries=kind.n_stored_tries(turn), shown=shown).sign(session.token)
+    paragraphs = reminder(turn)
+    if shown is None or reading or paragraphs:
+        context = page_context(turn, kind, reading or Reading({}, {}), is_second_try=stamp.tries > 0)
+        context |= {"reminder": paragraphs, "stamp": signed, **addresses(session.token, session.status)}
+        return render(request, kind.template, context, status=status)
+    return HttpResponse(show_once_rendered(turn, kind, shown, signed))
+
+
+def show_once_rendered(turn: Turn, kind: PageKind, shown: Shown, signed: str) -> str:
+    """Give an item's page as it is first shown, filled in on what was rendered for whoever was shown it first."""
+    session = turn.session
+
+    def draw() -> str:
+        context = page_context(turn, kind, Reading({}, {}), is_second_try=False)
+        context |= {"heading": HEADING, "stamp": STAMP, **addresses(TOKEN, session.status)}
+        return render_to_string(kind.template, context)
+
+    same = (shown, *turn.page["questions"], session.status, session.arm.study.contact_email)
+    heading = kind.heading(turn)
+    return fill(skeleton(same, draw), token=session.token, stamp=signed, heading=heading)
+
+
+def page_context(turn: Turn, kind: PageKind, reading: Reading, *, is_second_try: bool) -> dict[str, Any]:
+    """Give what a page shows of the study, its questions and what was answered to them."""
     groups = kind.groups(turn)
-    has_consented = session.status == Status.ACTIVE
-    context = {
-        **frame(session.arm, session.locale, turn.texts["title"]),
+    return {
+        **frame(turn.session.arm, turn.session.locale, turn.texts["title"]),
         **kind.context(turn),
-        "reminder": reminder(turn),
         "groups": groups,
         "answers": reading.answers,
         "errors": reading.errors,
         "faulty": [group for group in groups if group.name in reading.errors],
-        "stamp": stamp.sign(session.token),
-        "is_second_try": stamp.tries > 0,
-        "action": request.path,
-        "withdraw_url": reverse("survey:withdraw", args=[session.token]) if has_consented else "",
-        "events_url": reverse("survey:events", args=[session.token]) if has_consented else "",
+        "is_second_try": is_second_try,
     }
-    return render(request, kind.template, context, status=status)
+
+
+def addresses(token: str, status: str) -> dict[str, str]:
+    """Give the addresses in a page; only who has consented can withdraw, and only then is its use reported."""
+    page = page_address(token)
+    if status != Status.ACTIVE:
+        return {"action": page, "withdraw_url": "", "events_url": ""}
+    return {"action": page, "withdraw_url": f"{page}stop/", "events_url": f"{page}events/"}
+
+
+def page_address(token: str) -> str:
+    return reverse("survey:page", args=[token])
 
 
 def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:

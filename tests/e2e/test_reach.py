@@ -76,7 +76,7 @@ def test_page_that_could_not_be_stored_is_sent_again_by_its_button(
         for name in ("personal", "norm"):
             page.locator(f"input[name={name}][value=culture]").check()
         with monkeypatch.context() as patch:
-            patch.setattr("survey.views.participant.lock_session", lose_the_database)
+            patch.setattr("survey.views.participant.record_answers_at_once", lose_the_database)
             page.get_by_role("button").click()
             expect(page.locator("h1")).to_have_text("हम अभी यह पेज दर्ज नहीं कर पाए")  # as the page was, not the browser
             if scripts:
@@ -86,5 +86,5 @@ def test_page_that_could_not_be_stored_is_sent_again_by_its_button(
     assert set(Response.objects.values_list("question", "choice")) == {("personal", "culture"), ("norm", "culture")}
 
 
-def lose_the_database(*args: object) -> None:
+def lose_the_database(*args: object, **kwargs: object) -> None:
     raise OperationalError("the connection is lost")

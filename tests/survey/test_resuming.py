@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from survey.enums import Page, Status
 from survey.models import Response, Study, SurveySession
-from survey.views.participant import Stamp
+from survey.views.stamps import Stamp
 from tests.factories import make_session, make_study
 from tests.survey.test_flow_pages import Walker
 
