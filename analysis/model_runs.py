@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from survey.llm.enums import OPEN_STATES, CellState, ProviderName, RunState
@@ -44,13 +45,21 @@ class RunStand:
         return self.counts[CellState.ERROR]
 
 
+class RunMoney(NamedTuple):
+    """What a study's runs of one currency cost so far; a budget where each of them has one."""
+
+    spent: Decimal
+    budget: Decimal | None
+
+
 class ModelRuns(NamedTuple):
-    """The latest runs, and the model answers of the whole study by where they came from."""
+    """The latest runs, and the model answers and costs of the whole study."""
 
     shown: Sequence[RunStand]
     n_runs: int
     n_real: int
     n_simulated: int
+    money: Mapping[str, RunMoney]  # by currency; runs without a price are not among it
 
     @property
     def n_answers(self) -> int:
@@ -68,4 +77,14 @@ def model_runs(study: Study) -> ModelRuns:
         if state in (READ, *UNREAD):
             answers[provider == ProviderName.SIMULATED] += n
     shown = [RunStand(run, counts[run.pk]) for run in runs[:N_SHOWN]]
-    return ModelRuns(shown, len(runs), answers[False], answers[True])
+    return ModelRuns(shown, len(runs), answers[False], answers[True], _money(runs))
+
+
+def _money(runs: Sequence[Run]) -> dict[str, RunMoney]:
+    money = {}
+    for currency in sorted({run.currency for run in runs if run.currency}):
+        priced = [run for run in runs if run.currency == currency]
+        budgets = [run.budget for run in priced if run.budget is not None]
+        budget = sum(budgets, Decimal(0)) if len(budgets) == len(priced) else None
+        money[currency] = RunMoney(sum((run.spent for run in priced), Decimal(0)), budget)
+    return money

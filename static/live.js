@@ -24,7 +24,9 @@ document.querySelectorAll("[data-refresh-url]").forEach((part) => {
   function isBusy() {
     const marked = document.getSelection();
     const fields = [...part.querySelectorAll("input, textarea")];
+    const choices = [...part.querySelectorAll("select")];
     return fields.some((field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked)
+      || choices.some((choice) => !([...choice.options].find((option) => option.defaultSelected) || choice.options[0]).selected)
       || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"))
       || (marked && !marked.isCollapsed && part.contains(marked.anchorNode));
   }

@@ -1,22 +1,27 @@
-"""One study's fieldwork: a page whose live part is asked for again every few seconds."""
+"""One study's dashboard: what needs somebody now, how the fieldwork stands. Its live part is asked for again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from analysis.export.table_csv import csv_response
-from analysis.fieldwork import CountryFill, Fieldwork, Fill, PageStop, Step
+from analysis.fieldwork import CountryFill, Dropout, Fieldwork, Fill, PageStop, Step
 from analysis.figures import Bar, bar
-from analysis.live_summary import live_outcomes
-from analysis.model_runs import RunStand, model_runs
+from analysis.item_health import read_item_health
+from analysis.model_runs import RunStand
 from analysis.models import AnalysisRun
+from analysis.stand import StudyStand
+from analysis.stand_tables import TABLES
 from analysis.views.access import find_study, staff_only
-from survey.models import Study
+from analysis.watched import Watched
+from survey.enums import Locale
+
+N_DAYS = 14
 
 
 class FillLine(NamedTuple):
@@ -44,72 +49,99 @@ class RunLine(NamedTuple):
     bar: Bar
 
 
+class DayLine(NamedTuple):
+    day: date
+    n: int
+    bar: Bar
+
+
+class DropoutLine(NamedTuple):
+    dropout: Dropout
+    bar: Bar
+
+
 @staff_only
 def study_dashboard(request: HttpRequest, code: str) -> HttpResponse:
     study = find_study(code)
-    work = Fieldwork(study)
-    context = {"work": work, "overrides": study.text_overrides.all(), **live_context(study, work)}
+    stand = StudyStand(study, Watched.read(request.GET))
+    context = {
+        "overrides": study.text_overrides.all(),
+        "health": read_item_health(study, [line.country for line in stand.spending.lines]),
+        **live_context(stand),
+    }
     return render(request, "analysis/dashboard.html", context)
 
 
 @staff_only
 def live(request: HttpRequest, code: str) -> HttpResponse:
     """Give the part of the dashboard that changes."""
-    study = find_study(code)
-    return render(request, "analysis/dashboard_live.html", live_context(study, Fieldwork(study)))
+    stand = StudyStand(find_study(code), Watched.read(request.GET))
+    return render(request, "analysis/dashboard_live.html", live_context(stand))
 
 
 @staff_only
 def fieldwork_csv(request: HttpRequest, code: str, name: str) -> HttpResponse:
-    """Give the numbers behind one of the dashboard's charts."""
-    study = find_study(code)
-    work = Fieldwork(study)
-    tables: dict[str, Callable[[Fieldwork], list[list[Any]]]] = {
-        "recruitment": recruitment_rows,
-        "funnel": funnel_rows,
-        "pages": page_rows,
-        "outcomes": partial(outcome_rows, study),
-    }
-    if name not in tables:
+    """Give the numbers behind one of the dashboard's charts, of the sessions that the address names."""
+    if name not in TABLES:
         raise Http404
-    header, *rows = tables[name](work)
+    stand = StudyStand(find_study(code), Watched.read(request.GET))
+    header, *rows = TABLES[name](stand)
     return csv_response(f"{code}_{name}.csv", header, rows)
 
 
-def live_context(study: Study, work: Fieldwork) -> dict[str, Any]:
+def live_context(stand: StudyStand) -> dict[str, Any]:
     """Read everything that the live part shows."""
-    runs = model_runs(study)
-    stops = [stop for stop in work.page_stops if stop.n_stopped or stop.n_live]
-    most = max((stop.n_stopped + stop.n_live for stop in stops), default=0)
+    work, study = stand.work, stand.study
     return {
         "study": study,
+        "stand": stand,
         "work": work,
+        "whole": stand.whole,
+        "watched": stand.watched,
+        "locales": sorted({locale for arm in work.arms for locale in arm.locales}, key=Locale.values.index),
         "cards": [_card(country) for country in work.countries],
-        "funnel": [
-            FunnelLine(step, bar(f"funnel-{place}", step.name, done=step.n, scale=work.funnel[0].n))
-            for place, step in enumerate(work.funnel)
-        ],
-        "stops": [
-            PageLine(stop, bar(f"stop-{place}", stop.page, done=stop.n_stopped, live=stop.n_live, scale=most))
-            for place, stop in enumerate(stops)
-        ],
-        "runs": runs,
-        **_outcomes(study, work),
+        "funnel": _funnel_lines(stand),
+        "stops": _stop_lines(work),
+        "dropouts": _dropout_lines(work),
+        "days": _day_lines(stand),
         "run_lines": [
             RunLine(run, bar(f"run-{run.run.pk}", str(run.run), done=run.n_ended, target=run.n_cells))
-            for run in runs.shown
+            for run in stand.runs.shown
         ],
         "latest": AnalysisRun.objects.filter(study=study).defer("results").first(),
-        "is_simulated": bool(work.n_simulated or runs.n_simulated),
+        "is_simulated": bool(stand.whole.n_simulated or stand.runs.n_simulated),
     }
 
 
-def _outcomes(study: Study, work: Fieldwork) -> dict[str, Any]:
-    """Give what people answered so far, real people where there are any; nothing while the study hides it."""
-    simulated = not work.n_real
-    is_shown = simulated or study.unblinded_at is not None
-    outcomes = live_outcomes(study, simulated=simulated) if is_shown else []
-    return {"outcomes": outcomes, "are_outcomes_shown": is_shown, "are_outcomes_simulated": simulated}
+def _funnel_lines(stand: StudyStand) -> list[FunnelLine]:
+    return [
+        FunnelLine(step, bar(f"funnel-{place}", step.name, done=step.n, scale=step.n_landed))
+        for place, step in enumerate(stand.funnel)
+    ]
+
+
+def _stop_lines(work: Fieldwork) -> list[PageLine]:
+    stops = [stop for stop in work.page_stops if stop.n_stopped or stop.n_live]
+    most = max((stop.n_stopped + stop.n_live for stop in stops), default=0)
+    return [
+        PageLine(stop, bar(f"stop-{place}", stop.page, done=stop.n_stopped, live=stop.n_live, scale=most))
+        for place, stop in enumerate(stops)
+    ]
+
+
+def _dropout_lines(work: Fieldwork) -> list[DropoutLine]:
+    groups = [*work.dropouts_by_country, *work.dropouts_by_locale]
+    return [
+        DropoutLine(one, bar(f"dropout-{place}", f"Not finished: {one.label}", done=one.n_stopped, scale=one.n))
+        for place, one in enumerate(groups)
+        if one.n
+    ]
+
+
+def _day_lines(stand: StudyStand) -> list[DayLine]:
+    latest = stand.days[-N_DAYS:]
+    most = max((n for _, n in latest), default=0)
+    return [DayLine(day, n, bar(f"day-{day}", f"Complete on {day}", done=n, scale=most)) for day, n in latest]
 
 
 def _card(country: CountryFill) -> CountryCard:
@@ -128,29 +160,3 @@ def _card(country: CountryFill) -> CountryCard:
         for place, fill in enumerate(country.fills)
     ]
     return CountryCard(country, lines)
-
-
-def recruitment_rows(work: Fieldwork) -> list[list[Any]]:
-    rows: list[list[Any]] = [["country", "cell", "n_complete", "n_live", "target"]]
-    for country in work.countries:
-        rows += [[str(country.country), f.label, f.n_complete, f.n_live, f.target] for f in country.fills]
-    return rows
-
-
-def funnel_rows(work: Fieldwork) -> list[list[Any]]:
-    return [["step", "n_sessions", "percent_of_landed"], *([s.name, s.n, round(s.percent, 2)] for s in work.funnel)]
-
-
-def page_rows(work: Fieldwork) -> list[list[Any]]:
-    header = ["page", "n_reached", "n_stopped", "n_live", "percent_stopped"]
-    return [header, *([*stop, round(stop.percent_stopped, 2)] for stop in work.page_stops)]
-
-
-def outcome_rows(study: Study, work: Fieldwork) -> list[list[Any]]:
-    header = ["country", "question", "is_simulated", "n", "n_items", "rate", "alpha"]
-    shown = _outcomes(study, work)
-    simulated = shown["are_outcomes_simulated"]
-    return [
-        header,
-        *([str(o.country), str(o.question), simulated, o.n, o.n_items, o.rate, o.alpha] for o in shown["outcomes"]),
-    ]

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.http import QueryDict
 from django.utils import timezone
 
 from analysis.fieldwork import Fieldwork
 from analysis.model_runs import model_runs
+from analysis.watched import EVERYBODY, Watched
 from survey.enums import AgeBand, Gender, Status
 from survey.llm.enums import CellState, ProviderName
 from survey.llm.models import Cell
@@ -83,15 +85,55 @@ def test_plan_with_language_page_counts_its_scenarios_alike(made: Made) -> None:
     assert stops["Scenario 2"] == 1
 
 
-def test_last_answers_are_newest_first_one_per_page(made: Made) -> None:
+def test_last_answers_are_newest_first_one_of_each_person(made: Made) -> None:
     make_session(made, "BR")
-    make_session(made, "US", day=2)
+    make_session(made, "US", day=2, answers={"BR00": ("culture", "culture")})
+    make_session(made, "US", day=3, answers={})
+    make_session(made, "US", day=4, status=Status.WITHDREW)
     answers = Fieldwork(made.study).last_answers
-    assert [(answer.country, answer.item) for answer in answers[:2]] == [
-        ("United States of America", "MM02"),
-        ("United States of America", "US01"),
+    assert [(answer.country, answer.item) for answer in answers] == [
+        ("United States of America", "BR00"),
+        ("Brazil", "MM02"),
     ]
-    assert len(answers) == 6
+
+
+def test_choice_narrows_sessions_by_country_locale_day_and_kind(made: Made) -> None:
+    make_session(made, "BR", day=1)
+    make_session(made, "US", day=2)
+    make_session(made, "US", day=3, is_simulated=True)
+    wanted = {
+        "": 3,
+        "country=US": 2,
+        "locale=pt-BR": 1,
+        "from=2026-03-02": 2,
+        "to=2026-03-02": 2,
+        "from=2026-03-02&to=2026-03-02": 1,
+        "data=real": 2,
+        "country=US&data=real": 1,
+        "country=XX&from=yesterday": 3,
+    }
+    for query, n in wanted.items():
+        assert Fieldwork(made.study, Watched.read(QueryDict(query).dict())).n_landed == n, query
+
+
+def test_choice_is_written_as_it_was_read() -> None:
+    query = "?country=BR&locale=pt-BR&from=2026-03-01&to=2026-03-05&data=real"
+    watched = Watched.read(QueryDict(query[1:]).dict())
+    assert watched.query == query
+    assert watched.words == "Brazil, pt-BR, from 2026-03-01, to 2026-03-05, real people only"
+    assert (EVERYBODY.query, EVERYBODY.words) == ("", "")
+
+
+def test_dropout_leaves_out_who_was_sent_home_or_is_under_way(made: Made) -> None:
+    make_session(made)
+    make_session(made, status=Status.ACTIVE, answers={})
+    make_session(made, status=Status.WITHDREW, answers={})
+    make_session(made, status=Status.SCREENED_OUT, answers={}, position=1)
+    make_session(made, status=Status.NO_CONSENT, answers={}, position=0)
+    come_alive(make_session(made, status=Status.ACTIVE, answers={}))
+    work = Fieldwork(made.study)
+    assert [(one.key, one.n_stopped, one.n) for one in work.dropouts_by_country] == [("BR", 2, 3), ("US", 0, 0)]
+    assert [(one.key, one.n_stopped, one.n) for one in work.dropouts_by_locale] == [("pt-BR", 2, 3)]
 
 
 def test_translation_counts_by_status(made: Made) -> None:

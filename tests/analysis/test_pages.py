@@ -20,8 +20,9 @@ from survey.enums import Status
 from tests.analysis.conftest import Made, fill, make_session, make_study, store, with_plan
 
 ALL = choose(include_simulated=True)
-DASHBOARD_QUERIES = 16
-LIVE_QUERIES = 14
+DASHBOARD_QUERIES = 21
+LIVE_QUERIES = 17
+CHOSEN_QUERIES = 21
 LIST_QUERIES = 5
 RESULT_QUERIES = 4
 
@@ -76,6 +77,7 @@ def test_pages_cost_the_same_queries_at_any_size(
     for address, n_queries in (
         (reverse("analysis:dashboard", args=["tiny"]), DASHBOARD_QUERIES),
         (reverse("analysis:live", args=["tiny"]), LIVE_QUERIES),
+        (reverse("analysis:live", args=["tiny"]) + "?country=BR&from=2026-03-01", CHOSEN_QUERIES),
         (reverse("home"), LIST_QUERIES),
     ):
         with django_assert_num_queries(n_queries):
@@ -143,7 +145,11 @@ def test_fieldwork_csv_has_the_numbers_of_the_chart(made: Made, staff: Client) -
     make_session(made)
     make_session(made, status=Status.ACTIVE)
     lines = text_of(staff, reverse("analysis:fieldwork_csv", args=["tiny", "recruitment"])).splitlines()
-    assert lines[:3] == ["country,cell,n_complete,n_live,target", "BR,All,1,0,8", "BR,Younger women,1,0,2"]
+    assert lines[:3] == [
+        "country,cell,n_complete,n_live,target,is_open",
+        "BR,All,1,0,8,True",
+        "BR,Younger women,1,0,2,True",
+    ]
     assert staff.get(reverse("analysis:fieldwork_csv", args=["tiny", "secrets"])).status_code == 404
 
 
