@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 
 from analysis.stats.alignment import PairedItems, align, model_rates, over_rule, pair_items, read_people
 from analysis.stats.calibration import calibrate, fit_logit
-from analysis.stats.ceilings import DISAGREEMENT, RATE, ceilings
+from analysis.stats.ceilings import DISAGREEMENT, RATE, Draws, ceilings
 from analysis.stats.shift import MEASURES as SHIFTS
 from analysis.stats.shift import shift_table
 from analysis.stats.steering import order_bias, steerability
@@ -146,8 +146,9 @@ def _alignment(pairs: PairedItems, prefix: str) -> dict[str, Interval]:
 
 def _ceilings(pairs: PairedItems) -> dict[str, Interval]:
     found = {}
+    draws = Draws(pairs.answers, pairs.n_items, seed=1, n_splits=20, n_resamples=N_DRAWS)
     for measure in (RATE, DISAGREEMENT):
-        rows = {row["quantity"]: row for row in ceilings(pairs, measure, seed=1, n_splits=20, n_resamples=N_DRAWS)}
+        rows = {row["quantity"]: row for row in ceilings(pairs, measure, draws, seed=1, n_splits=20)}
         share = rows["share_of_ceiling"]
         found[f"{measure}: share of ceiling"] = Interval(share["estimate"], share["ci_low"], share["ci_high"])
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from analysis.reports.inputs import Inputs
@@ -35,7 +34,6 @@ FACTORS: dict[str, list[Term]] = {
     "respondent_x_receiver": INTERACTIONS[2:],
 }
 MIN_ORIGINS = 3
-MANY = 400_000
 COLUMNS = [
     "factor", "deviance", "df", "p_value", "deviance_less_df", "aic", "mcfadden", "mixed_statistic", "mixed_df",
     "mixed_p_value", "n", "reason",
@@ -63,17 +61,12 @@ def table(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mixed(frame: pd.DataFrame, terms: list[Term]) -> pd.DataFrame:
-    if len(frame) > MANY:
-        names = [*FACTORS, ORIGIN]
-        nothing = {"factor": names, "reason": f"not computed above {MANY:,} answers"}
-        found = pd.DataFrame(nothing).assign(statistic=np.nan, df=np.nan, p_value=np.nan)
-    else:
-        random = [RandomTerm(name, name, codes(frame, [name])) for name in ("respondent_id", "item_code")]
-        origins = {}
-        if frame[ORIGIN].nunique() >= MIN_ORIGINS:
-            origins[ORIGIN] = RandomTerm(ORIGIN, ORIGIN, codes(frame, [ORIGIN]))
-        patterns = count_patterns(frame, value="follows_culture", variables=FIXED)
-        value = frame["follows_culture"].to_numpy(float)
-        found = drop_one_mixed(patterns, terms, FACTORS, value, random, origins)
+    random = [RandomTerm(name, name, codes(frame, [name])) for name in ("respondent_id", "item_code")]
+    origins = {}
+    if frame[ORIGIN].nunique() >= MIN_ORIGINS:
+        origins[ORIGIN] = RandomTerm(ORIGIN, ORIGIN, codes(frame, [ORIGIN]))
+    patterns = count_patterns(frame, value="follows_culture", variables=FIXED)
+    value = frame["follows_culture"].to_numpy(float)
+    found = drop_one_mixed(patterns, terms, FACTORS, value, random, origins)
     kept = found[["factor", "statistic", "df", "p_value", "reason"]]
     return kept.rename(columns={name: f"mixed_{name}" for name in ("statistic", "df", "p_value", "reason")})

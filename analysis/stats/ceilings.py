@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import ndtri
 
 from analysis.stats.alignment.items import PairedItems
@@ -33,6 +34,68 @@ class Weighted(NamedTuple):
     n: Floats
     ones: Floats
     pairs: Floats
+
+
+class Drawn(NamedTuple):
+    """One draw of people and items: the items' weights, all people's counts, those of the people in random halves."""
+
+    items: Floats
+    whole: Weighted
+    halves: list[tuple[Weighted, Weighted]]
+
+
+class Draws:
+    """What is drawn of one set of people's answers; models and measures that stand beside them share it.
+
+    The counts of all weights are sums of one sparse matrix, items by respondents, times the weights.
+    """
+
+    def __init__(self, answers: Observations, n_items: int, *, seed: int, n_splits: int, n_resamples: int) -> None:
+        self.n_items, self.n_resamples = n_items, n_resamples
+        self.n_people = int(answers.respondent.max(initial=-1)) + 1
+        shape = (n_items, self.n_people)
+        place = answers.item, answers.respondent
+        self._answered = csr_array((np.ones(len(answers.value)), place), shape)
+        self._ones = csr_array((answers.value, place), shape)
+        everybody = np.ones(self.n_people)
+        self.point = self._draw(everybody, np.ones(n_items), np.random.default_rng(seed), n_splits)
+        self._everyone, self._seed = np.unique(answers.respondent), seed
+
+    @cached_property
+    def resamples(self) -> list[Drawn]:
+        """Draw people and items anew, with replacement, and halves of the people that were drawn."""
+        generator, everyone = np.random.default_rng(self._seed + 1), self._everyone
+        found = []
+        for _ in range(self.n_resamples):
+            people = np.zeros(self.n_people)
+            people[everyone] = generator.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)))
+            items = generator.multinomial(self.n_items, np.full(self.n_items, 1 / self.n_items)).astype(float)
+            found.append(self._draw(people, items, generator, SPLITS_PER_DRAW))
+        return found
+
+    def _draw(self, people: Floats, items: Floats, generator: np.random.Generator, n_splits: int) -> Drawn:
+        present = np.flatnonzero(people > 0)
+        weights = [people]
+        for _ in range(n_splits):
+            first = np.zeros(self.n_people)
+            chosen = generator.permutation(present)[: len(present) // 2]
+            first[chosen] = people[chosen]
+            weights.append(first)
+        whole, *halves = self._counts(np.stack(weights, axis=1))
+        return Drawn(items, whole, [(half, _rest(whole, half)) for half in halves])
+
+    def _counts(self, weights: Floats) -> list[Weighted]:
+        """Count under each column of weights; a respondent is no pair with their own copies."""
+        n, ones = self._answered @ weights, self._ones @ weights
+        own = self._answered @ weights**2
+        return [Weighted(*column) for column in zip(n.T, ones.T, (n**2 - own).T, strict=True)]
+
+
+def _rest(whole: Weighted, half: Weighted) -> Weighted:
+    """Give the counts of those who are not in the half: pairs across the halves are lost to both."""
+    n = whole.n - half.n
+    own = (whole.n**2 - whole.pairs) - (half.n**2 - half.pairs)
+    return Weighted(n, whole.ones - half.ones, n**2 - own)
 
 
 @dataclass(frozen=True)
@@ -71,15 +134,20 @@ def ceiling_table(
     """
     require_level(level)
     rows: list[dict[str, Any]] = []
+    known: dict[tuple[Any, ...], Draws] = {}
+    sizes = {"seed": seed, "n_splits": n_splits, "n_resamples": n_resamples}
     for group in groups(human, predictions, columns):
+        key = (group.labels[columns.question], *group.items)
+        if key not in known:
+            known[key] = Draws(group.pairs.answers, group.pairs.n_items, **sizes)
         for measure in MEASURES:
-            found = ceilings(group.pairs, measure, seed=seed, n_splits=n_splits, n_resamples=n_resamples, level=level)
+            found = ceilings(group.pairs, measure, known[key], seed=seed, n_splits=n_splits, level=level)
             rows += [{**group.labels, "measure": measure, **row} for row in found]
     return pd.DataFrame(rows, columns=[columns.question, *columns.by, *COLUMNS])
 
 
 def ceilings(
-    pairs: PairedItems, measure: str, *, seed: int, n_splits: int = 100, n_resamples: int = 200, level: float = 0.95
+    pairs: PairedItems, measure: str, draws: Draws, *, seed: int, n_splits: int = 100, level: float = 0.95
 ) -> list[dict[str, Any]]:
     """Correlate item values of people and model, and hold the result against what their reliability allows.
 
@@ -104,16 +172,15 @@ def ceilings(
     """
     n_respondents = pairs.answers.n_respondents
     model = _model_side(pairs, measure, seed, n_splits)
-    one = np.ones(int(pairs.answers.respondent.max()) + 1) if len(pairs.answers.value) else np.ones(0)
-    everywhere = np.ones(pairs.n_items)
-    points = _quantities(pairs, measure, model, one, everywhere, np.random.default_rng(seed), n_splits)
-    draws = list(_draws(pairs, measure, model, seed, n_resamples)) if np.isfinite(points["human_reliability"]) else []
+    points = _quantities(measure, model, draws.point)
+    is_known = np.isfinite(points["human_reliability"])
+    resampled = [_quantities(measure, model, one) for one in draws.resamples] if is_known else []
+    n_items = int(np.isfinite(_values(draws.point.whole, measure)).sum())
     rows = []
     for name in QUANTITIES:
-        values = np.array([draw[name] for draw in draws])
-        row = _interval(name, points[name], values[np.isfinite(values)], n_resamples, level)
+        values = np.array([one[name] for one in resampled])
+        row = _interval(name, points[name], values[np.isfinite(values)], draws.n_resamples, level)
         reason = _reason(name, points, model) if np.isnan(points[name]) else row.pop("reason")
-        n_items = int(np.isfinite(_item_values(pairs, measure)).sum())
         rows.append({"quantity": name, **row, "n_items": n_items, "n_respondents": n_respondents, "reason": reason})
     return rows
 
@@ -121,11 +188,6 @@ def ceilings(
 def spearman_brown(r: float, k: float = 2.0) -> float:
     """Step a reliability up to k times as many answers: k r / (1 + (k - 1) r)."""
     return k * r / (1 + (k - 1) * r)
-
-
-def _item_values(pairs: PairedItems, measure: str) -> Floats:
-    counts = _counts(pairs.answers, pairs.n_items, None)
-    return _values(counts, measure)
 
 
 def _values(counts: Weighted, measure: str) -> Floats:
@@ -139,13 +201,6 @@ def _values(counts: Weighted, measure: str) -> Floats:
     return values
 
 
-def _counts(answers: Observations, n_items: int, weights: Floats | None) -> Weighted:
-    weight = np.ones(len(answers.value)) if weights is None else weights[answers.respondent]
-    n = np.bincount(answers.item, weight, n_items).astype(float)
-    ones = np.bincount(answers.item, weight * answers.value, n_items).astype(float)
-    return Weighted(n, ones, n**2 - np.bincount(answers.item, weight**2, n_items).astype(float))
-
-
 def _correlate(x: Floats, y: Floats, weights: Floats) -> float:
     used = np.isfinite(x) & np.isfinite(y) & (weights > 0)
     if used.sum() < FEWEST_ITEMS:
@@ -156,30 +211,16 @@ def _correlate(x: Floats, y: Floats, weights: Floats) -> float:
     return float((w @ (x * y)) / np.sqrt(scale)) if scale > NEGLIGIBLE**2 else NAN
 
 
-def _quantities(
-    pairs: PairedItems,
-    measure: str,
-    model: Side,
-    respondents: Floats,
-    items: Floats,
-    generator: np.random.Generator,
-    n_splits: int,
-) -> dict[str, float]:
-    """Compute all quantities under weights of respondents and items."""
-    values = _values(_counts(pairs.answers, pairs.n_items, respondents), measure)
-    present = np.flatnonzero(respondents > 0)
-    found = []
-    for _ in range(n_splits):
-        first = np.zeros(len(respondents))
-        first[generator.permutation(present)[: len(present) // 2]] = 1.0
-        halves = [
-            _values(_counts(pairs.answers, pairs.n_items, respondents * half), measure) for half in (first, 1 - first)
-        ]
-        found.append(_correlate(halves[0], halves[1], items))
+def _quantities(measure: str, model: Side, drawn: Drawn) -> dict[str, float]:
+    """Compute all quantities under a draw's weights of respondents and items."""
+    values = _values(drawn.whole, measure)
+    found = [
+        _correlate(_values(first, measure), _values(second, measure), drawn.items) for first, second in drawn.halves
+    ]
     known = [r for r in found if np.isfinite(r)]
-    half = float(np.mean(known)) if len(known) >= max(1, n_splits / 2) else NAN
+    half = float(np.mean(known)) if len(known) >= max(1, len(found) / 2) else NAN
     reliability = spearman_brown(half) if half > -1 else NAN
-    correlation = _correlate(values, model.values, items)
+    correlation = _correlate(values, model.values, drawn.items)
     product = reliability * model.reliability
     ceiling = float(np.sqrt(product)) if product > NEGLIGIBLE and reliability > 0 else NAN
     return {
@@ -215,16 +256,6 @@ def _model_side(pairs: PairedItems, measure: str, seed: int, n_splits: int) -> S
 def _sample_values(ones: Codes, n: Codes, measure: str) -> Floats:
     rate: Floats = ones / n
     return rate if measure == RATE else n * rate * (1 - rate) / np.maximum(n - 1, 1)
-
-
-def _draws(pairs: PairedItems, measure: str, model: Side, seed: int, n: int) -> Iterator[dict[str, float]]:
-    generator = np.random.default_rng(seed + 1)
-    everyone = np.unique(pairs.answers.respondent)
-    for _ in range(n):
-        respondents = np.zeros(int(pairs.answers.respondent.max()) + 1)
-        respondents[everyone] = generator.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)))
-        items = generator.multinomial(pairs.n_items, np.full(pairs.n_items, 1 / pairs.n_items)).astype(float)
-        yield _quantities(pairs, measure, model, respondents, items, generator, SPLITS_PER_DRAW)
 
 
 def _interval(name: str, estimate: float, draws: Floats, n_resamples: int, level: float) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.stats.alignment.items import model_rates
-from analysis.stats.observations import codes, require
+from analysis.stats.observations import Codes, Floats, codes, count_used, require
 from analysis.stats.twoway import NEGLIGIBLE, require_level, t_test, twoway_se, why_no_interval
 
 NAN = float("nan")
@@ -112,10 +112,15 @@ def steerability(
     elsewhere. With x the persona's rate less its mean over the item's answers, β = Σ x y / (Σ x² - Σ noise), noise the
     sampling variance of a persona's rate less what the item's mean takes up of it (errors in variables; 0 for
     probabilities). Two-way errors from x ε + noise β over the denominator.
+    What is left of the denominator varies, and one over it more so upwards than downwards: the ratio as it is leans
+    away from zero by its squared coefficient of variation. Beale's ratio takes that away, with the variances of the
+    sums over items: β (1 + c_xy / (Σ x y · D)) / (1 + v_D / D²), D the denominator.
 
     References
     ----------
-    Santurkar et al. (2023), OpinionQA (steerability). Fuller (1987), Measurement Error Models, section 1.2. R:
+    Santurkar et al. (2023), OpinionQA (steerability). Fuller (1987), Measurement Error Models, sections 1.2 and 2.5
+    (the lean of small samples). Beale (1962), Some uses of computers in operational research, Industrielle
+    Organisation 31, 27-28; Cochran (1977), Sampling Techniques, 6.15 (ratios without the lean). R:
     `lm(y ~ m + factor(item))` with `sandwich::vcovCL(~ respondent + item)` for the plain slope.
     """
     require_level(level)
@@ -124,35 +129,70 @@ def steerability(
     joined = answered.merge(rates, on=[item, *group], how="inner")
     if joined.empty:
         return _steer_rows(dict.fromkeys(("slope_plain", "slope"), NO_OVERLAP))
+    met = _meet(joined, item, respondent, human_value, list(group))
+    is_known = is_exact or bool((joined["n"] >= 2).all())
+    plain = _slope("slope_plain", met._replace(noise=np.zeros_like(met.noise)), level)
+    if is_known:
+        return pd.DataFrame([plain, _slope("slope", met, level)], columns=STEER_COLUMNS)
+    unknown = dict.fromkeys(STEER_COLUMNS, NAN) | _sizes(met) | {"measure": "slope", "reason": NO_NOISE_KNOWN}
+    return pd.DataFrame([plain, unknown], columns=STEER_COLUMNS)
+
+
+class _Met(NamedTuple):
+    """People's answers beside their own group's persona: deviations from the item's mean, and the persona's noise."""
+
+    person: Codes
+    item: Codes
+    human: Floats
+    persona: Floats
+    noise: Floats
+
+
+def _meet(joined: pd.DataFrame, item: str, respondent: str, value: str, group: list[str]) -> _Met:
     item_code, person = codes(joined, [item]), codes(joined, [respondent])
-    y, m = joined[human_value].to_numpy(float), joined["rate"].to_numpy(float)
     n = np.bincount(item_code).astype(float)
-    x = m - (np.bincount(item_code, m) / n)[item_code]
-    e = y - (np.bincount(item_code, y) / n)[item_code]
-    noise = _noise_of_deviation(joined, item_code, list(group), n)
-    rows = []
-    for name, taken in (("slope_plain", np.zeros_like(noise)), ("slope", noise)):
-        is_known = name == "slope_plain" or is_exact or bool((joined["n"] >= 2).all())
-        denominator = float(x @ x - taken.sum())
-        sizes = {"n_items": len(n), "n_respondents": len(np.unique(person)), "n_human_answers": len(y)}
-        row = dict.fromkeys(STEER_COLUMNS, NAN) | sizes | {"measure": name, "reason": ""}
-        if not is_known or denominator <= max(NEGLIGIBLE, 0.02 * float(x @ x)):
-            rows.append(row | {"reason": NO_STEER if is_known else NO_NOISE_KNOWN})
-            continue
-        beta = float(x @ e) / denominator
-        influence = (x * (e - beta * x) + beta * taken) / denominator
-        se = twoway_se(influence, person, item_code).twoway
-        reason = why_no_interval(se, sizes["n_respondents"], len(n))
-        if reason:
-            rows.append(row | {"estimate": beta, "reason": reason})
-            continue
-        df = min(sizes["n_respondents"], len(n)) - 1
-        test = t_test(beta, se, df, level)
-        rows.append(
-            row | {"estimate": beta, "se": se, "ci_low": test.ci_low, "ci_high": test.ci_high, "df": df,
-                   "p_value": test.p_value}
-        )  # fmt: skip
-    return pd.DataFrame(rows, columns=STEER_COLUMNS)
+    human, persona = (
+        rows - (np.bincount(item_code, rows) / n)[item_code]
+        for rows in (joined[value].to_numpy(float), joined["rate"].to_numpy(float))
+    )
+    return _Met(person, item_code, human, persona, _noise_of_deviation(joined, item_code, group, n))
+
+
+def _sizes(met: _Met) -> dict[str, int]:
+    return {
+        "n_items": count_used(met.item), "n_respondents": count_used(met.person), "n_human_answers": len(met.human),
+    }  # fmt: skip
+
+
+def _slope(measure: str, met: _Met, level: float) -> dict[str, Any]:
+    """Estimate the slope of people's deviations on their personas'."""
+    sizes, x = _sizes(met), met.persona
+    row = dict.fromkeys(STEER_COLUMNS, NAN) | sizes | {"measure": measure, "reason": ""}
+    denominator = float(x @ x - met.noise.sum())
+    if denominator <= max(NEGLIGIBLE, 0.02 * float(x @ x)):
+        return row | {"reason": NO_STEER}
+    slope = float(x @ met.human) / denominator
+    influence = (x * (met.human - slope * x) + slope * met.noise) / denominator
+    se = twoway_se(influence, met.person, met.item).twoway
+    if met.noise.any():
+        slope = _without_lean(np.bincount(met.item, x * met.human), np.bincount(met.item, x * x - met.noise))
+    reason = why_no_interval(se, sizes["n_respondents"], sizes["n_items"])
+    if reason:
+        return row | {"estimate": slope, "reason": reason}
+    df = min(sizes["n_respondents"], sizes["n_items"]) - 1
+    test = t_test(slope, se, df, level)
+    interval = {"se": se, "ci_low": test.ci_low, "ci_high": test.ci_high, "df": df, "p_value": test.p_value}
+    return row | {"estimate": slope} | interval
+
+
+def _without_lean(top: Floats, bottom: Floats) -> float:
+    """Give the ratio of two sums over items by Beale's formula; the plain ratio where there is one item."""
+    n, sums = len(top), (float(top.sum()), float(bottom.sum()))
+    if n < 2 or sums[0] == 0:
+        return sums[0] / sums[1]
+    covariance = n * np.cov(top, bottom)
+    lean = 1 + covariance[0, 1] / (sums[0] * sums[1]), 1 + covariance[1, 1] / sums[1] ** 2
+    return float(sums[0] / sums[1] * lean[0] / lean[1])
 
 
 def _persona_rates(

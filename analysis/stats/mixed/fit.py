@@ -19,6 +19,7 @@ START_SD = 0.7
 NO_SD = 1e-2  # a smaller standard deviation of logits is taken as none
 MAX_SD = 15.0
 MAX_DENSE = 6000  # levels of all factors but the largest
+LARGE = 50_000  # answers, from which on standard errors come from half as many evaluations
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,10 @@ def _fit(
         if is_something.all() or len(random) == 1:
             before = laplace.n_evaluations
             information = laplace.information(point.parameters)
-            maximum = settle(laplace.evaluate, point, information) if with_errors else as_it_is(point, information)
+            if with_errors:
+                maximum = settle(laplace.evaluate, point, information, is_large=len(value) >= LARGE)
+            else:
+                maximum = as_it_is(point, information)
             return random, maximum, n_evaluations + laplace.n_evaluations - before
         random = [term for term, kept in zip(random, is_something, strict=True) if kept] or random[:1]
         kept_sd = np.abs(point.parameters[k:])[is_something]

@@ -16,7 +16,8 @@ CLOSE = 1e-5  # decrement below which the log likelihood is right to 1e-5
 FOUND = 1e-14
 ARMIJO = 1e-4
 SHORTEST = 1e-6
-DIFFERENCE = 1e-2  # step of the differences, in standard errors
+DIFFERENCE = 1e-2  # step of the central differences, in standard errors
+ONE_SIDED = 1e-3  # of the one-sided ones, whose error is of the order of the step
 LONGEST = 0.05  # and at most so long, where nothing is known of a parameter
 
 Evaluate = Callable[[Floats], Point]
@@ -70,16 +71,19 @@ def approach(evaluate: Evaluate, point: Point, information: Floats) -> Point:
     return point
 
 
-def settle(evaluate: Evaluate, point: Point, information: Floats) -> Maximum:
+def settle(evaluate: Evaluate, point: Point, information: Floats, *, is_large: bool = False) -> Maximum:
     """Compute the Hessian by differences of gradients and take the last Newton steps with it.
 
     Notes
     -----
     Central differences of a hundredth of a standard error: the truncation is of the order of 1e-4 squared standard
-    errors, and the rounding of gradients that are right to 1e-9 of one does not show.
+    errors, and the rounding of gradients that are right to 1e-9 of one does not show. Of many answers (`is_large`)
+    one-sided differences of a thousandth, half as many: the likelihood is then so nearly quadratic that the standard
+    errors move by less than 1e-5 of themselves.
     """
     error = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-8))
-    curvature = differences(evaluate, point, np.minimum(DIFFERENCE * error, LONGEST))
+    steps = np.minimum((ONE_SIDED if is_large else DIFFERENCE) * error, LONGEST)
+    curvature = differences(evaluate, point, steps, is_central=not is_large)
     try:
         factor = cho_factor(curvature)
     except LinAlgError:
@@ -99,14 +103,18 @@ def as_it_is(point: Point, information: Floats) -> Maximum:
     return Maximum(point, np.full_like(information, np.nan), decrement < CLOSE)
 
 
-def differences(evaluate: Evaluate, point: Point, steps: Floats) -> Floats:
-    """Give the Hessian at a point by central differences of the gradient."""
+def differences(evaluate: Evaluate, point: Point, steps: Floats, *, is_central: bool = True) -> Floats:
+    """Give the Hessian at a point by differences of the gradient, central or from the point on."""
     rows = []
     for j, length in enumerate(steps):
         shift = np.zeros_like(point.parameters)
         shift[j] = length
-        above, below = evaluate(point.parameters + shift), evaluate(point.parameters - shift)
-        rows.append((above.gradient - below.gradient) / (2.0 * length))
+        above = evaluate(point.parameters + shift)
+        if is_central:
+            below = evaluate(point.parameters - shift)
+            rows.append((above.gradient - below.gradient) / (2.0 * length))
+        else:
+            rows.append((above.gradient - point.gradient) / length)
     hessian = np.array(rows)
     return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
 

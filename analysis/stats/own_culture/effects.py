@@ -33,8 +33,6 @@ from analysis.stats.twoway import require_level
 
 OnStep = Callable[[str], None]
 MIN_ORIGINS = 3
-MANY = 200_000  # above so many answers of an outcome the models that only stand beside take longer than they tell
-NOT_COMPUTED = f"not computed above {MANY:,} answers"
 
 
 def own_culture_effects(
@@ -123,11 +121,6 @@ def _effects(outcome: Outcome, choices: Choices, on_step: OnStep) -> Iterator[Ef
     def tell(step: str) -> None:
         on_step(f"{outcome.name}, {step}")
 
-    if outcome.is_gap and len(outcome.frame) > MANY:
-        yield from _left_out(outcome, Method.MIXED)
-        tell("clustered logit")
-        yield from two_way(outcome, choices)
-        return
     tell("mixed model")
     primary = fit_outcome(outcome, outcome.frame, outcome.terms())
     for contrast in outcome.contrasts:
@@ -155,10 +148,6 @@ def _beside(outcome: Outcome, choices: Choices, primary: Fitted, tell: OnStep) -
 
 def _refits(outcome: Outcome, choices: Choices, primary: Fitted, tell: OnStep) -> Iterator[Effect]:
     """Fit the mixed model with one thing more at a time."""
-    if len(outcome.frame) > MANY:
-        for method in (Method.SCENARIO_COUNTRY, Method.ITEM_MEAN, Method.RANDOM_SLOPE):
-            yield from _left_out(outcome, method)
-        return
     terms, start = outcome.terms(), primary.fit
     if outcome.frame[outcome.names.scenario_country].nunique() >= MIN_ORIGINS:
         tell("with the scenario's country")
@@ -174,11 +163,6 @@ def _refits(outcome: Outcome, choices: Choices, primary: Fitted, tell: OnStep) -
     fitted = fit_outcome(outcome, outcome.frame, terms, own_slopes(outcome.names), start=start)
     for contrast in outcome.contrasts:
         yield fitted.effect(contrast, Method.RANDOM_SLOPE, choices)
-
-
-def _left_out(outcome: Outcome, method: Method) -> Iterator[Effect]:
-    for contrast in outcome.contrasts:
-        yield missing(outcome.label(contrast, method), NOT_COMPUTED)
 
 
 def _by_country(outcome: Outcome, choices: Choices, primary: Fitted) -> Iterator[Effect]:

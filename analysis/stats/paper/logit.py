@@ -126,7 +126,7 @@ def design(patterns: pd.DataFrame, terms: Terms) -> Design:
 
 
 def _labels(patterns: pd.DataFrame, variables: tuple[str, ...]) -> npt.NDArray[np.str_]:
-    rows = zip(*(patterns[name] for name in variables), strict=True)
+    rows = zip(*(patterns[name].to_numpy(dtype=object) for name in variables), strict=True)
     return np.array([":".join(row) for row in rows], dtype=str)
 
 

@@ -12,6 +12,7 @@ from analysis.stats.ceilings import (
     MEASURES,
     QUANTITIES,
     RATE,
+    Draws,
     ceiling_table,
     ceilings,
     spearman_brown,
@@ -21,7 +22,9 @@ from .test_alignment import COLUMNS, by_hand, crowd
 
 
 def found(pairs: PairedItems, measure: str, **settings: int) -> dict[str, dict[str, Any]]:
-    rows = ceilings(pairs, measure, **{"seed": 1, "n_splits": 40, "n_resamples": 40, **settings})
+    sizes = {"seed": 1, "n_splits": 40, "n_resamples": 40, **settings}
+    draws = Draws(pairs.answers, pairs.n_items, **sizes)
+    rows = ceilings(pairs, measure, draws, seed=sizes["seed"], n_splits=sizes["n_splits"])
     return {row["quantity"]: row for row in rows}
 
 

@@ -8,6 +8,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from analysis.stats.mixed import MixedFit, RandomTerm, fit_mixed, likelihood_ratio_p
+from analysis.stats.mixed import fit as fit_module
 from analysis.stats.mixed.laplace import Laplace
 from analysis.stats.observations import codes
 from analysis.stats.terms import Term, count_patterns, design
@@ -161,3 +162,14 @@ def test_fit_mixed_leaves_out_a_column_that_others_determine(personal: pd.DataFr
     assert found.aliased == ["again[male]"]
     assert np.isnan(found.of("again[male]"))
     assert found.log_likelihood == pytest.approx(fit(personal, PERSONAL, random).log_likelihood, abs=1e-7)
+
+
+def test_standard_errors_of_many_answers_are_those_by_central_differences(
+    given: pd.DataFrame, crossed: MixedFit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "LARGE", len(given))
+    random = [effect(given, "respondent_id"), effect(given, "scenario_item_id")]
+    quick = fit(given, BOTH, random)
+    assert quick.n_evaluations < 0.7 * crossed.n_evaluations
+    np.testing.assert_allclose(quick.coef, crossed.coef, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(quick.covariance, crossed.covariance, rtol=0, atol=1e-4 * crossed.covariance.max())

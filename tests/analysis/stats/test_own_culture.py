@@ -157,20 +157,6 @@ def test_effects_tell_what_comes_next(personal: pd.DataFrame) -> None:
     assert within["reason"] == "no item was judged in both relations"
 
 
-def test_models_beside_are_left_out_with_the_reason_where_answers_are_very_many(
-    stacked_answers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(effects, "MANY", 1500)
-    two = stacked_answers[stacked_answers["respondent_country"].isin(["Brazil", "India"])]
-    table = own_culture_effects(two, replace(NAMES, covariates=()))
-    left_out = table[table["reason"] == "not computed above 200,000 answers"]
-    assert set(zip(left_out["outcome"], left_out["method"], strict=True)) == {
-        *((outcome, method) for outcome in ("personal", "norm") for method in BESIDE[3:6]), ("gap", "mixed"),
-    }  # fmt: skip
-    assert row(table, contrast="same - far")["reason"] == ""
-    assert row(table, outcome="gap", contrast="same - far", method="logit_two_way")["reason"] == ""
-
-
 def test_effects_of_no_rows_have_their_columns(personal: pd.DataFrame) -> None:
     table = own_culture_effects(personal.iloc[:0], NAMES)
     assert table.empty
