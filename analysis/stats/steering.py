@@ -124,7 +124,7 @@ def steerability(
     `lm(y ~ m + factor(item))` with `sandwich::vcovCL(~ respondent + item)` for the plain slope.
     """
     require_level(level)
-    rates = _persona_rates(personas, item, model_value, list(group), order, is_exact)
+    rates = model_rates(personas, model_value, [*group, item], order=order, is_exact=is_exact).reset_index()
     answered = human[human[human_value].notna()]
     joined = answered.merge(rates, on=[item, *group], how="inner")
     if joined.empty:
@@ -175,7 +175,8 @@ def _slope(measure: str, met: _Met, level: float) -> dict[str, Any]:
     influence = (x * (met.human - slope * x) + slope * met.noise) / denominator
     se = twoway_se(influence, met.person, met.item).twoway
     if met.noise.any():
-        slope = _without_lean(np.bincount(met.item, x * met.human), np.bincount(met.item, x * x - met.noise))
+        top, bottom = (np.bincount(met.item, rows) for rows in (x * met.human, x * x - met.noise))
+        slope = _without_lean(top.astype(float), bottom.astype(float))
     reason = why_no_interval(se, sizes["n_respondents"], sizes["n_items"])
     if reason:
         return row | {"estimate": slope, "reason": reason}
@@ -193,19 +194,6 @@ def _without_lean(top: Floats, bottom: Floats) -> float:
     covariance = n * np.cov(top, bottom)
     lean = 1 + covariance[0, 1] / (sums[0] * sums[1]), 1 + covariance[1, 1] / sums[1] ** 2
     return float(sums[0] / sums[1] * lean[0] / lean[1])
-
-
-def _persona_rates(
-    personas: pd.DataFrame, item: str, value: str, group: list[str], order: str | None, is_exact: bool
-) -> pd.DataFrame:
-    parts = []
-    for key, rows in personas.groupby(group, observed=True):
-        rates = model_rates(rows, value, item, order=order, is_exact=is_exact).reset_index()
-        labels: Any = dict(zip(group, key, strict=True))
-        parts.append(rates.assign(**labels))
-    if not parts:
-        return pd.DataFrame(columns=[item, *group, "rate", "n", "variance"])
-    return pd.concat(parts, ignore_index=True)
 
 
 def _noise_of_deviation(joined: pd.DataFrame, item: np.ndarray, group: list[str], n: np.ndarray) -> np.ndarray:

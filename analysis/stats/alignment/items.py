@@ -84,7 +84,7 @@ def read_people(frame: pd.DataFrame, value: str, respondent: str, item: str) -> 
 
 
 def model_rates(
-    frame: pd.DataFrame, value: str, item: str, *, order: str | None = None, is_exact: bool = False
+    frame: pd.DataFrame, value: str, item: str | Sequence[str], *, order: str | None = None, is_exact: bool = False
 ) -> pd.DataFrame:
     """Give each item's `rate` of a model, its number of answers `n`, and the sampling `variance` of the rate.
 
@@ -95,21 +95,24 @@ def model_rates(
     value : str
         Column of 0/1 answers, or of probabilities of 1 where `is_exact`; missing ones are left out.
     item, order : str
-        Columns: the item, and which option stood first. Where an item was answered in both orders, the rate is the
-        mean of the two orders' rates.
+        Columns: the item (several together name one, such as a persona's items), and which option stood first. Where
+        an item was answered in both orders, the rate is the mean of the two orders' rates.
 
     Notes
     -----
     Variance of a share of k samples: m (1 - m) / (k - 1); of the mean of two orders with two samples each or more:
     a quarter of their sum, otherwise that of the pooled samples. 0 for a single sample and for probabilities.
     """
-    require(frame, [value, item, *([order] if order else [])])
-    answered = frame[frame[value].notna()]
+    items = [item] if isinstance(item, str) else list(item)
+    needed = [value, *items, *([order] if order else [])]
+    require(frame, needed)
+    answered = frame.loc[frame[value].notna(), needed]
     _require_answers(answered[value], value, is_exact)
-    pooled = _rates(answered, value, [item], is_exact)
+    pooled = _rates(answered, value, items, is_exact)
     if order is None or answered.empty:
         return pooled
-    orders = _rates(answered, value, [item, order], is_exact).groupby(level=0, observed=True)
+    levels = list(range(len(items))) if len(items) > 1 else 0
+    orders = _rates(answered, value, [*items, order], is_exact).groupby(level=levels, observed=True)
     means = orders.agg(rate=("rate", "mean"), n=("n", "min"), variance=("variance", "sum"))
     both = means[orders.size() == 2]
     pooled.loc[both.index, "rate"] = both["rate"]

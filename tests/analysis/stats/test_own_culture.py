@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.stats.own_culture import EFFECT_COLUMNS, Method, Names, effects, equivalence_p, own_culture_effects
+from analysis.stats.own_culture import EFFECT_COLUMNS, Method, Names, equivalence_p, own_culture_effects
 from analysis.stats.rates import difference
 
 NAMES = Names(
