@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.reports.inputs import Inputs
 from analysis.reports.own_culture import NAMES
 from analysis.reports.tables import Made, OnStep
-from analysis.stats.own_culture import MANY, MIN_ORIGINS, Outcome, fit_outcome, pool_rare
+from analysis.stats.own_culture import MIN_ORIGINS, Outcome, fit_outcome, pool_rare
 from analysis.stats.terms import design
 from analysis.stats.variance_table import COLUMNS, Model, variance_rows
 from survey.enums import Question
@@ -26,14 +26,14 @@ def make(inputs: Inputs, on_step: OnStep) -> Made:
 
 
 def _of_question(inputs: Inputs, question: str) -> list[dict[str, Any]]:
-    """Fit the primary model, with the scenario's country where there are several and the data are not too many."""
+    """Fit the primary model, with the scenario's country where there are several."""
     answers = inputs.answers
     asked = answers[(answers["question"] == question) & answers["follows_culture"].notna()]
     asked = asked[asked["relation"].notna()].reset_index(drop=True)
     if asked.empty:
         return []
     outcome = Outcome(question, pool_rare(asked, NAMES), NAMES)
-    has_origins = asked[NAMES.scenario_country].nunique() >= MIN_ORIGINS and len(asked) <= MANY
+    has_origins = asked[NAMES.scenario_country].nunique() >= MIN_ORIGINS
     fitted = fit_outcome(outcome, outcome.frame, outcome.terms(), with_origin=has_origins)
     patterns = fitted.data.patterns
     model = Model(fitted.fit, design(patterns, fitted.data.terms).matrix, patterns.trials)
