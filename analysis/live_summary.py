@@ -21,6 +21,8 @@ PAIRED = Q(n__gte=2)
 ADD = """
 WITH fresh AS (
   SELECT session.id FROM survey_surveysession AS session
+  JOIN survey_arm AS arm ON arm.id = session.arm_id
+  JOIN survey_study AS study ON study.id = arm.study_id AND study.test_of_id IS NULL
   WHERE session.status = 'complete'
     AND NOT EXISTS (SELECT FROM analysis_countedsession AS counted WHERE counted.session_id = session.id)
   ORDER BY session.id LIMIT %s

@@ -1,8 +1,13 @@
 """Raw records for staff. What belongs to a version or was answered can be read here, never changed."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.forms import BaseInlineFormSet
+from django.db.models import ForeignKey
+from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.http import HttpRequest
 
 from survey import models
@@ -24,11 +29,22 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
+def is_registered(study: models.Study) -> bool:
+    return study.pk is not None and study.registrations.exists()
+
+
 class ArmFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
-    """Keep the arms of a live study free of errors: whoever is inside needs the way back to their panel."""
+    """Keep the arms of a live study free of errors: whoever is inside needs the way back to their panel.
+
+    What was registered of them at the launch changes on the study's setup page alone, which asks why.
+    """
 
     def clean(self) -> None:
         super().clean()
+        if not any(self.errors) and is_registered(self.instance):
+            touched = {"country", "locales"}
+            if self.deleted_forms or any(touched & set(form.changed_data) for form in self.forms):
+                raise ValidationError("Countries and locales are registered: change locales on the Setup page.")
         if self.instance.state != StudyState.LIVE or any(self.errors):
             return
         kept = [form.instance for form in self.forms if form.instance.country and form not in self.deleted_forms]
@@ -47,13 +63,13 @@ class ArmInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(models.Study)
 class StudyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Titles, contact and arms. State, version and launch change on the study's setup page alone."""
+    """Titles, contact and arms. What is registered, and the state, change on the study's setup page alone."""
 
     list_display = ["code", "title", "version", "state", "launched_at"]
     inlines = [ArmInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Study | None = None) -> list[str]:
-        fixed = ["state", "launched_at", "unblinded_at"]
+        fixed = ["state", "launched_at", "unblinded_at", "stopping_rule"]
         return fixed if obj is None else ["version", *fixed]
 
 
@@ -74,6 +90,17 @@ class QuotaCellAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.QuotaCell | None = None) -> bool:
+        return obj is not None and not is_registered(obj.arm.study) and super().has_delete_permission(request, obj)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer the arms of studies whose quotas are not registered yet."""
+        if db_field.name == "arm":
+            options["queryset"] = models.Arm.objects.filter(study__registrations=None, study__test_of=None)
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
 
 @admin.register(models.InstrumentVersion)

@@ -173,6 +173,9 @@ class StudyChangeKind(TextChoices):
     VERSION = "version", "Version"
     QUOTA_CELL = "quota_cell", "Quota cell"
     BLINDING = "blinding", "Blinding"
+    SETTING = "setting", "Setting"
+    ARM = "arm", "Country"
+    PREVIEW = "preview", "Preview looked through"
 
 
 class TextStatus(TextChoices):

@@ -3,14 +3,20 @@
 from django.urls import path
 
 from survey.views import (
+    arm_setup,
     entry,
     leaving,
+    new_study,
     panel_events,
     paradata,
     participant,
+    preview,
     reconciliation,
+    registration,
+    review,
     setup,
     submission_upload,
+    trial_runs,
 )
 
 app_name = "survey"
@@ -34,4 +40,28 @@ urlpatterns = [
     path("studies/<slug:code>/setup/state/", setup.change_state, name="setup_state"),
     path("studies/<slug:code>/setup/version/", setup.change_version, name="setup_version"),
     path("studies/<slug:code>/setup/cells/<int:pk>/", setup.edit_cell, name="setup_cell"),
+    path("studies/<slug:code>/setup/registration/", registration.page, name="setup_registration"),
+    path(
+        "studies/<slug:code>/setup/registration/<int:number>.json",
+        registration.file,
+        name="setup_registration_file",
+    ),
+    path("studies/<slug:code>/setup/registration/deviate/", registration.report, name="setup_deviate"),
+    path(
+        "studies/<slug:code>/setup/registration/deviations.<slug:kind>",
+        registration.log_file,
+        name="setup_deviations",
+    ),
+    path("studies/<slug:code>/trial/", trial_runs.begin, name="trial"),
+    path("studies/<slug:code>/trial/remove/", trial_runs.remove, name="trial_remove"),
+    path("studies/<slug:code>/setup/settings/", setup.edit_settings, name="setup_settings"),
+    path("studies/<slug:code>/setup/countries/<slug:country>/", arm_setup.page, name="setup_arm"),
+    path("studies/<slug:code>/preview/", preview.gallery, name="preview"),
+    path("studies/<slug:code>/preview/seen/", preview.seen, name="preview_seen"),
+    path("studies/<slug:code>/preview/<slug:country>/<slug:locale>/<slug:name>/", preview.page, name="preview_page"),
+    path("studies/<slug:code>/review/", review.page, name="review"),
+    path("studies/<slug:code>/review/next/", review.first_of_queue, name="review_queue"),
+    path("studies/<slug:code>/review/sessions/<int:pk>/", review.session, name="review_session"),
+    path("studies/<slug:code>/review/sessions/<int:pk>/note/", review.note, name="review_note"),
+    path("new-study/", new_study.page, name="new_study"),
 ]

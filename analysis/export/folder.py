@@ -10,6 +10,8 @@ from typing import Any, Literal
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, EVERYTHING, SNAPSHOT_TABLES, Selection, snapshot, stream_csv
 from analysis.paper_columns import DECISIONS, EVALUATION_COLUMNS, FILE_BY, PAPER_TABLES, evaluation_file
+from survey.domain.deviation_log import log_csv
+from survey.domain.registration import newest_registration
 from survey.models import Study
 
 Format = Literal["long", "pact", "all"]
@@ -34,9 +36,19 @@ def write_folder(study: Study, path: Path, format: Format = "long", selection: S
     if format != "pact":
         for name, write in codebooks.items():
             digests[name] = _write(path / name, [write().encode()])
+        digests |= _write_registration(path, study)
     sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
     (path / CHECKSUMS).write_text(sums, encoding="utf-8", newline="\n")
     return [path / name for name in (*digests, CHECKSUMS)]
+
+
+def _write_registration(folder: Path, study: Study) -> dict[str, str]:
+    """Add what the study was registered with, and what deviates from it; nothing before its launch."""
+    newest = newest_registration(study)
+    if newest is None:
+        return {}
+    files = {"registration.json": newest.content, "deviations.csv": log_csv(study)}
+    return {name: _write(folder / name, [text.encode()]) for name, text in files.items()}
 
 
 def _write_evaluations(folder: Path, study: Study, selection: Selection) -> dict[str, str]:

@@ -18,6 +18,7 @@ from analysis.results import find_figure, show_family
 from analysis.results.stored import Results
 from analysis.views.access import staff_only
 from analysis.views.results import find_run, require_shown
+from survey.domain.registration import registration_facts
 
 PRINT_TYPES = {"pdf": "application/pdf", "svg": "image/svg+xml", "png": "image/png", "csv": "text/csv; charset=utf-8"}
 
@@ -182,6 +183,7 @@ def _record(run: AnalysisRun) -> dict[str, Any]:
         "plan_hash": run.plan_hash,
         "results_hash": run.results_hash,
         "code_version": run.code_version,
+        "registration": registration_facts(run.study, run.created_at),
         "parameters": run.parameters,
         "warnings": run.warnings,
     }

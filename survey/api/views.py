@@ -52,7 +52,9 @@ class ResponseFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class ResponseViewSet(viewsets.ReadOnlyModelViewSet[Response]):
-    queryset: QuerySet[Response] = Response.objects.select_related("item", "session__arm", "session__participant")
+    queryset: QuerySet[Response] = Response.objects.filter(session__arm__study__test_of=None).select_related(
+        "item", "session__arm__study", "session__participant"
+    )
     serializer_class = ResponseSerializer
     pagination_class = ByKey
     filterset_class = ResponseFilter

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from survey.domain.registration import note_change
 from survey.enums import LeaseState, StudyChangeKind
 from survey.flow.status import LIVE_FOR
 from survey.models import Lease, QuotaCell, StudyChange, SurveySession
@@ -84,11 +85,12 @@ class CellLimits(NamedTuple):
 def change_cell(cell_id: int, limits: CellLimits, *, by: str = "", reason: str = "") -> bool:
     """Set what a cell takes; say whether that is a change. Places that are held already stay, whatever the numbers.
 
-    `ValueError` for a soft limit that the hard limit would never let it reach.
+    `ValueError` for a soft limit that the hard limit would never let it reach, and for a change of what was registered
+    without a reason.
     """
     if limits.soft_limit is not None and limits.soft_limit > limits.target + limits.over_target:
         raise ValueError(f"the soft limit {limits.soft_limit} is above target and places over it together")
-    cell = QuotaCell.objects.select_for_update(of=("self",)).select_related("arm").get(pk=cell_id)
+    cell = QuotaCell.objects.select_for_update(of=("self",)).select_related("arm__study").get(pk=cell_id)
     old = CellLimits(cell.target, cell.over_target, cell.soft_limit, cell.is_open)
     if limits == old:
         return False
@@ -102,4 +104,5 @@ def change_cell(cell_id: int, limits: CellLimits, *, by: str = "", reason: str =
         by=by,
         reason=reason,
     )
+    note_change(cell.arm.study, by=by, reason=reason)
     return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Count
 
+from survey.domain import readiness_of_study as of_study
+from survey.domain.points import Point
 from survey.domain.translations import accepted_locales, text_faults
 from survey.enums import Country, TextStatus
 from survey.models import Arm, QuotaCell, Study, Text
@@ -17,19 +18,6 @@ from survey.panels.rules import Severity
 
 EXAMPLE = "example.org"
 TEXTS = "Texts"  # the name of the point that a decision can settle
-
-
-class Point(NamedTuple):
-    """One line of the checklist. Errors keep the study from opening; hints are a person's to weigh."""
-
-    name: str
-    told: str
-    errors: Sequence[str] = ()
-    hints: Sequence[str] = ()
-
-    @property
-    def standing(self) -> str:
-        return "missing" if self.errors else "look" if self.hints else "ready"
 
 
 def checklist(study: Study) -> list[Point]:
@@ -43,6 +31,14 @@ def checklist(study: Study) -> list[Point]:
         quotas_point(study, arms),
         contact_point(study),
         consent_point(study),
+        of_study.plan_point(study),
+        of_study.exclusions_point(study),
+        of_study.stopping_point(study),
+        of_study.pay_point(arms),
+        of_study.ethics_point(study),
+        of_study.preview_point(study),
+        of_study.trial_point(study),
+        of_study.registration_point(study),
     ]
 
 

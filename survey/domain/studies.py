@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from survey.domain.registration import register
 from survey.domain.study_states import change_state
 from survey.domain.translations import open_text_faults
 from survey.enums import AgeBucket, Gender, PanelName, StudyState
@@ -39,10 +40,16 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
 
 @transaction.atomic
 def launch_study(study: Study, *, by: str = "", reason: str = "") -> bool:
-    """Open a draft or paused study to participants; say whether it was us. `NotReady` if arms or texts are not fit."""
+    """Open a draft or paused study to participants; say whether it was us. `NotReady` if arms or texts are not fit.
+
+    The launch registers what the study commits to; a study that goes on otherwise than registered needs a reason.
+    """
     if Study.objects.select_for_update().get(pk=study.pk).state in {StudyState.DRAFT, StudyState.PAUSED}:
         refuse_errors(study)
-    return change_state(study, StudyState.LIVE, by=by, reason=reason)
+    is_ours = change_state(study, StudyState.LIVE, by=by, reason=reason)
+    if is_ours:
+        register(study, by=by, reason=reason)
+    return is_ours
 
 
 def refuse_errors(study: Study) -> None:

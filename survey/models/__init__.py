@@ -6,7 +6,9 @@ from survey.models.fieldwork import Arm, PanelIdentity, Participant, QuotaCell, 
 from survey.models.instrument import Instrument, InstrumentVersion, Item, Text
 from survey.models.panel import PanelAct, PanelEvent, PanelSubmission
 from survey.models.paradata import PageEvent
+from survey.models.registration import Deviation, Registration
 from survey.models.response import Response
+from survey.models.review import SessionNote
 from survey.models.session import (
     Assignment,
     CheckAnswer,
@@ -25,6 +27,7 @@ __all__ = [
     "CheckAnswer",
     "Consent",
     "Demographics",
+    "Deviation",
     "Instrument",
     "InstrumentVersion",
     "Item",
@@ -37,7 +40,9 @@ __all__ = [
     "Participant",
     "QualityFlag",
     "QuotaCell",
+    "Registration",
     "Response",
+    "SessionNote",
     "StatusChange",
     "Study",
     "StudyChange",

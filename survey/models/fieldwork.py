@@ -1,5 +1,7 @@
 """Whom we ask: a study, its arms (one respondent country each), quota cells, participants."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -9,7 +11,16 @@ from survey.enums import AgeBucket, Country, Gender, Locale, PanelName, StudySta
 from survey.models.instrument import InstrumentVersion
 
 
+class RealStudies(models.Manager["Study"]):
+    """Studies without the twins in which their test runs are kept: what is counted, listed or exported is real."""
+
+    def get_queryset(self) -> models.QuerySet[Study]:
+        return super().get_queryset().filter(test_of=None)
+
+
 class Study(models.Model):
+    """A study, or its twin for test runs, which no list, count, export or address ever leads to."""
+
     code = models.SlugField(unique=True)
     title = models.CharField(max_length=200)
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="studies")
@@ -26,6 +37,16 @@ class Study(models.Model):
     unblinded_at = models.DateTimeField(
         null=True, blank=True, help_text="since when researchers see what people answered; blank: outcomes are hidden"
     )
+    ethics_reference = models.CharField(max_length=200, blank=True, help_text="who approved it, under which number")
+    stopping_rule = models.TextField(
+        max_length=2000, blank=True, help_text="when collection ends; blank: when the quota cells are full"
+    )
+    test_of = models.OneToOneField(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="test_twin", editable=False
+    )
+
+    objects = RealStudies()
+    with_twins = models.Manager()  # noqa: DJ012 (it is no field)
 
     class Meta:
         ordering = ["code"]

@@ -30,7 +30,12 @@ class SeeOther(HttpResponseRedirect):
 
 def frame(arm: Arm, locale: str, title: str) -> dict[str, Any]:
     """Give what every participant page shows around its content."""
-    return {"lang": locale, "title": title, "contact": arm.study.contact_email or settings.CONTACT_EMAIL}
+    return {
+        "lang": locale,
+        "title": title,
+        "contact": arm.study.contact_email or settings.CONTACT_EMAIL,
+        "is_test": arm.study.test_of_id is not None,
+    }
 
 
 def notice(

@@ -136,7 +136,8 @@ def show_once_rendered(turn: Turn, kind: PageKind, shown: Shown, signed: str) ->
         context |= {"heading": HEADING, "stamp": STAMP, **addresses(TOKEN, session.status)}
         return render_to_string(kind.template, context)
 
-    same = (shown, *turn.page["questions"], session.status, session.arm.study.contact_email)
+    study = session.arm.study
+    same = (shown, *turn.page["questions"], session.status, study.contact_email, study.test_of_id is not None)
     heading = kind.heading(turn)
     return fill(skeleton(same, draw), token=session.token, stamp=signed, heading=heading)
 

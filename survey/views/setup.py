@@ -10,21 +10,26 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.domain.quotas import change_cell
 from survey.domain.readiness import TEXTS, checklist
+from survey.domain.registration import ReasonNeeded, newest_registration
 from survey.domain.studies import NotReady, launch_study
+from survey.domain.study_settings import StudySettings, change_settings
 from survey.domain.study_states import IllegalStudyChange, close_study, pause_study, use_version
+from survey.domain.trial_runs import trials
 from survey.enums import Country, LeaseState, StudyState
 from survey.flow.cells import cell_label, cell_order
 from survey.flow.study_state import STUDY_TRANSITIONS
-from survey.forms import CellForm, ReasonForm
+from survey.forms import CellForm, ReasonForm, SettingsForm
 from survey.models import QuotaCell, Study
 from survey.queries import places_held
 from survey.views.framing import SeeOther
 
 N_CHANGES = 50
+N_TRIALS = 20
 staff_page = partial(staff_member_required, login_url="login")
 
 
@@ -65,6 +70,22 @@ STEPS: Mapping[StudyState, Step] = {
     ),
 }
 RESUME = Step("launch", "Resume", "Newcomers are taken in again.")
+ASKED_TWICE = frozenset({"launch", "close"})
+# Where each line of the checklist is mended: an address of the study, or a place on the page itself.
+MENDED_AT: Mapping[str, str] = {
+    "Countries": "#countries",
+    "Texts": "analysis:translations",
+    "Panels": "#countries",
+    "Quotas": "#quotas",
+    "Contact": "#settings",
+    "Pay": "#countries",
+    "Ethics approval": "#settings",
+    "Stopping rule": "#settings",
+    "Consent": "survey:preview",
+    "Preview": "survey:preview",
+    "Test run": "#trials",
+    "Registration": "survey:setup_registration",
+}
 ACTIONS: Mapping[str, Callable[..., bool]] = {"launch": launch_study, "pause": pause_study, "close": close_study}
 
 
@@ -76,12 +97,17 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
     newest = study.version.instrument.versions.order_by("-number").first()
     context = {
         "study": study,
-        "points": points,
+        "points": [(point, mended_at(study, point.name)) for point in points],
+        "settings_form": SettingsForm(initial={name: getattr(study, name) for name in StudySettings._fields}),
+        "trials": trials(study)[:N_TRIALS],
         "n_errors": sum(len(point.errors) for point in points),
         "steps": steps_from(StudyState(study.state)),
         "newest": newest if newest != study.version and study.state == StudyState.DRAFT else None,
         "has_text_faults": any(point.name == TEXTS and point.errors for point in points),
+        "countries": study.arms.order_by("country"),
         "arms": cell_lines(study),
+        "registration": newest_registration(study),
+        "n_deviations": study.deviations.count(),
         "changes": study.changes.select_related("cell__arm")[:N_CHANGES],
     }
     return render(request, "study/setup.html", context)
@@ -98,15 +124,56 @@ def change_state(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "The reason is too long.")
         return back_to(study)
+    if request.POST["action"] in ASKED_TWICE and "sure" not in request.POST:
+        return confirm(request, study, form.cleaned_data["reason"])
     try:
         is_ours = action(study, by=request.user.get_username(), reason=form.cleaned_data["reason"])
     except NotReady as error:
         messages.error(request, f"Not opened. {error}")
-    except IllegalStudyChange as error:
+    except (IllegalStudyChange, ReasonNeeded) as error:
         messages.error(request, f"Nothing changed: {error}.")
     else:
         what = "is" if is_ours else "was already"
         messages.success(request, f"The study {what} {study.get_state_display().lower()}.")
+    return back_to(study)
+
+
+def confirm(request: HttpRequest, study: Study, reason: str) -> HttpResponse:
+    """Show what a step means before it is taken."""
+    step = next((one for one in steps_from(StudyState(study.state)) if one.name == request.POST["action"]), None)
+    if step is None:
+        messages.error(request, f"Nothing changed: a study that is {study.state} cannot do that.")
+        return back_to(study)
+    points = checklist(study)
+    context = {
+        "study": study,
+        "step": step,
+        "reason": reason,
+        "errors": [error for point in points for error in point.errors],
+        "looks": [point for point in points if point.hints],
+        "is_first": study.launched_at is None and step.name == "launch",
+        "points": points,
+    }
+    return render(request, "study/state_confirm.html", context)
+
+
+@staff_page
+@require_POST
+def edit_settings(request: HttpRequest, code: str) -> HttpResponse:
+    """Set title, contact, ethics approval and stopping rule."""
+    study, form = find_study(code), SettingsForm(request.POST)
+    if not form.is_valid():
+        wrong = "; ".join(f"{form.fields[name].label or name}: {texts[0]}" for name, texts in form.errors.items())
+        messages.error(request, f"Nothing changed. {wrong}")
+        return back_to(study)
+    try:
+        changed = change_settings(
+            study, form.settings(), by=request.user.get_username(), reason=form.cleaned_data["reason"]
+        )
+    except ReasonNeeded as error:
+        messages.error(request, f"Nothing changed: {error}.")
+    else:
+        messages.success(request, "Stored." if changed else "Nothing to change.")
     return back_to(study)
 
 
@@ -152,6 +219,12 @@ def find_study(code: str) -> Study:
 
 def back_to(study: Study) -> HttpResponse:
     return SeeOther(redirect("survey:setup", code=study.code).url)
+
+
+def mended_at(study: Study, name: str) -> str:
+    """Give the address where a line of the checklist is mended; empty where it is no page's."""
+    place = MENDED_AT.get(name, "")
+    return reverse(place, args=[study.code]) if ":" in place else place
 
 
 def steps_from(state: StudyState) -> list[Step]:

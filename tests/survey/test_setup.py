@@ -23,7 +23,7 @@ from tests.staff import make_staff
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
-SETUP_QUERIES = 16
+SETUP_QUERIES = 25
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def staff(django_user_model: type[User]) -> Client:
 def do(client: Client, action: str, reason: str = "") -> str:
     """Press a button of the setup page and give the page that follows."""
     address = reverse("survey:setup_state", args=["s1"])
-    return client.post(address, {"action": action, "reason": reason}, follow=True).content.decode()
+    return client.post(address, {"action": action, "reason": reason, "sure": "yes"}, follow=True).content.decode()
 
 
 def newer_version() -> InstrumentVersion:
@@ -144,7 +144,7 @@ def test_page_costs_the_same_queries_whatever_was_changed(staff: Client, django_
     for number in range(3):
         cell = QuotaCell.objects.filter(arm__study=study).first()
         assert cell is not None
-        change_cell(cell.pk, CellLimits(number + 30, 0, None, True))
+        change_cell(cell.pk, CellLimits(number + 30, 0, None, True), reason="more are wanted")
     with django_assert_num_queries(SETUP_QUERIES):  # type: ignore[operator]
         staff.get(reverse("survey:setup", args=["s1"]))
 
@@ -232,7 +232,9 @@ def test_version_without_one_of_the_arms_is_refused() -> None:
 # --- quota cells -------------------------------------------------------------------------------
 def edit(client: Client, cell: QuotaCell, **fields: object) -> str:
     address = reverse("survey:setup_cell", args=["s1", cell.pk])
-    return client.post(address, {"target": 5, "over_target": 0, **fields}, follow=True).content.decode()
+    return client.post(
+        address, {"target": 5, "over_target": 0, "reason": "decided", **fields}, follow=True
+    ).content.decode()
 
 
 def test_cell_is_edited_and_the_change_kept(staff: Client) -> None:
