@@ -116,17 +116,30 @@ class Browser:
         return await self.ask(f"{head}Content-Length: {len(body)}\r\n{more}", body)
 
     async def ask(self, head: str, body: bytes) -> Reply:
-        if self.wire is None or not self.wire.is_open:
-            _, self.wire = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", self.port)
         if self.cookies:
             head += "Cookie: " + "; ".join(f"{name}={value}" for name, value in self.cookies.items()) + "\r\n"
-        before = self.wire.n_bytes
-        answered, found = await self.wire.send(head.encode() + b"Accept-Encoding: identity\r\n\r\n" + body)
+        request = head.encode() + b"Accept-Encoding: identity\r\n\r\n" + body
+        is_old = self.wire is not None and self.wire.is_open
+        wire = await self.connect()
+        before = wire.n_bytes
+        try:
+            answered, found = await wire.send(request)
+        except BrokenConnection:
+            if not is_old or wire.n_bytes > before:
+                raise
+            wire, before = await self.connect(), 0  # closed while it lay idle: browsers send once more, too
+            answered, found = await wire.send(request)
         self.n_requests += 1
-        self.n_bytes += self.wire.n_bytes - before
+        self.n_bytes += wire.n_bytes - before
         status, location, cookies = read_head(answered)
         self.cookies.update(cookies)
         return Reply(status, location, cookies, found)
+
+    async def connect(self) -> Wire:
+        """Give the open connection, or open one."""
+        if self.wire is None or not self.wire.is_open:
+            _, self.wire = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", self.port)
+        return self.wire
 
     def close(self) -> None:
         if self.wire is not None and self.wire.transport is not None:
