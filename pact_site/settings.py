@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "pact_site.policy.PolicyMiddleware",
     "pact_site.access.AccessMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

@@ -20,6 +20,7 @@ from survey.models import Arm, InstrumentVersion, Item, Lease, Study, SurveySess
 class ItemFacts(NamedTuple):
     pk: int
     scenario_country: str
+    is_core: bool
 
 
 # Versions never change, so what belongs to one is kept for the process's life.
@@ -34,8 +35,8 @@ def text_catalogue(version_id: int, locale: str) -> Mapping[str, str]:
 @lru_cache(maxsize=16)
 def item_facts(version_id: int) -> Mapping[str, ItemFacts]:
     """Give what is needed of a version's items at every turn, by code."""
-    rows = Item.objects.filter(version_id=version_id).values_list("code", "pk", "scenario_country")
-    return {code: ItemFacts(pk, country) for code, pk, country in rows}
+    rows = Item.objects.filter(version_id=version_id).order_by("pk").values_list("code", *ItemFacts._fields)
+    return {code: ItemFacts(*facts) for code, *facts in rows}
 
 
 @lru_cache(maxsize=16)

@@ -17,7 +17,6 @@ from survey.flow.status import LIVE_FOR
 from survey.models import (
     Arm,
     Assignment,
-    Item,
     PanelIdentity,
     PanelSubmission,
     Participant,
@@ -193,17 +192,16 @@ def assign_items(arm: Arm, *, seed: int) -> list[str]:
 
 
 def items_with_load(arm: Arm) -> list[LoadedItem]:
-    """Read the items with the number of the arm's complete or live sessions that hold each."""
-    counts = Q(assignments__session__arm=arm) & (
-        Q(assignments__session__status=Status.COMPLETE)
-        | Q(
-            assignments__session__status__in=[Status.LANDED, Status.ACTIVE],
-            assignments__session__last_activity_at__gte=timezone.now() - LIVE_FOR,
-            assignments__session__outcome="",  # the panel has not said that they are gone
-        )
+    """Give the items with the number of the arm's complete or live sessions that hold each."""
+    counts = Q(session__status=Status.COMPLETE) | Q(
+        session__status__in=[Status.LANDED, Status.ACTIVE],
+        session__last_activity_at__gte=timezone.now() - LIVE_FOR,
+        session__outcome="",  # the panel has not said that they are gone
     )
-    rows = Item.objects.filter(version=arm.study.version_id).annotate(load=Count("assignments", filter=counts))
-    return [LoadedItem(*row) for row in rows.values_list("code", "scenario_country", "is_core", "load")]
+    held = Assignment.objects.filter(counts, session__arm=arm).order_by()  # by the arm: a version has many studies
+    loads = dict(held.values_list("item").annotate(n=Count("pk")))
+    facts = item_facts(arm.study.version_id).items()
+    return [LoadedItem(code, item.scenario_country, item.is_core, loads.get(item.pk, 0)) for code, item in facts]
 
 
 def store_assignments(session: SurveySession, codes: list[str]) -> None:
