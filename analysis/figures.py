@@ -232,7 +232,7 @@ def write_value(value: Value, write: Format) -> str:
     if value.estimate is None:
         return "not estimable"
     if value.low is None or value.high is None:
-        return f"{write(value.estimate)} [–]"
+        return f"{write(value.estimate)}, no interval"
     return f"{write(value.estimate)} [{_bare(write(value.low))}, {_bare(write(value.high))}]"
 
 

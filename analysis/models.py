@@ -95,6 +95,37 @@ class Release(models.Model):
         return f"{self.study.code}-{self.number}"
 
 
+class SampleSimulation(models.Model):
+    """Simulated studies that answer a planner's question; the same question by the same code is simulated once."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    question: Any = models.JSONField(help_text="what was asked: effect, people, items, spread, level, seed")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    n_wanted = models.PositiveIntegerField(help_text="studies to simulate")
+    n_done = models.PositiveIntegerField(default=0)
+    points: Any = models.JSONField(default=list, help_text="per number of people what was found, with its interval")
+    code_version = models.CharField(max_length=40)
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="last sign of life of whoever simulates")
+    n_starts = models.PositiveSmallIntegerField(default=0, help_text="also says whose writes count: the latest start's")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"simulation {self.pk}"
+
+
 class CountedSession(models.Model):
     """A complete session whose answers are in the item counts."""
 

@@ -10,13 +10,16 @@ from celery import Task, shared_task
 from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
-from analysis import domain, live_summary, releases
-from analysis.models import AnalysisRun, Release
+from analysis import domain, live_summary, releases, simulations
+from analysis.models import AnalysisRun, Release, SampleSimulation
 from analysis.parameters import Parameters
 from analysis.release.store import make_zip
+from analysis.sample_questions import SampleQuestion
 from analysis.signs_of_life import signs_of_life
 
 logger = logging.getLogger(__name__)
+
+SIMULATED_BETWEEN = 10  # studies between two notes of progress
 
 
 def launch(run_id: int) -> None:
@@ -105,9 +108,46 @@ def make_release(release_id: int) -> None:
         releases.finish(release, built)
 
 
+def launch_simulation(pk: int) -> None:
+    """Have queued studies simulated; with the broker away the sweep does it later."""
+    try:
+        run_simulation.delay(pk)
+    except OperationalError as error:
+        logger.warning("simulation %s waits for the broker: %s", pk, error)
+
+
+@shared_task
+def run_simulation(pk: int) -> None:
+    """Simulate the studies of a planner's question; nothing happens when they are not queued any more."""
+    simulation = simulations.begin(pk)
+    if simulation is None:
+        return
+    from analysis.sample_answers import simulate_question
+
+    def tell(n_done: int) -> None:
+        if n_done % SIMULATED_BETWEEN == 0:
+            simulations.note_done(simulation, n_done)
+
+    try:
+        with signs_of_life(simulation, partial(simulations.give_sign_of_life, simulation)):
+            points = simulate_question(SampleQuestion(**simulation.question), tell)
+    except DatabaseError:
+        raise  # nothing can be written now: the sweep queues it again
+    except Exception as error:
+        logger.exception("simulation %s failed", pk)
+        simulations.fail(simulation, f"{type(error).__name__}: {error}")
+    else:
+        simulations.finish(simulation, points)
+
+
 @shared_task(expires=60)
 def sweep() -> None:
     """Start again what crashes or a lost message left behind."""
+    simulations.requeue_silent()
+    for simulation_id in SampleSimulation.objects.filter(state=SampleSimulation.State.QUEUED).values_list(
+        "pk", flat=True
+    ):
+        run_simulation.delay(simulation_id)
     domain.requeue_silent()
     releases.requeue_silent()
     for release_id in Release.objects.filter(state=Release.State.QUEUED).values_list("pk", flat=True):

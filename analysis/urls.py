@@ -7,6 +7,7 @@ from analysis.views import (
     explorer,
     exports,
     monitoring,
+    planning,
     releases,
     result_family,
     results,
@@ -15,6 +16,11 @@ from analysis.views import (
 
 app_name = "analysis"
 urlpatterns = [
+    path("planning/", planning.page, name="planning"),
+    path("planning/table.csv", planning.table_csv, name="planning_csv"),
+    path("planning/<int:pk>/", planning.simulation, name="planning_simulation"),
+    path("planning/<int:pk>/live/", planning.live, name="planning_live"),
+    path("planning/<int:pk>/table.csv", planning.simulation_csv, name="planning_simulation_csv"),
     path("studies/<slug:code>/", dashboard.study_dashboard, name="dashboard"),
     path("studies/<slug:code>/live/", dashboard.live, name="live"),
     path("studies/<slug:code>/fieldwork/<slug:name>.csv", dashboard.fieldwork_csv, name="fieldwork_csv"),

@@ -62,6 +62,7 @@ class Needed(NamedTuple):
 # The longest beginning of an address's name that stands here decides.
 NEEDED: Mapping[str, Needed] = {
     "analysis:": Needed(Right.WATCH, Right.ANALYSE),
+    "analysis:planning": Needed(Right.WATCH, Right.ANALYSE),
     "analysis:translations": Needed(Right.TEXTS, Right.SET_UP),
     "analysis:study_results": Needed(Right.ANALYSE, Right.ANALYSE),
     "analysis:result": Needed(Right.ANALYSE, Right.ANALYSE),

@@ -125,7 +125,7 @@ def sentence(rows: Sequence[Row]) -> str:
     odds = find(own, quantity="median_odds_ratio", part=shares[0]["part"])
     whole = f"Of the variance under people's {'personal choices' if question == 'personal' else 'norm judgments'}"
     sentence = f"{whole} that country, relation, age and gender leave open, {_listed(told)}"
-    if odds is not None and odds["estimate"] is not None:
+    if odds is not None and odds["estimate"] is not None and odds["ci_low"] is not None:
         sentence += (
             f": the odds of following the culture differ by a factor of {_cell(odds, coefficient)} or more between "
             f"half of all pairs of {IN_SENTENCE[shares[0]['part']]}"

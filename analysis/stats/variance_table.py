@@ -16,7 +16,8 @@ NAN = float("nan")
 FIXED = "fixed"
 MIN_LEVELS = 10
 STEP = 1e-5
-AT_ZERO = "estimated at zero, where there is no interval"
+NEAR_ZERO = 1e-3  # a share this near to its end has no interval on the logit scale
+AT_ZERO = "estimated at zero, or at its end, where there is no interval"
 FEW_LEVELS = f"fewer than {MIN_LEVELS} levels: no interval"
 POINT_ONLY = "at the mean of the fixed part, without interval"
 COLUMNS = ["quantity", "part", "estimate", "ci_low", "ci_high", "n_levels", "reason"]
@@ -112,7 +113,7 @@ def _share(
     few = [name for name in fit.sd if _why_no_interval(fit, name) == FEW_LEVELS]
     if few:
         return _row(quantity, part, estimate, fit.n_levels.get(part), reason=f"{few[0]}: {FEW_LEVELS}")
-    if not 0 < estimate < 1:
+    if not NEAR_ZERO < estimate < 1 - NEAR_ZERO:
         return _row(quantity, part, estimate, fit.n_levels.get(part), reason=AT_ZERO)
     places = np.concatenate([np.flatnonzero(finite), len(fit.coef) + np.arange(len(fit.sd))])
     covariance = np.nan_to_num(fit.covariance[np.ix_(places, places)])  # an effect at zero is held there

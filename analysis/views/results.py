@@ -7,23 +7,25 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from analysis.blinding import hides
+from analysis.choices import usual
 from analysis.domain import UNFINISHED, request_analysis
 from analysis.families import HOLDS, FamilyKey, chosen_families
 from analysis.models import AnalysisRun
-from analysis.parameters import NO_SIMULATED, Parameters, choose
+from analysis.parameters import NO_SIMULATED, Parameters
 from analysis.results import overview
 from analysis.results.stored import Results
 from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
+from analysis.views.start_form import read_start, start_context
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.enums import Status
-from survey.models import SurveySession
+from survey.models import Study, SurveySession
 
 N_SHOWN = 20
 MAX_REASON = 300
@@ -34,13 +36,16 @@ MAX_REASON = 300
 def study_results(request: HttpRequest, code: str) -> HttpResponse:
     """List the analyses of a study; POST starts one."""
     study = find_study(code)
+    fault, entered = "", None
     if request.method == "POST":
-        parameters = choose(
-            include_simulated=request.POST.get("data") != "real", flags=study.version.structure["exclusions"]
-        )
-        run = request_analysis(study, parameters, request.user if request.user.is_authenticated else None)
-        launch(run.pk)
-        return redirect("analysis:result", pk=run.pk)
+        try:
+            parameters = _asked(study, request.POST)
+        except ValueError as error:
+            fault, entered = str(error), request.POST
+        else:
+            run = request_analysis(study, parameters, request.user if request.user.is_authenticated else None)
+            launch(run.pk)
+            return redirect("analysis:result", pk=run.pk)
     complete = SurveySession.objects.filter(arm__study=study, status=Status.COMPLETE)
     n_real = complete.filter(participant__is_simulated=False).count()
     context = {
@@ -48,8 +53,19 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
         "runs": AnalysisRun.objects.filter(study=study).defer("results", "overview")[:N_SHOWN],
         "n_real": n_real,
         "n_simulated": complete.filter(participant__is_simulated=True).count(),
+        "start_fault": fault,
+        **start_context(study, n_real, entered),
     }
-    return render(request, "analysis/study_results.html", context)
+    return render(request, "analysis/study_results.html", context, status=422 if fault else 200)
+
+
+def _asked(study: Study, data: QueryDict) -> Parameters:
+    """Give the choices of the form, or those of the analysis that shall be started again."""
+    if "again" not in data:
+        return read_start(study, data)
+    number = data.get("again", "")
+    failed = AnalysisRun.objects.filter(study=study, pk=int(number) if number.isdecimal() else 0).first()
+    return Parameters.from_json(failed.parameters) if failed else usual(study.version.structure, include_simulated=True)
 
 
 @staff_only

@@ -44,7 +44,7 @@ def test_coefficient_scale_reaches_below_zero_where_something_does() -> None:
     ("value", "text"),
     [
         (Value(0.641, 0.58, 0.7), "64% [58, 70]"),
-        (Value(0.641, None, None), "64% [–]"),
+        (Value(0.641, None, None), "64%, no interval"),
         (NOTHING, "not estimable"),
     ],
 )

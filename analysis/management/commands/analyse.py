@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from analysis import domain, tasks
+from analysis.choices import faults, level_of, usual
 from analysis.extract import read_snapshot_hash
+from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import Parameters, choose
 from survey.flow.quality import FLAGS
@@ -44,6 +48,16 @@ class Command(BaseCommand):
             choices=FLAGS,
             help="leave out sessions with this quality flag",
         )
+        parser.add_argument("--alpha", type=float, help="level of significance (the plan's, or 0.05)")
+        parser.add_argument("--sesoi", type=float, help="smallest effect of interest, in points (the plan's, or 5)")
+        parser.add_argument("--seed", type=int, help="seed of what is drawn (the plan's, or 1)")
+        parser.add_argument(
+            "--last-day", type=int, default=0, help="only respondents who came by this day of the study"
+        )
+        parser.add_argument(
+            "--country", action="append", default=[], help="only respondents of this country; repeat it"
+        )
+        parser.add_argument("--family", action="append", default=[], choices=list(FamilyKey), help="only these results")
         parser.add_argument("--figures", action="store_true", help="draw the figures too, into OUT/figures")
         parser.add_argument("--out", type=Path, help="folder for the tables")
 
@@ -54,10 +68,11 @@ class Command(BaseCommand):
             if options["layer"] == "paper":
                 self.analyse_papers_files(options["input"], options["out"], figures=options["figures"])
             else:
-                chosen = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
+                usual_ones = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
+                chosen = self.chosen(usual_ones, options)
                 self.analyse_files(options["input"], options["out"], chosen, figures=options["figures"])
         elif options["study"]:
-            self.analyse_study(options["study"], real_only=options["real_only"], wait=options["wait"])
+            self.analyse_study(options)
         else:
             raise CommandError("name a study (--study CODE) or a folder (--input FOLDER --out FOLDER)")
 
@@ -109,17 +124,42 @@ class Command(BaseCommand):
         for name, reason in made.not_made.items():
             self.stderr.write(f"figure not made: {name}: {reason}")
 
-    def analyse_study(self, code: str, *, real_only: bool, wait: bool) -> None:
+    def chosen(self, first: Parameters, options: Mapping[str, Any]) -> Parameters:
+        """Put what was asked for in the place of the usual choices."""
+        asked: dict[str, Any] = {
+            "last_day": options["last_day"],
+            "countries": tuple(dict.fromkeys(options["country"])),
+            "families": tuple(key for key in FamilyKey if key in options["family"]),
+        }
+        if options["alpha"] is not None:
+            asked["level"] = level_of(options["alpha"])
+        if options["sesoi"] is not None:
+            asked["sesoi"] = options["sesoi"] / 100
+        if options["seed"] is not None:
+            asked["seed"] = options["seed"]
+        found = replace(first, **asked)
+        if wrong := "; ".join(faults(found)):
+            raise CommandError(wrong)
+        return found
+
+    def analyse_study(self, options: Mapping[str, Any]) -> None:
         """Reuse the analysis of the same data, choices and code where there is one."""
+        code = options["study"]
         study = Study.objects.select_related("version").filter(code=code).first()
         if study is None:
             raise CommandError(f"there is no study {code!r}")
-        parameters = choose(include_simulated=not real_only, flags=study.version.structure["exclusions"])
+        structure = study.version.structure
+        first = usual(structure, include_simulated=not options["real_only"])
+        if options["without_flag"]:
+            flags = dict.fromkeys([*structure["exclusions"], *options["without_flag"]])
+            exclusions = choose(include_simulated=not options["real_only"], flags=list(flags)).exclusions
+            first = replace(first, exclusions=exclusions)
+        parameters = self.chosen(first, options)
         run = domain.find_same(study, parameters.as_json(), read_snapshot_hash(study))
         if run is None:
             run = domain.request_analysis(study, parameters)
             tasks.launch(run.pk)
-        if wait:
+        if options["wait"]:
             run = self.wait_for(run)
         told = {"analysis": run.pk, "state": run.state, "results": reverse("analysis:result", args=[run.pk])}
         self.stdout.write(json.dumps(told))
