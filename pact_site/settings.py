@@ -19,6 +19,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Put a long random value into the environment, "
         "for example the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
     )
+# Seal the identifiers of panels: the first seals, all open. Without them the site seals with its SECRET_KEY.
+IDENTIFIER_KEYS = env.list("IDENTIFIER_KEYS", default=[]) or [SECRET_KEY]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CONTACT_EMAIL = env.str("CONTACT_EMAIL", default="research-team@example.org")  # shown on every page

@@ -9,6 +9,7 @@ from django.db import models
 
 from survey.enums import AgeBucket, Country, Gender, Locale, PanelName, StudyState, TextStatus
 from survey.models.instrument import InstrumentVersion
+from survey.models.sealed import SealedField
 
 
 class RealStudies(models.Manager["Study"]):
@@ -155,9 +156,9 @@ class PanelIdentity(models.Model):
     participant = models.OneToOneField(Participant, on_delete=models.CASCADE, related_name="panel_identity")
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="+")
     panel = models.CharField(max_length=20, choices=PanelName)
-    panel_person = models.CharField(max_length=64)
+    panel_person = SealedField(max_length=64)
     panel_study = models.CharField(max_length=64, blank=True)
-    panel_submission = models.CharField(max_length=64, blank=True)
+    panel_submission = SealedField(max_length=64, blank=True)
 
     class Meta:
         verbose_name_plural = "panel identities"

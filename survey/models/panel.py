@@ -1,10 +1,11 @@
-"""What passes between the site and the panels. Personal data: in no export, no log and no browsable list."""
+"""What passes between the site and the panels. Personal data: sealed, in no export, no log and no browsable list."""
 
 from django.conf import settings
 from django.db import models
 
 from survey.enums import ActState, PanelName, PanelVerb, Signature, SubmissionStatus
 from survey.models.fieldwork import Arm, Participant, Study
+from survey.models.sealed import SealedField
 
 
 class PanelSubmission(models.Model):
@@ -13,8 +14,8 @@ class PanelSubmission(models.Model):
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="panel_submissions")
     arm = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="panel_submissions")
     panel = models.CharField(max_length=20, choices=PanelName)
-    submission = models.CharField(max_length=64, help_text="the panel's id; the person's where it has none for visits")
-    person = models.CharField(max_length=64)
+    submission = SealedField(max_length=64, help_text="the panel's id; the person's where it has none for visits")
+    person = SealedField(max_length=64)
     participant = models.ForeignKey(
         Participant, on_delete=models.SET_NULL, null=True, blank=True, related_name="panel_submissions"
     )
@@ -44,8 +45,8 @@ class PanelEvent(models.Model):
     panel = models.CharField(max_length=20, choices=PanelName)
     event_id = models.CharField(max_length=100, help_text="the same in every delivery of one event")
     kind = models.CharField(max_length=60)
-    subject = models.CharField(max_length=64, help_text="the id of the submission or study that it is about")
-    person = models.CharField(max_length=64, blank=True)
+    subject = SealedField(max_length=64, help_text="the id of the submission or study that it is about")
+    person = SealedField(max_length=64, blank=True)
     status = models.CharField(max_length=40, blank=True)
     happened_at = models.DateTimeField(help_text="by the panel's clock: deliveries may overtake each other")
     received_at = models.DateTimeField(auto_now_add=True)

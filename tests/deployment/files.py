@@ -19,6 +19,7 @@ FILLED_IN = {  # a .env for a trial on one machine
     "SITE_HOST": "localhost",
     "CONTACT_EMAIL": "team@example.org",
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "IDENTIFIER_KEYS": "ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789-abcdefghijklmnopqrstuvwxyz",
     "POSTGRES_PASSWORD": "abc-DEF_123",
 }
 

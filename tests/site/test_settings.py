@@ -17,6 +17,7 @@ VARIABLES = sorted(set(re.findall(r'env\.\w+\(\s*"(\w+)"', SETTINGS)))
 PRODUCTION = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "ALLOWED_HOSTS": "study.example.org",
+    "IDENTIFIER_KEYS": "another-long-random-value-0123456789-abcdefghijklmnopqrstuvwxyz",
     "DATABASE_URL": "postgres:///nowhere",
     "PATH": os.environ["PATH"],
 }
@@ -36,6 +37,13 @@ def test_every_variable_is_listed_in_the_readme() -> None:
 def test_deploy_check_is_clean_with_production_settings() -> None:
     done = manage("check", "--deploy", "--fail-level", "WARNING", env=PRODUCTION)
     assert done.returncode == 0, done.stderr
+
+
+def test_deploy_check_warns_where_identifiers_have_no_key_of_their_own() -> None:
+    env = {name: value for name, value in PRODUCTION.items() if name != "IDENTIFIER_KEYS"}
+    done = manage("check", "--deploy", "--fail-level", "WARNING", env=env)
+    assert done.returncode != 0
+    assert "survey.W001" in done.stderr
 
 
 def test_site_does_not_start_without_a_secret_key() -> None:
