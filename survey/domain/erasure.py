@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from survey.domain.lifecycle import withdraw
-from survey.enums import StudyChangeKind, StudyState, SubmissionStatus
-from survey.flow.status import FINAL, Status
+from survey.enums import Status, StudyChangeKind, StudyState, SubmissionStatus
+from survey.flow.status import FINAL
 from survey.models import (
     CheckAnswer,
     Demographics,
