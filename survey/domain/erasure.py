@@ -21,11 +21,12 @@ from survey.models import (
     PanelSubmission,
     QualityFlag,
     Response,
+    SessionNote,
     Study,
     SurveySession,
 )
 
-OF_A_PERSON = (Response, CheckAnswer, Demographics, PageEvent, QualityFlag)
+OF_A_PERSON = (Response, CheckAnswer, Demographics, PageEvent, QualityFlag, SessionNote)
 SETTLED = (
     SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED, SubmissionStatus.SCREENED_OUT,
     SubmissionStatus.RETURNED, SubmissionStatus.TIMED_OUT, SubmissionStatus.REJECTED,

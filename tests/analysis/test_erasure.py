@@ -23,6 +23,7 @@ from survey.models import (
     PanelIdentity,
     PanelSubmission,
     Response,
+    SessionNote,
     Study,
     SurveySession,
 )
@@ -51,6 +52,7 @@ def session(study: Study) -> SurveySession:
         },
     )  # fmt: skip
     PageEvent.objects.create(session=walker.session, position=1, kind="page_shown", at_ms=0)
+    SessionNote.objects.create(session=walker.session, text="wrote that she lives in Recife", by="Ana")
     return walker.session
 
 

@@ -145,7 +145,7 @@ def test_changed_bytes_do_not_open() -> None:
 def test_migration_seals_what_stood_readable_and_opens_it_again() -> None:
     study = make_study()
     make_session(study, person=PERSON)
-    module = import_module("survey.migrations.0011_sealed_identifiers")
+    module = import_module("survey.migrations.0012_sealed_identifiers")
     listed = {(table, column) for table, columns in module.COLUMNS.items() for column in columns}
     assert listed == {(model._meta.db_table, field.column) for model, field in sealed_columns()}
     editor = SimpleNamespace(connection=connection)

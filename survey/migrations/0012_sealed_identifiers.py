@@ -4,6 +4,22 @@ import survey.models.sealed
 from django.db import migrations
 from survey.models.sealed import seal, unseal
 
+# Notes are only added; but they go with a test run, and with the erasure of somebody who was taken out.
+NOTES = """
+CREATE OR REPLACE FUNCTION survey_refuse_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND EXISTS (
+    SELECT 1 FROM survey_surveysession session JOIN survey_arm arm ON arm.id = session.arm_id
+    JOIN survey_study study ON study.id = arm.study_id
+    WHERE session.id = OLD.session_id AND ({when})
+  ) THEN
+    RETURN OLD;
+  END IF;
+  RAISE EXCEPTION 'notes are only added' USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+OF_TEST_RUNS = "study.test_of_id IS NOT NULL"
+TAKEN_OUT = "session.status IN ('withdrew', 'no_consent')"
 COLUMNS = {
     "survey_panelevent": ("person", "subject"),
     "survey_panelidentity": ("panel_person", "panel_submission"),
@@ -31,7 +47,7 @@ def unseal_all(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('survey', '0010_audit_log'),
+        ('survey', '0011_registration_and_review'),
     ]
 
     operations = [
@@ -66,4 +82,7 @@ class Migration(migrations.Migration):
             field=survey.models.sealed.SealedField(help_text="the panel's id; the person's where it has none for visits", max_length=64),
         ),
         migrations.RunPython(seal_all, unseal_all),
+        migrations.RunSQL(
+            NOTES.replace("{when}", f"{OF_TEST_RUNS} OR {TAKEN_OUT}"), NOTES.replace("{when}", OF_TEST_RUNS)
+        ),
     ]
