@@ -5,8 +5,23 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from analysis.alarms.models import Alarm, AlarmRule, Delivery, Heartbeat, Notice, Receiver
 from survey.enums import Country, Question
 from survey.models import Item, Study, SurveySession
+
+__all__ = [
+    "Alarm",
+    "AlarmRule",
+    "AnalysisRun",
+    "CountedSession",
+    "Delivery",
+    "FigureArchive",
+    "Heartbeat",
+    "ItemCount",
+    "Notice",
+    "Receiver",
+    "Release",
+]
 
 
 class AnalysisRun(models.Model):

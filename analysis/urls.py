@@ -3,6 +3,7 @@
 from django.urls import path
 
 from analysis.views import (
+    alarms,
     dashboard,
     explorer,
     exports,
@@ -24,6 +25,13 @@ urlpatterns = [
     path("studies/<slug:code>/", dashboard.study_dashboard, name="dashboard"),
     path("studies/<slug:code>/live/", dashboard.live, name="live"),
     path("studies/<slug:code>/fieldwork/<slug:name>.csv", dashboard.fieldwork_csv, name="fieldwork_csv"),
+    path("studies/<slug:code>/alarms/", alarms.alarms_page, name="alarms"),
+    path("studies/<slug:code>/alarms.csv", alarms.alarms_csv, name="alarms_csv"),
+    path("studies/<slug:code>/alarms/check/", alarms.check, name="alarms_check"),
+    path("studies/<slug:code>/alarms/limits/", alarms.set_limits, name="alarm_limits"),
+    path("studies/<slug:code>/alarms/receivers/", alarms.receivers_page, name="alarm_receivers"),
+    path("studies/<slug:code>/alarms/receivers/<int:pk>/", alarms.change_receiver, name="alarm_receiver"),
+    path("studies/<slug:code>/alarms/<int:pk>/", alarms.acknowledge, name="alarm_acknowledge"),
     path("studies/<slug:code>/balance/", monitoring.balance_page, name="balance"),
     path("studies/<slug:code>/balance/<slug:name>.csv", monitoring.balance_csv, name="balance_csv"),
     path("studies/<slug:code>/items/", explorer.items_page, name="items"),

@@ -63,6 +63,9 @@ class Needed(NamedTuple):
 NEEDED: Mapping[str, Needed] = {
     "analysis:": Needed(Right.WATCH, Right.ANALYSE),
     "analysis:planning": Needed(Right.WATCH, Right.ANALYSE),
+    "analysis:alarm": Needed(Right.WATCH, Right.REVIEW),
+    "analysis:alarm_limits": Needed(Right.WATCH, Right.SET_UP),
+    "analysis:alarm_receiver": Needed(Right.SET_UP, Right.SET_UP),
     "analysis:translations": Needed(Right.TEXTS, Right.SET_UP),
     "analysis:study_results": Needed(Right.ANALYSE, Right.ANALYSE),
     "analysis:result": Needed(Right.ANALYSE, Right.ANALYSE),

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "pact_site.policy.PolicyMiddleware",
     "pact_site.access.AccessMiddleware",
     "axes.middleware.AxesMiddleware",
+    "pact_site.after_acts.WatchAfterActs",
 ]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -126,7 +127,27 @@ CELERY_BEAT_SCHEDULE = {
     "panels-ask": {"task": "survey.tasks.ask_panels", "schedule": 300.0},
     "analysis-sweep": {"task": "analysis.tasks.sweep", "schedule": 60.0},
     "analysis-counts": {"task": "analysis.tasks.count_answers", "schedule": 15.0},
+    "alarms-look": {"task": "analysis.alarms.tasks.watch_studies", "schedule": 60.0},
+    "alarms-look-thoroughly": {
+        "task": "analysis.alarms.tasks.watch_studies",
+        "schedule": 300.0,
+        "kwargs": {"is_thorough": True},
+    },
+    "alarms-deliver": {"task": "analysis.alarms.tasks.deliver", "schedule": 15.0},
+    "alarms-sign-of-life": {
+        "task": "analysis.alarms.tasks.give_sign_of_life",
+        "schedule": 60.0,
+        "kwargs": {"queue": "llm"},
+        "options": {"queue": "llm"},
+    },
 }
+
+# --- Notices of alarms: mail, and calls to addresses that staff type in -----------------------
+vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEMO else "smtp://localhost:25"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="") or CONTACT_EMAIL
+OUTBOUND_PORTS = env.list("OUTBOUND_PORTS", cast=int, default=[443])  # of servers that staff may have called
+OUTBOUND_LOOPBACK = env.bool("OUTBOUND_LOOPBACK", default=DEMO)  # whether this machine may be called, by plain HTTP too
 
 # --- Panels: confirm the addresses on the live service -----------------------------------------
 PROLIFIC_API_URL = env.str("PROLIFIC_API_URL", default="https://api.prolific.com/api/v1")
@@ -163,6 +184,7 @@ STORAGES = {
 
 # --- Security ----------------------------------------------------------------------------------
 HTTPS = env.bool("HTTPS", default=not (DEBUG or DEMO))
+SITE_URL = env.str("SITE_URL", default=f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}").rstrip("/")  # in mails
 if env.bool("BEHIND_PROXY", default=False):  # only when the proxy overwrites this header
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS

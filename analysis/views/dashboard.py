@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from analysis.alarms.domain import check_silence
 from analysis.export.table_csv import csv_response
 from analysis.fieldwork import CountryFill, Dropout, Fieldwork, Fill, PageStop, Step
 from analysis.figures import Bar, bar
@@ -18,6 +19,7 @@ from analysis.models import AnalysisRun
 from analysis.stand import StudyStand
 from analysis.stand_tables import TABLES
 from analysis.views.access import find_study, staff_only
+from analysis.views.alarms import open_alarms
 from analysis.watched import Watched
 from survey.enums import Locale
 
@@ -91,10 +93,12 @@ def fieldwork_csv(request: HttpRequest, code: str, name: str) -> HttpResponse:
 
 def live_context(stand: StudyStand) -> dict[str, Any]:
     """Read everything that the live part shows."""
+    check_silence(stand.study)
     work, study = stand.work, stand.study
     return {
         "study": study,
         "stand": stand,
+        "alarms": open_alarms(stand.study),
         "work": work,
         "whole": stand.whole,
         "watched": stand.watched,
