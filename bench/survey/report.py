@@ -88,7 +88,7 @@ def verdict(budget: dict[str, Any], value: float | None) -> dict[str, Any]:
     return {"holds": sign * value >= sign * budget["must"], "is_stretch": sign * value >= sign * budget["stretch"]}
 
 
-def broken(result: dict[str, Any], systems: Iterable[str]) -> list[str]:
+def broken(result: dict[str, Any]) -> list[str]:
     """Name the musts that do not hold."""
     return [
         f"{goal['id']} does not hold: {goal['what']}: {goal['value']}, at {goal['at']} {goal['must']} is asked"
