@@ -35,7 +35,7 @@ class Holds(NamedTuple):
 
 
 HOLDS: Mapping[FamilyKey, Holds] = {
-    FamilyKey.PLAN: Holds("The analysis plan", ("plan",)),
+    FamilyKey.PLAN: Holds("The analysis plan", ("plan",), prints=("plan_tests",)),
     FamilyKey.RATES: Holds(
         "Culture-following rates",
         ("rates", "rates_crossed", "rates_poststratified", "country_differences"),
@@ -46,9 +46,11 @@ HOLDS: Mapping[FamilyKey, Holds] = {
         ("agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"),
         prints=("agreement_by_relation",),
     ),
-    FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",)),
-    FamilyKey.EFFECT_SIZES: Holds("Effect sizes", ("effect_sizes",)),
-    FamilyKey.VARIANCE: Holds("Where answers differ: people, items, countries", ("variance",)),
+    FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",), prints=("own_country",)),
+    FamilyKey.EFFECT_SIZES: Holds("Effect sizes", ("effect_sizes",), prints=("factor_spreads",)),
+    FamilyKey.VARIANCE: Holds(
+        "Where answers differ: people, items, countries", ("variance",), prints=("variance_parts",)
+    ),
     FamilyKey.DROP_ONE: Holds("What answers depend on", ("drop_one",), prints=("drop_one_deviance",)),
     FamilyKey.ALIGNMENT: Holds(
         "Alignment of models with people",

@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.plots import behaviour, models, people
+from analysis.plots import behaviour, effects, models, people
 from analysis.plots.people import Frames, Missing
 from analysis.plots.style import Drawn, styled
 
 FIGURES: Mapping[str, Callable[[Frames], Drawn]] = {
     "rates_by_country": people.rates_by_country,
+    "plan_tests": effects.plan_tests,
+    "own_country": effects.own_country,
+    "factor_spreads": effects.factor_spreads,
+    "variance_parts": effects.variance_parts,
     "agreement_by_relation": people.agreement_by_relation,
     "drop_one_deviance": people.drop_one,
     "alignment_four_panel": models.alignment_four_panel,

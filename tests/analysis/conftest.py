@@ -315,6 +315,14 @@ def fill_behaviour(made: Made) -> None:
         make_completion(run, spec, item, choice="" if is_refused else choice, condition=condition)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the database made for tests that read a shared report only."""
+    for item in items:
+        if any(name.endswith("_report") for name in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.django_db)
+
+
 def report_of(django_db_blocker: DjangoDbBlocker, *steps: Callable[[Made], None]) -> Report:
     """Compute the whole report of a study that is gone again afterwards."""
     with django_db_blocker.unblock(), transaction.atomic():

@@ -16,11 +16,13 @@ from django.urls import reverse
 
 from analysis import tasks
 from analysis.domain import find_undrawn, request_analysis
+from analysis.families import HOLDS
 from analysis.from_files.paper_folder import analyse_folder
-from analysis.models import FigureArchive
+from analysis.models import AnalysisRun, FigureArchive
 from analysis.parameters import choose
-from analysis.plots.files import FIGURES, Made, as_archive, make_figures
+from analysis.plots.files import FIGURES, Made, as_archive, frames_of, make_figures
 from analysis.reports import Report
+from analysis.results.stored import Results
 from tests.analysis.conftest import Made as MadeStudy
 from tests.analysis.conftest import fill_behaviour, store
 from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
@@ -139,6 +141,21 @@ def test_a_worker_draws_what_the_page_offers(full: MadeStudy, full_report: Repor
     assert (response.content, response["Content-Type"]) == (drawn, "application/pdf")
     for wrong in (("nothing", "pdf"), ("rates_by_country", "exe")):
         assert staff.get(reverse("analysis:result_print", args=[run.pk, *wrong])).status_code == 404
+
+
+def test_every_figure_belongs_to_a_family_and_effects_are_drawn_the_same_twice(planned_report: Report) -> None:
+    assert sorted(name for holds in HOLDS.values() for name in holds.prints) == sorted(FIGURES)
+    frames = frames_of(planned_report.results["tables"])
+    frames = {name: frames[name] for name in ("plan", "own_culture", "effect_sizes", "variance")}
+    first, again = make_figures(frames), make_figures(frames)
+    drawn = {"plan_tests", "own_country", "factor_spreads", "variance_parts"}
+    assert {name.removesuffix(".pdf") for name in first.files if name.endswith(".pdf")} == drawn
+    assert first.files == again.files
+    own = pd.read_csv(io.BytesIO(first.files["own_country.csv"]))
+    stored = Results(AnalysisRun(results=planned_report.results)).rows("own_culture", method="mixed", scale="share")
+    known = [row["estimate"] for row in stored if row["estimate"] is not None]
+    assert list(own["estimate"].dropna()) == pytest.approx(known, rel=1e-12)
+    assert make_figures({name: frame.iloc[:0] for name, frame in frames.items()}).files.keys() == {"not_made.txt"}
 
 
 def test_figures_that_cannot_be_drawn_are_not_drawn_again(made: MadeStudy, empty_report: Report) -> None:
