@@ -14,6 +14,7 @@ from survey.llm.models import ModelSpec
 from survey.llm.providers.contract import BadRequest, ChatRequest, EndpointRefused, Transient
 from survey.llm.providers.failures import MESSAGE_LENGTH, broken_way, failure, holds_error, with_body
 from survey.llm.providers.lanes import Lanes
+from survey.llm.providers.neighbours import refuse_neighbours
 from survey.llm.validators import KEY_NAME
 from survey.llm.wire import Reply, UnreadableReply, read_body, read_reply
 
@@ -28,6 +29,7 @@ class OpenAIProvider:
     """One client, and so one set of connections, for all calls of a chunk."""
 
     def __init__(self, spec: ModelSpec) -> None:
+        refuse_neighbours(spec.base_url)
         self.spec = spec
         self.key = _key(spec)
         key = {"Authorization": f"Bearer {self.key}"} if self.key else {}

@@ -1,0 +1,63 @@
+"""Addresses that no model lives at: this site's own database and broker, and what clouds tell only to their machines.
+
+Models on private networks are welcome, beside the site or in the next rack. What whoever describes a model must not
+do is have the worker read a cloud's keys, or talk to the servers that the site itself stands on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from survey.llm.providers.contract import EndpointRefused
+
+Place = tuple[str, int]  # numeric address, port
+Resolver = Callable[[str, int], Collection[str]]
+OF_CLOUDS = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"})  # beside link-local ones
+
+
+def resolve(host: str, port: int) -> Collection[str]:
+    """Ask the system for a name's numeric addresses; none where the name is unknown: the call itself will tell."""
+    with suppress(OSError, UnicodeError):
+        return {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    return ()
+
+
+def refuse_neighbours(base_url: str, resolver: Resolver = resolve) -> None:
+    """Raise `EndpointRefused` where an endpoint's address, or what its name stands for now, is no place of a model."""
+    address = urlsplit(base_url)
+    port = address.port or {"https": 443}.get(address.scheme, 80)
+    places = {(found, port) for found in resolver(address.hostname or "", port)}
+    if any(is_of_cloud(found) for found, _ in places):
+        raise EndpointRefused(f"{address.hostname} stands for an address that clouds keep for their own machines.")
+    if places & set(own_servers(resolver)):
+        raise EndpointRefused(f"{address.hostname}:{port} is a server of this site itself, not a model.")
+
+
+def is_of_cloud(text: str) -> bool:
+    """Tell link-local addresses, and the few others under which clouds hand out keys."""
+    found = ipaddress.ip_address(text)
+    real = getattr(found, "ipv4_mapped", None) or found
+    return real.is_link_local or real.is_multicast or real.is_unspecified or str(real) in OF_CLOUDS
+
+
+def own_servers(resolver: Resolver) -> Iterator[Place]:
+    """Give where the database and the broker listen; a socket in a folder is out of any address's reach."""
+    for host, port in own_names(settings.DATABASES["default"], settings.REDIS_URL):
+        if host and not host.startswith("/"):
+            yield from ((found, port) for found in resolver(host, port))
+
+
+def own_names(database: Mapping[str, Any], broker_url: str) -> list[Place]:
+    """Read names and ports of the site's servers from its settings."""
+    broker = urlsplit(broker_url)
+    listed = [(str(database.get("HOST") or ""), int(database.get("PORT") or 5432))]
+    if broker.scheme in ("redis", "rediss"):
+        listed.append((broker.hostname or "", broker.port or 6379))
+    return listed
