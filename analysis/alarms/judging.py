@@ -87,7 +87,7 @@ def judge_silence(now: datetime, last: datetime, *, limits: Limits = STANDARD) -
     """Ring where the last answer, or the launch if that is later, is too long ago."""
     hours = (now - last) / timedelta(hours=1)
     if hours >= limits.of(Kind.NO_ANSWERS):
-        text = f"Nobody has answered an item for {hours:.0f} hours."
+        text = f"Nobody has answered an item for {_so_many(hours, 'hour')}."
         yield Finding(Kind.NO_ANSWERS, "", text, {"last": last.isoformat()})
 
 
@@ -155,14 +155,16 @@ def judge_runs(now: datetime, runs: Sequence[Asked], *, limits: Limits = STANDAR
         if run.is_stopped:
             yield Finding(Kind.RUN_STOPPED, run.key, f"{run.label}: {run.error or 'no reason is stored'}"[:500])
         elif run.is_under_way and minutes >= limits.of(Kind.RUN_STALLED):
-            yield Finding(Kind.RUN_STALLED, run.key, f"{run.label}: no question has ended for {minutes:.0f} minutes.")
+            yield Finding(
+                Kind.RUN_STALLED, run.key, f"{run.label}: no question has ended for {_so_many(minutes, 'minute')}."
+            )
 
 
 def judge_signs(now: datetime, signs: Sequence[Sign], *, limits: Limits = STANDARD) -> Iterator[Finding]:
     for sign in signs:
         minutes = (now - sign.at) / timedelta(minutes=1)
         if minutes >= limits.of(Kind.WORKER_SILENT):
-            text = f"{sign.label}: no sign of life for {minutes:.0f} minutes."
+            text = f"{sign.label}: no sign of life for {_so_many(minutes, 'minute')}."
             yield Finding(Kind.WORKER_SILENT, sign.key, text, {"last": sign.at.isoformat()})
 
 
@@ -170,3 +172,7 @@ def judge_texts(stale: Sequence[tuple[str, int]]) -> Iterator[Finding]:
     for locale, n in stale:
         if n:
             yield Finding(Kind.TEXTS_STALE, locale, f"{locale}: {n} text{'' if n == 1 else 's'} stale.")
+
+
+def _so_many(n: float, what: str) -> str:
+    return f"{n:.0f} {what}{'' if round(n) == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,15 @@ class AlarmLine(NamedTuple):
     alarm: Alarm
     url: str
     deliveries: Sequence[Delivery]
+
+
+class AlarmGroup(NamedTuple):
+    """Open alarms of one kind, with what to do about them."""
+
+    kind: Kind
+    definition: Definition
+    is_taken: bool
+    lines: Sequence[AlarmLine]
 
 
 class RuleLine(NamedTuple):
@@ -217,11 +227,17 @@ def line_of(alarm: Alarm, *, with_deliveries: bool = False) -> AlarmLine:
     return AlarmLine(alarm, page_of(alarm), [delivery for delivery in told if delivery is not None])
 
 
-def open_alarms(study: Study) -> list[AlarmLine]:
-    """Give what rings now, unacknowledged and urgent first; one query."""
-    alarms = list(Alarm.objects.filter(study=study, closed_at=None).select_related("study"))
-    alarms.sort(key=lambda one: (one.acknowledged_at is not None, not one.definition.is_urgent, one.opened_at))
-    return [line_of(alarm) for alarm in alarms]
+def open_alarms(study: Study) -> list[AlarmGroup]:
+    """Give what rings now by kind, urgent kinds first, those that somebody sees to last; one query."""
+    alarms = Alarm.objects.filter(study=study, closed_at=None).select_related("study")
+    groups: dict[tuple[bool, bool, str], list[AlarmLine]] = defaultdict(list)
+    for alarm in sorted(alarms, key=lambda one: one.opened_at):
+        is_taken = alarm.acknowledged_at is not None
+        groups[is_taken, not alarm.definition.is_urgent, alarm.kind].append(line_of(alarm))
+    return [
+        AlarmGroup(Kind(kind), DEFINITIONS[Kind(kind)], is_taken, lines)
+        for (is_taken, _, kind), lines in sorted(groups.items(), key=lambda group: group[0])
+    ]
 
 
 def _chosen(study: Study, data: QueryDict) -> tuple[str, str, Any]:
