@@ -25,7 +25,8 @@ SCORE = (
 
 
 def _of_order(order: str) -> str:
-    return f"avg({SCORE}) FILTER (WHERE cell.option_order = '{order}')"
+    """Average in one order: sums of floating-point numbers depend on it in the last digit."""
+    return f"avg({SCORE} ORDER BY {SCORE}) FILTER (WHERE cell.option_order = '{order}')"
 
 
 def _count(label: str, condition: str, name: str) -> Column:
@@ -71,7 +72,7 @@ PROBABILITIES = Table(
         Column(
             "label_mass",
             "number",
-            "avg(completion.label_mass) FILTER (WHERE true)",
+            "avg(completion.label_mass ORDER BY completion.label_mass) FILTER (WHERE true)",
             "Mean probability of both labels together at the first token",
             (),
             NOT_SENT,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.columns import Table
+from analysis.release.tables import data_path
 from analysis.stats.paper.faults import N_SHOWN, where
 
 PACKED = ".gz"
@@ -33,7 +34,8 @@ class Layout(NamedTuple):
 
 def find(folder: Path, name: str) -> Path | None:
     """Find a file, or its packed form, in a folder or where a release has it."""
-    places = (folder / f"{name}{PACKED}", folder / name, folder / IN_RELEASE / name)
+    pattern = data_path("*", name.removesuffix(".csv"))
+    places = (folder / f"{name}{PACKED}", folder / name, folder / IN_RELEASE / name, *sorted(folder.glob(pattern)))
     return next((path for path in places if path.is_file()), None)
 
 

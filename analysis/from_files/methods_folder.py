@@ -19,10 +19,15 @@ from analysis.from_files.paper_folder import HUMAN_FILE, PREDICTION_FILE
 from analysis.from_files.paper_to_long import completions_of, long_of
 from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import NO_SIMULATED, Parameters
+from analysis.plan import Plan, read_plan
+from analysis.release.tables import RELEASED_ANALYSIS, RELEASED_PLAN
 from analysis.reports import Report, compute_from
 from analysis.reports.inputs import Data
 from analysis.stats.paper.faults import human_faults, prediction_faults, refuse
 from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
+from survey.instruments.plan import PLAN_KEY
+
+STUDY_FACTS = ("study", "instrument", "content_hash")
 
 
 def analyse_folder(source: Path, parameters: Parameters) -> Report:
@@ -31,7 +36,37 @@ def analyse_folder(source: Path, parameters: Parameters) -> Report:
         raise NotADirectoryError(f"there is no folder {source}")
     has_export = find(source, "long.csv") is not None
     data = _read_export(source, parameters) if has_export else _read_paper(source)
-    return compute_from(data, parameters, lambda step: None, {"study": source.name})
+    return compute_from(data, parameters, lambda step: None, _facts(source), _plan(source))
+
+
+def released_parameters(source: Path) -> Parameters | None:
+    """Give the choices of the analysis that a release carries; None where there is none."""
+    path = source / RELEASED_ANALYSIS
+    return Parameters.from_json(_read_json(path)["parameters"]) if path.is_file() else None
+
+
+def _facts(source: Path) -> dict[str, Any]:
+    """Say of which study the files are: a release says it itself."""
+    path = source / "datapackage.json"
+    released = _read_json(path).get("release") if path.is_file() else None
+    known = released if isinstance(released, dict) else {}
+    return {name: known[name] for name in STUDY_FACTS} if set(STUDY_FACTS) <= set(known) else {"study": source.name}
+
+
+def _plan(source: Path) -> Plan | None:
+    """Read the plan that a release carries: what was declared is tested as it was declared."""
+    path = source / RELEASED_PLAN
+    return read_plan({PLAN_KEY: _read_json(path)}) if path.is_file() else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadFile(f"{path.name}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise BadFile(f"{path.name}: is not an object")
+    return content
 
 
 def write_report(report: Report, out: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from analysis.release.people import People, count_people, count_statuses
 from analysis.release.prose import add_prose
 from analysis.release.results import add_results, why_unfit, withheld_cells
 from analysis.release.syntax import add_syntax
-from analysis.release.tables import DATA_TABLES, PAPER, path_of
+from analysis.release.tables import DATA_TABLES, PAPER, RELEASED_PLAN, path_of
 from analysis.release.writing import Folder
 from survey.enums import Country, StudyState
+from survey.instruments.plan import PLAN_KEY
 from survey.llm.models import Completion
 from survey.models import Study
 
@@ -102,7 +104,7 @@ def gather(
     return Facts(
         study=study,
         number=release.number,
-        day=release.created_at.date(),
+        day=day_of(release),
         choices=choices,
         code_version=release.code_version,
         snapshot_hash=snapshot_hash,
@@ -117,8 +119,23 @@ def gather(
         if choices.includes_simulated
         else completions.filter(is_simulated=False).exists(),
         has_simulated_models=is_simulated_model and choices.includes_simulated,
-        earlier=[Earlier(one.number, one.created_at.date(), one.choices.get("notes", "")) for one in earlier],
+        earlier=[
+            Earlier(
+                one.number,
+                one.created_at.date(),
+                one.choices.get("notes", ""),
+                one.snapshot_hash,
+                one.choices,
+                one.report,
+            )
+            for one in earlier
+        ],
     )
+
+
+def day_of(release: Release) -> date:
+    """Give the day of a release in UTC, whatever the time zone of the connection that read it."""
+    return release.created_at.astimezone(UTC).date()
 
 
 def find_run(study: Study, choices: Choices, facts: Facts) -> AnalysisRun | None:
@@ -150,6 +167,8 @@ def _write(
     add_codebook(folder, [file.table for file in folder.tables if file.table], labels)
     add_syntax(folder, folder.tables)
     add_methods(folder, facts, people)
+    if plan := facts.study.version.structure.get(PLAN_KEY):
+        folder.add_json(RELEASED_PLAN, plan)
     if run is not None:
         on_step("Writing the analysis")
         buckets = facts.study.version.structure["age_buckets"]

@@ -27,13 +27,13 @@ DATA_TYPES = {
 TERMS = (
     "annotation", "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "excludes", "extract", "field",
     "fileProperty", "fileObject", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5",
-    "parentField", "recordSet", "references", "regex", "readLines", "sdVersion", "separator", "source", "subField",
-    "transform", "unArchive", "value",
+    "parentField", "path", "recordSet", "references", "regex", "readLines", "repeated", "replace", "samplingRate",
+    "sdVersion", "separator", "source", "subField", "transform", "unArchive", "value",
 )  # fmt: skip
 CONTEXT: dict[str, Any] = {
     "@language": "en",
-    "@vocab": "http://schema.org/",
-    "sc": "http://schema.org/",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",

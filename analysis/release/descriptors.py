@@ -104,6 +104,9 @@ def data_package(facts: Facts, files: Sequence[Written]) -> dict[str, Any]:
         "resources": [_resource(file, file.table, names) for file in files if file.table],
         "release": {
             "id": facts.release_id,
+            "study": facts.study.code,
+            "instrument": str(facts.study.version),
+            "content_hash": facts.study.version.content_hash,
             "snapshot_hash": facts.snapshot_hash,
             "code_version": facts.code_version,
             "k": choices.k,

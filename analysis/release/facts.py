@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from analysis.disclosure import Disclosure
 from analysis.release.choices import Choices
@@ -20,6 +21,9 @@ class Earlier:
     number: str
     day: date
     notes: str
+    snapshot_hash: str
+    choices: Mapping[str, Any]
+    report: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from analysis.disclosure import Detail, Disclosure, Traits
+from analysis.release.checklist import checklist
 from analysis.release.facts import Facts
+from analysis.release.page_copies import add_page_copies, drawn_from, lay_out, turns
 from analysis.release.people import People
 from analysis.release.writing import Folder
-from survey.enums import AgeBucket, Country, Gender, OptionOrder, Page, PanelName, TextStatus
+from survey.enums import AgeBucket, Country, Gender, Page, PanelName, TextStatus
 from survey.flow.pay import hourly_pay, judge_pay
-from survey.flow.plan import PlannedItem, build_plan
 from survey.flow.wording import word_item
-from survey.instruments.visible import ItemPlace, visible_items
-from survey.models import Arm, Item, SurveySession, Text
+from survey.models import Arm, SurveySession, Text
 from survey.pages import PAGES, Turn
 from survey.panels.terms import read_terms
 from survey.queries import text_catalogue
@@ -45,6 +45,10 @@ def add_methods(folder: Folder, facts: Facts, people: People) -> None:
     }
     for path, text in {**pages, **consents}.items():
         folder.add_text(path, text)
+    for arm in arms:
+        for locale in arm.locales:
+            add_page_copies(folder, arm, locale)
+    folder.add_text("materials/checklist.md", checklist(facts))
     folder.add_text("materials/methods.md", "\n".join([*_methods(facts, arms, people, pages, consents), ""]))
 
 
@@ -52,34 +56,17 @@ def add_methods(folder: Folder, facts: Facts, people: People) -> None:
 def pages_of(arm: Arm, locale: str) -> str:
     """Write every page of an arm in one language as it is shown, then the situations that can be drawn."""
     version = arm.study.version
-    structure = version.structure
-    rows = Item.objects.filter(version=version).order_by("code").values_list("code", "scenario_country", "is_core")
-    codes = sorted(visible_items(structure, arm.country, [ItemPlace(*row) for row in rows]))
-    n_items = min(len(codes), sum(structure["arms"][arm.country]["items"].values()))
-    drawn = [PlannedItem(code, OptionOrder.CULTURE_FIRST, structure["questions"]) for code in codes[:n_items]]
-    n_checks = len(structure["attention_checks"])
-    plan = build_plan(structure["blocks"], items=drawn, n_locales=len(arm.locales), n_attention_checks=n_checks)
-    session = SurveySession(arm=arm, version=version, locale=locale, plan=plan)
+    session = lay_out(arm, locale)
     lines = [f"# {Country(arm.country).label}, {locale}: the pages in order", ""]
     with translation.override(locale.lower()):
         lines += [f"Title: {text_catalogue(version.pk, locale)['title']}", ""]
-        for position in _shown_once(plan):
-            session.position = position
-            lines += _page(Turn(session), len(lines))
-        lines += _situations(version.pk, locale, codes)
+        for turn in turns(session):
+            lines += _page(turn)
+        lines += _situations(version.pk, locale, drawn_from(arm))
     return "\n".join(lines)
 
 
-def _shown_once(plan: Sequence[Mapping[str, Any]]) -> Iterator[int]:
-    """Give the pages, of the scenarios the first only."""
-    has_scenario = False
-    for position, page in enumerate(plan):
-        if page["kind"] != Page.SCENARIO or not has_scenario:
-            yield position
-        has_scenario = has_scenario or page["kind"] == Page.SCENARIO
-
-
-def _page(turn: Turn, n_before: int) -> list[str]:
+def _page(turn: Turn) -> list[str]:
     kind = Page(turn.page["kind"])
     page = PAGES[kind]
     context = page.context(turn)
@@ -146,9 +133,12 @@ def _methods(
         "",
         "## D1 Instructions",
         "",
-        "Every page with its full text, as shown:",
+        "Every page with its full text, and copies of the pages as browsers show them:",
         "",
-        *(f"- [{path.removeprefix('materials/')}]({path.removeprefix('materials/')})" for path in pages),
+        *(
+            f"- [{name}]({name}), [copies]({name.removesuffix('.md')}/index.html)"
+            for name in (path.removeprefix("materials/") for path in pages)
+        ),
         "",
         "## D2 Recruitment and pay",
         "",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from analysis.disclosure import Detail
+from analysis.release.changes import changes
 from analysis.release.choices import SmallPlaces
 from analysis.release.facts import SIMULATED_MARK, Facts
 from analysis.release.writing import CHECKSUMS, Folder, Written
 from survey.enums import Country, Locale, Status
 
+LICENCES = Path(__file__).parent / "licences"
+
 
 def add_prose(folder: Folder, facts: Facts, *, has_analysis: bool) -> None:
     folder.add_text("documentation/disclosure.md", disclosure(facts))
-    folder.add_text("CHANGES.md", changes(facts))
+    folder.add_text(
+        "CHANGES.md", changes(facts, {file.table.name: file.n_rows for file in folder.tables if file.table})
+    )
     folder.add_text("CITATION.cff", citation(facts))
     folder.add_text("LICENSE", licence(facts))
     folder.add_text("README.md", readme(facts, folder.tables, has_analysis=has_analysis))
@@ -47,7 +53,8 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "",
             "`documentation/` holds the codebook (every variable; every code in each language of the instrument), and",
             "how people were made hard to recognise. `materials/` holds what respondents read, page by page and by",
-            "language, the consent texts, and recruitment, pay and demographics for the checklists of venues.",
+            "language, the consent texts, recruitment, pay and demographics, and the checklist of ACL venues with the",
+            "place of each answer.",
             "`syntax/` reads and labels the files in SPSS, R and Stata."
             + (" `results/` holds one analysis of exactly these data." if has_analysis else ""),
             "",
@@ -60,9 +67,12 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "",
             "## Check and use it",
             "",
-            f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site: `manage.py validate_release FOLDER` checks",
-            "checksums, descriptions, counts and identifiers; `manage.py analyse --input FOLDER --out OUT`",
-            "computes the paper's tables anew from these files, without a database.",
+            f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site, and without a database:",
+            "",
+            "- `manage.py validate_release FOLDER` checks checksums, descriptions, counts and identifiers;",
+            "- `manage.py verify_design --input FOLDER` derives the orders of items and options anew;",
+            "- `manage.py analyse --input FOLDER --layer methods --out OUT` computes the analysis anew"
+            " (`--layer paper`: the paper's tables).",
             "",
             "## Where it comes from",
             "",
@@ -143,14 +153,6 @@ def _count(n: int, k: int) -> str:
     return str(n) if n == 0 or n >= k else f"fewer than {k}"
 
 
-def changes(facts: Facts) -> str:
-    """List the releases of the study, newest first."""
-    lines = ["# Changes", "", f"## {facts.number} ({facts.day.isoformat()})", "", facts.choices.notes or "–", ""]
-    for earlier in facts.earlier:
-        lines += [f"## {earlier.number} ({earlier.day.isoformat()})", "", earlier.notes or "–", ""]
-    return "\n".join(lines)
-
-
 def citation(facts: Facts) -> str:
     """Write CITATION.cff 1.2.0; JSON strings are YAML strings."""
     choices = facts.choices
@@ -182,5 +184,6 @@ def licence(facts: Facts) -> str:
     return (
         f"SPDX-License-Identifier: {chosen.value}\n\n{facts.title}\n"
         f"© {facts.day.year} {', '.join(author.name for author in facts.choices.authors)}\n\n"
-        f"These data and materials are made available under {chosen.full_name}.\nThe full text: {chosen.url}legalcode\n"
+        f"These data and materials are made available under {chosen.full_name} ({chosen.url}).\n\n---\n\n"
+        f"{(LICENCES / f'{chosen.value}.txt').read_text(encoding='utf-8')}"
     )

@@ -12,6 +12,7 @@ from analysis.export.table_csv import write_csv
 from analysis.models import AnalysisRun
 from analysis.parameters import NO_SIMULATED
 from analysis.release.choices import Choices
+from analysis.release.tables import RELEASED_ANALYSIS
 from analysis.release.writing import Folder
 from analysis.results import families
 from analysis.results.stored import Results
@@ -79,7 +80,7 @@ def add_results(folder: Folder, run: AnalysisRun, withheld: Withheld, country_na
         "rows_withheld": {name: n for name, n in n_dropped.items() if n},
         **run.results,
     }
-    folder.add_json("results/analysis.json", record)
+    folder.add_json(RELEASED_ANALYSIS, record)
     for name, drawing in drawings(run):
         folder.add_text(f"results/figures/{name}.svg", drawing)
 

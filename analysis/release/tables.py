@@ -37,12 +37,14 @@ def _published(column: Column) -> Column:
 
 DATA_TABLES = tuple(published(table) for table in OWN)
 PAPER = tuple(published(table) for table in PAPER_TABLES.values())
+RELEASED_ANALYSIS = "results/analysis.json"
+RELEASED_PLAN = "documentation/analysis_plan.json"
 LEVEL = re.compile(r"[^A-Za-z0-9]")
 
 
 def data_path(study_code: str, table_name: str) -> str:
-    """Name a data file as Psych-DS wants it: keywords with alphanumeric values."""
-    study, name = (LEVEL.sub("", text) for text in (study_code, table_name))
+    """Name a data file as Psych-DS wants it: keywords with alphanumeric values; ``*`` is any study's."""
+    study, name = (LEVEL.sub("", text) or text for text in (study_code, table_name))
     return f"data/study-{study}_description-{name}_data.csv"
 
 

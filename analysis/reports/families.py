@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import cautions
+from analysis.canonical import in_canonical_order
 from analysis.families import FamilyKey, chosen_families
 from analysis.parameters import Parameters
 from analysis.plan import Plan, hash_of, read_plan
@@ -91,7 +92,7 @@ def compute_from(
 
     Without a declared plan every test is exploratory.
     """
-    inputs = Inputs(data, parameters, declared)
+    inputs = Inputs(in_canonical_order(data), parameters, declared)
     tables: Tables = {"exclusions": inputs.excluded.steps}
     told = {**facts, **_facts(inputs)}
     chosen = chosen_families(parameters.families)

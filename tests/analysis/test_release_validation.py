@@ -14,7 +14,6 @@ from django.core.management import CommandError, call_command
 
 from analysis.release.tables import data_path
 from analysis.release.validation import validate
-from analysis.release.validation.elsewhere import ask_others
 from analysis.release.validation.identifiers import search
 from tests.analysis.conftest import fill_models, make_study
 from tests.analysis.releasing import add_people, make_publishable, release
@@ -253,8 +252,3 @@ def test_identifiers_are_told_from_other_texts(tmp_path: Path, text: str, what: 
     assert [str(f) for f in search(tmp_path / "a.md", "a.md")] == (
         [f"identifiers: a.md, line 2: holds {what}"] if what else []
     )
-
-
-def test_validators_that_are_not_installed_are_named(folder: Path) -> None:
-    assert {told.name for told in ask_others(folder)} == {"frictionless", "mlcroissant"}
-    assert all(told.findings == [] for told in ask_others(folder))

@@ -70,7 +70,8 @@ class Command(BaseCommand):
             else:
                 usual_ones = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
                 chosen = self.chosen(usual_ones, options)
-                self.analyse_files(options["input"], options["out"], chosen, figures=options["figures"])
+                is_usual = chosen == choose(include_simulated=True)
+                self.analyse_files(options["input"], options["out"], None if is_usual else chosen, options["figures"])
         elif options["study"]:
             self.analyse_study(options)
         else:
@@ -96,11 +97,12 @@ class Command(BaseCommand):
         if found.errors or not paths:
             raise CommandError("\n".join(found.errors) or f"nothing to analyse in {source}")
 
-    def analyse_files(self, source: Path, out: Path, parameters: Parameters, *, figures: bool) -> None:
-        """Compute the report that the site would show of the same data."""
-        from analysis.from_files.methods_folder import analyse_folder, write_report
+    def analyse_files(self, source: Path, out: Path, chosen: Parameters | None, figures: bool) -> None:
+        """Compute the report that the site would show of the same data; unless chosen, as a release's own was."""
+        from analysis.from_files.methods_folder import analyse_folder, released_parameters, write_report
 
         try:
+            parameters = chosen or released_parameters(source) or choose(include_simulated=True)
             report = analyse_folder(source, parameters)
             paths = write_report(report, out)
         except (OSError, ValueError) as error:

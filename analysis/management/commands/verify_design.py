@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analysis.columns import LONG, PARTICIPANTS, Table
 from analysis.design_check import Checked, Row, check_designs
 from analysis.extract import snapshot, stream_csv
+from analysis.release.tables import data_path, published
 from survey.models import Study
 
 MOST_SHOWN = 20
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("study", nargs="?", help="code of the study")
-        parser.add_argument("--input", type=Path, help="a folder of exported files instead; needs no database")
+        parser.add_argument("--input", type=Path, help="a release, or exported files; needs no database")
 
     def handle(self, *args: Any, study: str | None, input: Path | None, **options: Any) -> None:
         if (study is None) == (input is None):
@@ -53,16 +54,18 @@ def rows_of(table: Table, study: Study) -> Iterator[Row]:
 
 
 def check_folder(folder: Path) -> Checked:
-    """Check the files of ``manage.py export`` in its long format."""
+    """Check a release, or the files of ``manage.py export`` in its long format."""
     with ExitStack() as stack:
         readers = []
         for table in (PARTICIPANTS, LONG):
+            released = sorted(folder.glob(data_path("*", table.name)))
+            path = released[0] if released else folder / f"{table.name}.csv"
             try:
-                file = stack.enter_context((folder / f"{table.name}.csv").open(encoding="utf-8", newline=""))
+                file = stack.enter_context(path.open(encoding="utf-8", newline=""))
             except OSError as error:
-                raise CommandError(f"cannot read {folder / table.name}.csv: {error}") from error
+                raise CommandError(f"cannot read {path}: {error}") from error
             reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != table.names:
+            if tuple(reader.fieldnames or ()) not in (table.names, published(table).names):
                 raise CommandError(f"{table.name}.csv has other columns than this version exports")
             readers.append(reader)
         return check_designs(*readers)

@@ -13,7 +13,7 @@ from analysis.release.writing import CHECKSUMS
 REQUIRED = (
     *DESCRIPTORS, "README.md", "CHANGES.md", "LICENSE", "CITATION.cff", CHECKSUMS,
     "documentation/codebook.csv", "documentation/codebook.md", "documentation/codebook_levels.csv",
-    "documentation/disclosure.md", "materials/methods.md",
+    "documentation/disclosure.md", "materials/methods.md", "materials/checklist.md",
     "paper/tidy_human_responses.csv",
     "syntax/labels.sps", "syntax/labels.R", "syntax/labels.do",
 )  # fmt: skip

@@ -26,7 +26,7 @@ PATTERNS = {
     "a browser's name": re.compile(r"Mozilla/\d|AppleWebKit/"),
 }
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
-TEXT_FILES = frozenset({".csv", ".md", ".json", ".cff", ".svg", ".sps", ".R", ".do", ""})
+TEXT_FILES = frozenset({".csv", ".md", ".json", ".cff", ".svg", ".html", ".sps", ".R", ".do", ""})
 N_NAMED = 5  # places of one kind that are named
 
 
