@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db.models import Avg, Case, Count, F, FloatField, Q, QuerySet, Value, When
+from django.db.models import Avg, Case, Count, F, FloatField, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Cast
 
 from analysis.figures import Figure, FigureRow, draw, share_scale
 from analysis.figures import Value as Shown
-from analysis.models import ItemCount
+from analysis.models import ItemCount, ModelCount
 from analysis.stats.live_counts import wilson_95
 from survey.enums import Choice, Country, OptionOrder, Question, Theme
 from survey.llm.enums import Method, PersonaSetting
@@ -150,6 +151,8 @@ def people_figure(item: Item, countries: Sequence[Country], counts: Counts, note
 
 def model_lines(study: Study, item: Item) -> list[ModelLine]:
     """Give each model's probability of the culture's option by order, or its share of choices; one line per method."""
+    if study.is_imported:
+        return _imported_lines(study, item)
     said = Case(
         When(p_culture__isnull=False, then=F("p_culture")),
         When(choice=Choice.CULTURE, then=Value(1.0)),
@@ -179,6 +182,28 @@ def model_lines(study: Study, item: Item) -> list[ModelLine]:
         )
         for group in groups
     ]
+
+
+def _imported_lines(study: Study, item: Item) -> list[ModelLine]:
+    """Give the same of imported models, from their counts."""
+    first, last = (Q(option_order=order) for order in OptionOrder)
+    groups = (
+        ModelCount.objects.filter(study=study, item=item)
+        .values("model_tag", "persona_setting", "method", "question", "is_simulated")
+        .annotate(
+            culture=Sum("total", filter=first) / Sum(Cast("n", FloatField()), filter=first),
+            preference=Sum("total", filter=last) / Sum(Cast("n", FloatField()), filter=last),
+            answers=Sum("n"),
+        )
+        .order_by("model_tag", "persona_setting", "method", "-question")
+    )
+    return [
+        ModelLine(
+            group["model_tag"], PersonaSetting(group["persona_setting"]).label, Method(group["method"]).label,
+            Question(group["question"]), group["is_simulated"], group["culture"], group["preference"], group["answers"],
+        )
+        for group in groups
+    ]  # fmt: skip
 
 
 def sample_completions(study: Study, item: Item) -> QuerySet[Completion]:

@@ -110,6 +110,8 @@ def read_snapshot_hash(study: Study) -> str:
 
 
 def _query(table: Table, study: Study, selection: Selection) -> Composed:
+    if study.is_imported:
+        return _imported_query(table, study, selection)
     shape = SHAPES[table.name]
     disguise = selection.disguise
     parts = [PARTS, RELEASED, TOLD_OF_RELEASE] if disguise else [PARTS, TOLD]
@@ -121,6 +123,20 @@ def _query(table: Table, study: Study, selection: Selection) -> Composed:
         f"ORDER BY {', '.join(filter(None, [BY_CODE if disguise and shape.people else shape.people, shape.order]))}",
     ]
     return SQL("\n".join([*parts, *lines])).format(study=Literal(study.pk), **_values(disguise))
+
+
+def _imported_query(table: Table, study: Study, selection: Selection) -> Composed:
+    """Give the stored rows of imported data as they are; what a table does not have is missing."""
+    stored = ALL_TABLES[table.name].names
+    cells = {name: f"row.cells[{place}]" for place, name in enumerate(stored, start=1)}
+    conditions = ["row.study_id = {study}", "row.table_name = {table}"]
+    if not selection.include_simulated and "is_simulated" in cells:
+        conditions.append(f"{cells['is_simulated']} IS DISTINCT FROM 'true'")
+    if selection.complete_only and "session_status" in cells:
+        conditions.append(f"{cells['session_status']} = 'complete'")
+    columns = ", ".join(f"{cells[name]} AS {name}" for name in table.names)
+    lines = f"SELECT {columns} FROM analysis_importedrow row WHERE {' AND '.join(conditions)} ORDER BY row.number"  # noqa: S608
+    return SQL(lines).format(study=Literal(study.pk), table=Literal(table.name))
 
 
 def _conditions(shape: Shape, selection: Selection) -> list[str]:

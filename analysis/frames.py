@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, Column, Table
 from analysis.extract import Selection, stream_csv
+from analysis.imports.gaps import with_gaps
 from analysis.paper_columns import HUMAN, PREDICTIONS
 from survey.models import Study
 
@@ -25,7 +26,8 @@ class Extract(NamedTuple):
 def extract(table: Table, study: Study, selection: Selection) -> Extract:
     """Read one table; `ValueError` names what breaks its declaration."""
     data = b"".join(stream_csv(table, study, selection))
-    return Extract(parse(table, data), hashlib.sha256(data).hexdigest())
+    declared = with_gaps(table) if study.is_imported else table
+    return Extract(parse(declared, data), hashlib.sha256(data).hexdigest())
 
 
 def parse(table: Table, data: bytes) -> pd.DataFrame:

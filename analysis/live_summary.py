@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F, FloatField, Q, Sum
 from django.db.models.functions import Cast
 
+from analysis.group_counts import ADDED, OF_SESSIONS, TAKEN
 from analysis.models import ItemCount
 from analysis.stats.live_counts import ItemSums, alpha, rate
 from survey.enums import Country, Question
@@ -18,7 +19,7 @@ MOST_AT_ONCE = 1000  # sessions; more wait for the next turn
 PAIRED = Q(n__gte=2)
 # Whoever takes a session into, or out of, the list of the counted ones moves its answers in the same statement, so
 # two workers never count it twice.
-ADD = """
+ADD = f"""
 WITH fresh AS (
   SELECT session.id FROM survey_surveysession AS session
   JOIN survey_arm AS arm ON arm.id = session.arm_id
@@ -28,35 +29,16 @@ WITH fresh AS (
   ORDER BY session.id LIMIT %s
 ), counted AS (
   INSERT INTO analysis_countedsession (session_id) SELECT id FROM fresh ON CONFLICT DO NOTHING RETURNING session_id
-), added AS (
-  INSERT INTO analysis_itemcount AS total (study_id, item_id, country, question, is_simulated, n, n_culture)
-  {counts} ON CONFLICT (study_id, item_id, country, question, is_simulated)
-  DO UPDATE SET n = total.n + excluded.n, n_culture = total.n_culture + excluded.n_culture
-)
+), answers AS MATERIALIZED ({OF_SESSIONS}), {ADDED}
 SELECT count(*) FROM counted
-"""
-TAKE_AWAY = """
+"""  # noqa: S608  # put together from constants alone
+TAKE_AWAY = f"""
 WITH counted AS (
   DELETE FROM analysis_countedsession AS listed USING survey_surveysession AS session
   WHERE session.id = listed.session_id AND session.status <> 'complete' RETURNING listed.session_id
-), gone AS ({counts}), taken AS (
-  UPDATE analysis_itemcount AS total SET n = total.n - gone.n, n_culture = total.n_culture - gone.n_culture
-  FROM gone WHERE (total.study_id, total.item_id, total.country, total.question, total.is_simulated)
-    = (gone.study_id, gone.item_id, gone.country, gone.question, gone.is_simulated)
-)
+), answers AS MATERIALIZED ({OF_SESSIONS}), {TAKEN}
 SELECT count(*) FROM counted
-"""
-COUNTS = """
-  SELECT arm.study_id, response.item_id, arm.country, response.question, participant.is_simulated,
-    count(*) AS n, count(*) FILTER (WHERE response.choice = 'culture') AS n_culture
-  FROM counted
-  JOIN survey_surveysession AS session ON session.id = counted.session_id
-  JOIN survey_arm AS arm ON arm.id = session.arm_id
-  JOIN survey_participant AS participant ON participant.id = session.participant_id
-  JOIN survey_response AS response ON response.session_id = session.id
-  WHERE response.choice <> ''
-  GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -81,7 +63,7 @@ def count_answers() -> int:
     moved = 0
     with connection.cursor() as cursor:
         for statement, parameters in ((TAKE_AWAY, []), (ADD, [MOST_AT_ONCE])):
-            cursor.execute(statement.format(counts=COUNTS), parameters)
+            cursor.execute(statement, parameters)
             moved += cursor.fetchone()[0]
     return moved
 

@@ -44,7 +44,8 @@ class NotValid(ValueError):
 @transaction.atomic
 def request_release(study: Study, number: str, choices: Choices, *, by: str = "") -> Release:
     """Queue a release, or give the one with the same number and choices. A failed one may be asked for again."""
-    Study.objects.select_for_update().get(pk=study.pk)
+    if Study.objects.select_for_update().get(pk=study.pk).is_imported:
+        raise ReleaseRefused("imported data are released by whoever collected them")
     release = Release.objects.filter(study=study, number=read_number(number)).first()
     if release is None:
         secret = secrets.token_hex(32)

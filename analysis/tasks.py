@@ -11,7 +11,9 @@ from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
 from analysis import domain, live_summary, releases, simulations
-from analysis.models import AnalysisRun, Release, SampleSimulation
+from analysis.imports import importing
+from analysis.imports.working import work
+from analysis.models import AnalysisRun, Import, Release, SampleSimulation
 from analysis.parameters import Parameters
 from analysis.release.store import make_zip
 from analysis.sample_questions import SampleQuestion
@@ -140,6 +142,20 @@ def run_simulation(pk: int) -> None:
         simulations.finish(simulation, points)
 
 
+def launch_import(import_id: int) -> None:
+    """Have a queued import done; with the broker away the sweep does it later."""
+    try:
+        import_data.delay(import_id)
+    except OperationalError as error:
+        logger.warning("import %s waits for the broker: %s", import_id, error)
+
+
+@shared_task
+def import_data(import_id: int) -> None:
+    """Look at a queued import, or store it; nothing happens when it is not queued any more."""
+    work(import_id)
+
+
 @shared_task(expires=60)
 def sweep() -> None:
     """Start again what crashes or a lost message left behind."""
@@ -150,6 +166,9 @@ def sweep() -> None:
         run_simulation.delay(simulation_id)
     domain.requeue_silent()
     releases.requeue_silent()
+    importing.requeue_silent()
+    for import_id in Import.objects.filter(state=Import.State.QUEUED).values_list("pk", flat=True):
+        import_data.delay(import_id)
     for release_id in Release.objects.filter(state=Release.State.QUEUED).values_list("pk", flat=True):
         make_release.delay(release_id)
     for run_id in AnalysisRun.objects.filter(state=AnalysisRun.State.QUEUED).values_list("pk", flat=True):

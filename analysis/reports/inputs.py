@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import frames
 from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS
 from analysis.extract import Selection, snapshot, snapshot_hash, stream_csv
+from analysis.imports.gaps import filled
 from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import COMPLETE_ONLY, NO_SIMULATED, Parameters
 from analysis.plan import Plan
@@ -79,7 +80,7 @@ def read(study: Study, parameters: Parameters) -> Data:
         digests = {name: one.sha256 for name, one in extracts.items()}
         for table in (PARTICIPANTS, ITEMS):
             digests[table.name] = hashlib.sha256(b"".join(stream_csv(table, study))).hexdigest()
-        return Data(
+        data = Data(
             extracts["long"].frame,
             extracts["completions"].frame,
             frames.extract(HUMAN, study, chosen).frame,
@@ -87,6 +88,7 @@ def read(study: Study, parameters: Parameters) -> Data:
             frames.extract(DECISIONS, study, chosen).frame,
             snapshot_hash(digests),
         )
+    return filled(data) if study.is_imported else data
 
 
 def _asked(completions: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:

@@ -19,6 +19,7 @@ def staff_only(view: View[Arguments]) -> View[Arguments]:
     return guarded
 
 
-def find_study(code: str) -> Study:
-    """Find a study with its instrument, or answer 404."""
-    return get_object_or_404(Study.objects.select_related("version__instrument"), code=code)
+def find_study(code: str, *, imported_too: bool = False) -> Study:
+    """Find a study with its instrument, or answer 404; an imported one has no pages about fieldwork."""
+    studies = Study.objects.select_related("version__instrument")
+    return get_object_or_404(studies if imported_too else studies.filter(is_imported=False), code=code)

@@ -18,14 +18,14 @@ from survey.models import Item, Study
 @staff_only
 def items_page(request: HttpRequest, code: str) -> HttpResponse:
     """Show all items by country; the address holds the choice, so that it can be passed on."""
-    study = find_study(code)
+    study = find_study(code, imported_too=True)
     return render(request, "analysis/items.html", _map(request, study))
 
 
 @staff_only
 def items_csv(request: HttpRequest, code: str) -> HttpResponse:
     """Give the map as a table."""
-    context = _map(request, find_study(code))
+    context = _map(request, find_study(code, imported_too=True))
     countries: Sequence[Country] = context["countries"]
     header = ["item_code", "scenario_country", "theme", "question", "respondent_country", "is_simulated", "n", "rate"]
     rows = [
@@ -42,7 +42,7 @@ def items_csv(request: HttpRequest, code: str) -> HttpResponse:
 @staff_only
 def item_page(request: HttpRequest, code: str, item: str) -> HttpResponse:
     """Show what one item says in each language, and what people and models answered."""
-    study = find_study(code)
+    study = find_study(code, imported_too=True)
     found = get_object_or_404(Item, version=study.version_id, code=item)
     simulated = not explorer.has_real_counts(study)
     is_shown = simulated or study.unblinded_at is not None

@@ -23,7 +23,7 @@ from survey.models import Study, SurveySession
 @staff_only
 def page(request: HttpRequest, code: str) -> HttpResponse:
     """Describe the files and offer them."""
-    return show(request, find_study(code))
+    return show(request, find_study(code, imported_too=True))
 
 
 def show(
@@ -36,10 +36,14 @@ def show(
 ) -> HttpResponse:
     """Render the page, with what was wrong with a release that was asked for."""
     sessions = SurveySession.objects.filter(arm__study=study)
+    imported = study.imported if study.is_imported else None
+    stored = imported.report["n_rows"] if imported else ALL_TABLES
+    tables = [*TABLES.values(), TEXTS, PAGES, *MODEL_TABLES.values()]
     context = {
         "study": study,
-        "tables": [*TABLES.values(), TEXTS, PAGES, *MODEL_TABLES.values()],
-        "paper_tables": PAPER_TABLES.values(),
+        "imported": imported,
+        "tables": [table for table in tables if table.name in stored],
+        "paper_tables": [table for table in PAPER_TABLES.values() if table.name in stored],
         "n_complete": sessions.filter(status=Status.COMPLETE).count(),
         "n_simulated": sessions.filter(participant__is_simulated=True).count(),
         "n_sessions": sessions.count(),
@@ -52,7 +56,7 @@ def show(
 @staff_only
 def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
     """Send one file; ``data=real`` leaves simulated rows out, ``sessions=complete`` unfinished sessions."""
-    study = find_study(code)
+    study = find_study(code, imported_too=True)
     codebooks = {"codebook.csv": (codebook_csv, "text/csv"), "codebook.md": (codebook_markdown, "text/markdown")}
     response: HttpResponseBase
     if name in codebooks:

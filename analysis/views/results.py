@@ -35,7 +35,7 @@ MAX_REASON = 300
 @require_http_methods(["GET", "POST"])
 def study_results(request: HttpRequest, code: str) -> HttpResponse:
     """List the analyses of a study; POST starts one."""
-    study = find_study(code)
+    study = find_study(code, imported_too=True)
     fault, entered = "", None
     if request.method == "POST":
         try:
@@ -72,7 +72,7 @@ def _asked(study: Study, data: QueryDict) -> Parameters:
 @require_POST
 def unblind(request: HttpRequest, code: str) -> HttpResponse:
     """Show a study's outcomes for good."""
-    study = find_study(code)
+    study = find_study(code, imported_too=True)
     if "sure" not in request.POST:
         messages.error(request, "Nothing changed: tick that you know it cannot be taken back.")
     else:

@@ -45,6 +45,9 @@ class Study(models.Model):
     test_of = models.OneToOneField(
         "self", on_delete=models.CASCADE, null=True, blank=True, related_name="test_twin", editable=False
     )
+    is_imported = models.BooleanField(
+        default=False, editable=False, help_text="collected elsewhere: read-only, without sessions of its own"
+    )
 
     objects = RealStudies()
     with_twins = models.Manager()  # noqa: DJ012 (it is no field)
@@ -55,7 +58,10 @@ class Study(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="launched_has_time", condition=models.Q(state="draft") | models.Q(launched_at__isnull=False)
-            )
+            ),
+            models.CheckConstraint(
+                name="imported_is_closed", condition=models.Q(is_imported=False) | models.Q(state="closed")
+            ),
         ]
 
     def __str__(self) -> str:

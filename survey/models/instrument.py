@@ -36,7 +36,7 @@ class Item(models.Model):
     """One scenario: an actor and a receiver in a country, an expectation and a preference."""
 
     version = models.ForeignKey(InstrumentVersion, on_delete=models.CASCADE, related_name="items")
-    code = models.CharField(max_length=20)
+    code = models.CharField(max_length=40)
     scenario_country = models.CharField(max_length=2, choices=Country)
     actor_country = models.CharField(max_length=2, choices=Country)
     actor_age = models.CharField(max_length=10, choices=AgeBucket)
