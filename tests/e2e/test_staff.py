@@ -4,6 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from analysis.alarms.domain import add_receiver, check_study, set_rule
+from analysis.alarms.kinds import Kind
+from analysis.alarms.models import Receiver
 from survey.enums import Outcome, PanelName, SubmissionStatus
 from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
@@ -22,6 +25,8 @@ PATHS = [
     "/studies/e2e/setup/",
     "/studies/e2e/balance/",
     "/studies/e2e/quality/",
+    "/studies/e2e/alarms/",
+    "/studies/e2e/alarms/receivers/",
     "/studies/e2e/results/",
     "/studies/e2e/exports/",
     "/studies/e2e/translations/",
@@ -54,6 +59,14 @@ def add_visits(study: Study) -> None:
     make_visit(study, "6b1e9c0a77d24b0012ab34cf", SubmissionStatus.TIMED_OUT, Outcome.COMPLETE, time_taken_s=3000)
 
 
+def ring(study: Study) -> None:
+    """Have alarms open, and somebody told of them."""
+    set_rule(study, Kind.QUOTA_NEARLY_FULL, limit=0.1, is_on=True)
+    for channel, address in (("email", "a@example.org"), ("webhook", "https://example.org/a/long/path/to/a/hook")):
+        add_receiver(study, Receiver.Channel(channel), address, kinds=[], tells_closing=True, by="staff")
+    assert check_study(study)
+
+
 def log_in(page: Page, address: str) -> None:
     page.goto(address)
     assert "/login/" in page.url
@@ -76,6 +89,7 @@ def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, wid
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     add_visits(study)
     run = create_alignment_run(study, specs=[spec], limit=1)
+    ring(study)
     page = new_page(width=width, bypass_csp=False)
     log_in(page, "/studies/e2e/")
     for path in PATHS:
