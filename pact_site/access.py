@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
@@ -12,19 +13,23 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import APIException
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.exceptions import PermissionDenied as Refused
 from rest_framework.permissions import BasePermission
 
-from pact_site.roles import FOR_ANYBODY, FOR_STAFF, Right, needed_for, rights_of
+from pact_site.accounts.factors import has_passed, is_fresh
+from pact_site.accounts.models import ApiToken
+from pact_site.accounts.steps import step_before
+from pact_site.roles import FOR_ANYBODY, FOR_STAFF, SAFE, Right, asks_fresh, needed_for, rights_of, scope_for
 from survey.domain.audit import record
 
 if TYPE_CHECKING:  # the framework reads its settings, and so this module, while it loads
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGGED_LOOKS = frozenset({Right.EXPORT, Right.REVIEW, Right.RELEASE})  # personal identifiers and answers leave here
-SECRET_FIELDS = ("csrf", "password", "token", "code", "secret")
+SECRET_FIELDS = ("csrf", "password", "token", "code", "secret", "credential")
 MOST_FIELD_LENGTH = 200
 RECORDS = frozenset({"survey", "llm", "analysis"})
 Person = User | AnonymousUser | AbstractBaseUser
@@ -65,7 +70,8 @@ def may(user: Person, name: str, method: str) -> bool:
     needed = needed_for(name)
     if needed is None:
         return isinstance(user, User) and user.is_staff and user.is_superuser
-    return (needed.look if method in SAFE else needed.change) in rights(user)
+    right = needed.look if method in SAFE else needed.change
+    return right in rights(user) if right else isinstance(user, User) and user.is_staff
 
 
 class AccessMiddleware:
@@ -88,6 +94,8 @@ class AccessMiddleware:
             return redirect_to_login(request.get_full_path())
         if not may(request.user, name, request.method or ""):
             raise PermissionDenied
+        if (step := step_before(request, name)) is not None:
+            return step
         if is_logged(name, request.method or ""):
             record(request.user.get_username(), name, kwargs, fields(request.POST))
         return None
@@ -101,9 +109,34 @@ class HasRight(BasePermission):
         name = match.view_name if match else ""
         if not may(request.user, name, request.method or ""):
             return False
+        if isinstance(request.successful_authenticator, SessionAuthentication):
+            ask_of_session(request, name)
+        elif not holds_scope(request, name):
+            return False
         if is_logged(name, request.method or ""):
             record(request.user.get_username(), name, view.kwargs, sent_to(request))
         return True
+
+
+def ask_of_session(request: Request, name: str) -> None:
+    """Refuse a browser's session what its pages would ask first: a second factor, or the password again."""
+    plain = request._request
+    if settings.SECOND_FACTOR and not has_passed(plain):
+        raise Refused("Log in in the browser with your second factor, or use a token.")
+    if asks_fresh(name, request.method or "") and not is_fresh(plain):
+        raise Refused("Confirm in the browser who you are (/account/confirm/), or use a token.")
+
+
+def holds_scope(request: Request, name: str) -> bool:
+    """Tell whether a program's token is for this; the schema is open to every token."""
+    if name == "schema":
+        return True
+    scope = scope_for(name, request.method or "")
+    if scope is None:
+        raise MethodNotAllowed(request.method or "")
+    if not isinstance(request.auth, ApiToken) or scope not in request.auth.scopes:
+        raise Refused(f"This token is not for this: it needs the scope {scope}.")
+    return True
 
 
 def is_api(name: str) -> bool:

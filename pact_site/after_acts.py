@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from analysis.alarms.tasks import watch_soon
-from pact_site.access import SAFE
+from pact_site.roles import SAFE
 
 MOVED_ON = 400  # from here on a reply says that nothing was changed
 ALARMS = "analysis:alarm"  # those acts look by themselves, or change nothing that rings

@@ -7,7 +7,7 @@ changing needs the right of its part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 
@@ -36,6 +36,33 @@ class Right(StrEnum):
     TEAM = "invite people, give roles, read the log"
 
 
+class Scope(StrEnum):
+    """What a token is for; never more than its owner may do."""
+
+    TEXTS = "read:texts"
+    STUDIES = "read:studies"
+    ANSWERS = "read:answers"
+    MODELS = "read:models"
+    RUNS = "write:runs"
+    RESULTS = "read:results"
+    ANALYSES = "write:analyses"
+    RELEASES = "read:releases"
+    LOG = "read:log"
+
+
+MEANINGS: Mapping[Scope, str] = {
+    Scope.TEXTS: "items and texts",
+    Scope.STUDIES: "studies, quotas, fieldwork, quality",
+    Scope.ANSWERS: "answers, sessions, exported tables",
+    Scope.MODELS: "models, runs and their completions",
+    Scope.RUNS: "set up, change and continue runs of models, which costs money",
+    Scope.RESULTS: "results of analyses",
+    Scope.ANALYSES: "start analyses",
+    Scope.RELEASES: "list and download releases",
+    Scope.LOG: "the log of what staff did",
+}
+
+
 MATRIX: Mapping[Role, frozenset[Right]] = {
     Role.PI: frozenset(Right),
     Role.ASSISTANT: frozenset({Right.TEXTS, Right.WATCH, Right.REVIEW}),
@@ -44,19 +71,62 @@ MATRIX: Mapping[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.TEXTS, Right.WATCH}),
 }
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PARTICIPANTS = frozenset(
     f"survey:{name}" for name in ("join", "page", "withdraw", "trouble", "events", "prolific_events", "withdraw_later")
 )
 HEALTH = frozenset({"healthz", "livez", "readyz", "metrics"})  # metrics asks for a token of its own
-FOR_ANYBODY = PARTICIPANTS | HEALTH | {"login", "logout", "invitation"}
-FOR_STAFF = frozenset({"home"})  # whoever is staff, in whatever role
+LOGGING_IN = frozenset({"login", "account_login", "account_inactive", "mfa_authenticate", "mfa_login_webauthn"})
+FOR_ANYBODY = PARTICIPANTS | HEALTH | LOGGING_IN | {"logout", "invitation"}
+# Where somebody confirms who they are, and where a newcomer sets up a second factor.
+CONFIRMING = frozenset({"account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "own_go_on"})
+SETTING_UP = frozenset({
+    "mfa_index", "mfa_list_webauthn", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes",
+})  # fmt: skip
+FOR_STAFF = CONFIRMING | {"home", "mfa_index", "mfa_list_webauthn"}  # whoever is staff, in whatever role
+
+
+class Fresh(Enum):
+    """When an address asks for the password or a factor again, unless that was given lately."""
+
+    NEVER = "never"
+    CHANGES = "before something changes"
+    ALWAYS = "before it is shown"
+
+
+class Scoped(NamedTuple):
+    """The scope that a token needs to look at an address of the API, and the one to change something there."""
+
+    look: Scope
+    change: Scope | None = None
+
+
+SCOPES: Mapping[str, Scoped] = {
+    "api:studies": Scoped(Scope.STUDIES),
+    "api:quotas": Scoped(Scope.STUDIES),
+    "api:flags": Scoped(Scope.STUDIES),
+    "api:fieldwork": Scoped(Scope.STUDIES),
+    "api:summaries": Scoped(Scope.STUDIES),
+    "api:items": Scoped(Scope.TEXTS),
+    "api:sessions": Scoped(Scope.ANSWERS),
+    "api:responses": Scoped(Scope.ANSWERS),
+    "api:exports": Scoped(Scope.ANSWERS),
+    "api:models": Scoped(Scope.MODELS),
+    "api:runs": Scoped(Scope.MODELS, Scope.RUNS),
+    "api:completions": Scoped(Scope.MODELS),
+    "api:results": Scoped(Scope.RESULTS, Scope.ANALYSES),
+    "api:releases": Scoped(Scope.RELEASES),
+    "api:log": Scoped(Scope.LOG),
+    "schema": Scoped(Scope.TEXTS),
+}
 
 
 class Needed(NamedTuple):
-    """The right to look at an address, and the right to change something there."""
+    """The right to look at an address, the right to change something there (none: every account of staff has it)."""
 
-    look: Right
-    change: Right
+    look: Right | None
+    change: Right | None
+    fresh: Fresh = Fresh.NEVER
 
 
 # The longest beginning of an address's name that stands here decides.
@@ -69,9 +139,9 @@ NEEDED: Mapping[str, Needed] = {
     "analysis:translations": Needed(Right.TEXTS, Right.SET_UP),
     "analysis:study_results": Needed(Right.ANALYSE, Right.ANALYSE),
     "analysis:result": Needed(Right.ANALYSE, Right.ANALYSE),
-    "analysis:unblind": Needed(Right.UNBLIND, Right.UNBLIND),
+    "analysis:unblind": Needed(Right.UNBLIND, Right.UNBLIND, Fresh.ALWAYS),
     "analysis:export": Needed(Right.EXPORT, Right.EXPORT),
-    "analysis:release": Needed(Right.RELEASE, Right.RELEASE),
+    "analysis:release": Needed(Right.RELEASE, Right.RELEASE, Fresh.ALWAYS),
     "analysis:compare": Needed(Right.ANALYSE, Right.ANALYSE),
     "analysis:import": Needed(Right.ANALYSE, Right.ANALYSE),
     "analysis:import_remove": Needed(Right.SET_UP, Right.SET_UP),
@@ -79,19 +149,29 @@ NEEDED: Mapping[str, Needed] = {
     "survey:setup": Needed(Right.WATCH, Right.SET_UP),
     "survey:preview": Needed(Right.TEXTS, Right.SET_UP),
     "survey:trial": Needed(Right.REVIEW, Right.REVIEW),
-    "survey:reconciliation": Needed(Right.REVIEW, Right.REVIEW),
+    "survey:reconciliation": Needed(Right.REVIEW, Right.REVIEW, Fresh.ALWAYS),
     "survey:review": Needed(Right.REVIEW, Right.REVIEW),
-    "survey:submission": Needed(Right.REVIEW, Right.REVIEW),
+    "survey:submission": Needed(Right.REVIEW, Right.REVIEW, Fresh.ALWAYS),
     "llm:": Needed(Right.WATCH, Right.MODELS),
     "llm:completions_csv": Needed(Right.EXPORT, Right.EXPORT),
     "api:": Needed(Right.WATCH, Right.SET_UP),
     "api:runs": Needed(Right.WATCH, Right.MODELS),
     "api:models": Needed(Right.WATCH, Right.MODELS),
+    "api:items": Needed(Right.TEXTS, Right.SET_UP),
+    "api:sessions": Needed(Right.EXPORT, Right.EXPORT),
     "api:responses": Needed(Right.EXPORT, Right.EXPORT),
+    "api:exports": Needed(Right.EXPORT, Right.EXPORT),
+    "api:releases": Needed(Right.RELEASE, Right.RELEASE, Fresh.ALWAYS),
+    "api:log": Needed(Right.TEAM, Right.TEAM),
     "api:results": Needed(Right.ANALYSE, Right.ANALYSE),
-    "admin:": Needed(Right.SET_UP, Right.SET_UP),
+    "admin:": Needed(Right.SET_UP, Right.SET_UP, Fresh.ALWAYS),  # what panels know of participants is among it
+    "admin:logout": Needed(None, None),
     "schema": Needed(Right.TEXTS, Right.TEXTS),
-    "team": Needed(Right.TEAM, Right.TEAM),
+    "team": Needed(Right.TEAM, Right.TEAM, Fresh.CHANGES),
+    "team_log": Needed(Right.TEAM, Right.TEAM),
+    "mfa_": Needed(None, None, Fresh.ALWAYS),
+    "own_token": Needed(None, None, Fresh.CHANGES),
+    "api_docs": Needed(None, None),
 }
 
 
@@ -103,6 +183,37 @@ def rights_of(roles: Iterable[str]) -> frozenset[Right]:
 
 def needed_for(name: str) -> Needed | None:
     """Give what an address of staff asks for; None where no part of the site is known by that name."""
-    beginnings = (beginning for beginning in NEEDED if name.startswith(beginning))
-    longest = max(beginnings, key=len, default=None)
+    longest = _longest(name, NEEDED)
     return NEEDED[longest] if longest else None
+
+
+def scopes_of(rights: Iterable[Right]) -> frozenset[Scope]:
+    """Give the scopes that are of use to whoever has these rights."""
+    held, found = frozenset(rights), set()
+    for name, scoped in SCOPES.items():
+        needed = needed_for(name)
+        if needed and needed.look in held:
+            found.add(scoped.look)
+        if needed and scoped.change and needed.change in held:
+            found.add(scoped.change)
+    return frozenset(found)
+
+
+def scope_for(name: str, method: str) -> Scope | None:
+    """Give the scope that a token needs for an address of the API; None where no token opens it."""
+    scoped = SCOPES[longest] if (longest := _longest(name, SCOPES)) else None
+    if scoped is None:
+        return None
+    return scoped.look if method in SAFE else scoped.change
+
+
+def _longest(name: str, beginnings: Iterable[str]) -> str | None:
+    return max((beginning for beginning in beginnings if name.startswith(beginning)), key=len, default=None)
+
+
+def asks_fresh(name: str, method: str) -> bool:
+    """Tell whether an address asks again who somebody is."""
+    needed = needed_for(name)
+    if name in FOR_STAFF or needed is None:
+        return False
+    return needed.fresh is Fresh.ALWAYS or (needed.fresh is Fresh.CHANGES and method not in SAFE)

@@ -21,6 +21,7 @@ if not SECRET_KEY:
     )
 # Seal the identifiers of panels: the first seals, all open. Without them the site seals with its SECRET_KEY.
 IDENTIFIER_KEYS = env.list("IDENTIFIER_KEYS", default=[]) or [SECRET_KEY]
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # earlier ones, which still open what they sealed
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CONTACT_EMAIL = env.str("CONTACT_EMAIL", default="research-team@example.org")  # shown on every page
@@ -36,14 +37,17 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "django_filters",
     "csp",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "survey",
     "survey.llm",
     "analysis",
+    "pact_site.accounts",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -53,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pact_site.policy.PolicyMiddleware",
     "pact_site.access.AccessMiddleware",
@@ -103,6 +108,15 @@ DB_LOCK_TIMEOUT = env.int("DB_LOCK_TIMEOUT", default=0)  # seconds; 0: wait for 
 if DB_LOCK_TIMEOUT:
     DATABASES["default"]["OPTIONS"]["options"] = f"-c lock_timeout={DB_LOCK_TIMEOUT}s"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    # Counts of tries and codes that were used: all processes see the same, and nothing more has to run.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "site_cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},  # what each process may look up anew
+}
 
 # --- Background work ---------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
@@ -223,22 +237,60 @@ AXES_VERBOSE = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
+# --- Who somebody is ---------------------------------------------------------------------------
+SECOND_FACTOR = env.bool("SECOND_FACTOR", default=not DEMO)  # every account of staff needs one
+CONFIRM_AFTER_MINUTES = env.int("CONFIRM_AFTER_MINUTES", default=15)  # then identifiers, releases … ask again
+ACCOUNT_ADAPTER = "pact_site.accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up: the library wants them named
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
+ACCOUNT_REAUTHENTICATION_TIMEOUT = CONFIRM_AFTER_MINUTES * 60
+ACCOUNT_FORMS = {
+    "login": "pact_site.accounts.forms.PasswordLoginForm",
+    "reauthenticate": "pact_site.accounts.forms.PasswordAgainForm",
+}
+# Tries are counted for the account (see AXES_…), never for an address: a whole team may share one.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "8/15m/key", "reauthenticate": "10/m/user"}
+MFA_RATE_LIMITS = {"webauthn_login": None}
+MFA_ADAPTER = "pact_site.accounts.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # a code of half a minute ago still holds: clocks of phones differ
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+MFA_FORMS = {
+    "authenticate": "pact_site.accounts.forms.CodeForm",
+    "reauthenticate": "pact_site.accounts.forms.CodeAgainForm",
+    "activate_totp": "pact_site.accounts.forms.NewCodeForm",
+}
+
 # --- API ---------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "pact_site.accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["pact_site.access.HasRight"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "pact_site.schema.SiteSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["pact_site.throttles.PerToken", "pact_site.throttles.PerUser"],
+    "DEFAULT_THROTTLE_RATES": {"token": "600/min", "user": "1200/min"},
+    "EXCEPTION_HANDLER": "pact_site.problems.as_problem",
+    "URL_FORMAT_OVERRIDE": None,  # one format; which file is meant stands in the address
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "PACT Site API",
-    "DESCRIPTION": "Studies, items, responses, model runs and results, for staff with a token.",
+    "DESCRIPTION": "What the pages of the site show, for programs of its staff: each shows a token with scopes.",
     "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "pact_site.schema.with_problem",
+    ],
+    "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["pact_site.access.HasRight"],
     "ENUM_NAME_OVERRIDES": {

@@ -20,6 +20,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.http import require_POST, require_safe
 
+from pact_site.accounts.factors import reset_factors
 from pact_site.roles import MATRIX, Right, Role
 from survey.domain.audit import verify_log
 from survey.models import AuditEntry
@@ -105,6 +106,18 @@ def change_member(request: HttpRequest, pk: int) -> HttpResponse:
             give_roles(user, form.cleaned_data["roles"])
             User.objects.filter(pk=user.pk).update(is_active=form.cleaned_data["is_active"])
         messages.success(request, f"{user}: stored.")
+    return redirect("team")
+
+
+@require_POST
+def reset_member_factors(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forget the second factors of somebody who lost theirs: they set up new ones at their next login."""
+    user = get_object_or_404(User, pk=pk, is_staff=True)
+    if user == request.user or user.is_superuser:
+        messages.error(request, "Nothing changed: one's own and an owner's factors are reset on the server.")
+    else:
+        reset_factors(user, request.user.get_username())
+        messages.success(request, f"{user} is logged out everywhere and sets up a new second factor at the next login.")
     return redirect("team")
 
 

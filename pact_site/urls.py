@@ -1,18 +1,18 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from analysis.views import study_list
 from pact_site import team
 from pact_site.api import router, schema_view
+from pact_site.api_docs import api_docs
 from pact_site.health import healthz, livez, readyz
 from pact_site.metrics import metrics
 
 handler400 = "survey.views.faults.bad_request"
-handler404 = "survey.views.faults.not_found"
-handler500 = "survey.views.faults.server_error"
+handler404 = "pact_site.problems.not_found"
+handler500 = "pact_site.problems.server_error"
 
 urlpatterns = [
     path("", study_list, name="home"),
@@ -21,12 +21,13 @@ urlpatterns = [
     path("runs/", include("survey.llm.urls")),
     path("api/", include((router.urls, "api"))),
     path("api/schema/", schema_view, name="schema"),
-    path("login/", auth.LoginView.as_view(), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("api/docs/", api_docs, name="api_docs"),
+    path("", include("pact_site.accounts.urls")),
     path("team/", team.team, name="team"),
     path("team/invite/", team.invite, name="team_invite"),
     path("team/<int:pk>/", team.change_member, name="team_member"),
     path("team/<int:pk>/link/", team.invite_again, name="team_invite_again"),
+    path("team/<int:pk>/factors/", team.reset_member_factors, name="team_reset_factors"),
     path("team/log/", team.log, name="team_log"),
     path("team/log/check/", team.check_log, name="team_log_check"),
     path("invitation/<str:uidb64>/<str:token>/", team.Invitation.as_view(), name="invitation"),

@@ -12,7 +12,7 @@ import pytest
 from pact_site import embedded
 from pact_site.processes import LaunchError
 
-TEST_SETTINGS = {"SECRET_KEY": "for-tests-only", "STATIC_MANIFEST": "0", "HTTPS": "0"}
+TEST_SETTINGS = {"SECRET_KEY": "for-tests-only", "STATIC_MANIFEST": "0", "HTTPS": "0", "SECOND_FACTOR": "0"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,21 @@
-"""The API's view of studies, items and responses: read only, staff only."""
+"""The API's view of studies: arms, quotas, sessions, flags, items, answers; and the log. Read only, staff only."""
 
-from survey.api.views import ItemViewSet, ResponseViewSet, StudyViewSet
+from survey.api.views import (
+    ItemViewSet,
+    LogViewSet,
+    QualityFlagViewSet,
+    QuotaViewSet,
+    ResponseViewSet,
+    SessionViewSet,
+    StudyViewSet,
+)
 
-router_entries = [("studies", StudyViewSet), ("items", ItemViewSet), ("responses", ResponseViewSet)]
+router_entries = [
+    ("studies", StudyViewSet),
+    ("quotas", QuotaViewSet),
+    ("items", ItemViewSet),
+    ("sessions", SessionViewSet),
+    ("flags", QualityFlagViewSet),
+    ("responses", ResponseViewSet),
+    ("log", LogViewSet),
+]

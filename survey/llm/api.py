@@ -9,29 +9,23 @@ from typing import Any
 import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, pagination, serializers, status, viewsets
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from survey.api.base import ByKey, OfStudies, find_study, study_filter
 from survey.enums import Choice, Question
 from survey.llm import domain
 from survey.llm.again import offer
-from survey.llm.enums import Again, PersonaSetting, RunState
+from survey.llm.enums import Again, PersonaSetting, ProviderName, RunState
 from survey.llm.experiment import alignment_experiment
 from survey.llm.models import Completion, ModelSpec, Run
 from survey.llm.preview import Preview, preview
 from survey.llm.queries import run_progress
 from survey.llm.tasks import launch
 from survey.models import Study
-
-
-class ByKey(pagination.CursorPagination):
-    """Pages that stay right while rows are added: each says where the next begins."""
-
-    ordering = "pk"
-    page_size = 500
 
 
 class ModelSpecSerializer(serializers.ModelSerializer[ModelSpec]):
@@ -43,8 +37,19 @@ class ModelSpecSerializer(serializers.ModelSerializer[ModelSpec]):
         ]  # fmt: skip
 
 
-class ModelSpecViewSet(viewsets.ReadOnlyModelViewSet[ModelSpec]):
-    queryset = ModelSpec.objects.all()
+class ModelSpecFilter(django_filters.FilterSet):  # type: ignore[misc]
+    provider = django_filters.ChoiceFilter(choices=ProviderName.choices)
+    family = django_filters.CharFilter()
+
+
+@extend_schema_view(list=extend_schema(description="Models behind endpoints; their keys are named on the server only."))
+@extend_schema_view(retrieve=extend_schema(description="One model by its tag."))
+class ModelSpecViewSet(OfStudies, viewsets.ReadOnlyModelViewSet[ModelSpec]):
+    study_path = ""
+    queryset = ModelSpec.objects.order_by("pk")
+    pagination_class = ByKey
+    filterset_class = ModelSpecFilter
+    lookup_value_regex = "[-a-zA-Z0-9_]+"
     serializer_class = ModelSpecSerializer
     lookup_field = "tag"
 
@@ -147,7 +152,7 @@ class OfferSerializer(serializers.Serializer[Any]):
 
 
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
-    study = django_filters.CharFilter(field_name="study__code", label="code of a study")
+    study = study_filter("study")
     spec = django_filters.CharFilter(field_name="specs__tag", label="tag of a model")
     state = django_filters.ChoiceFilter(choices=RunState.choices)
 
@@ -156,7 +161,10 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["study", "spec", "state"]
 
 
-class RunViewSet(mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet[Run]):
+@extend_schema_view(list=extend_schema(description="Runs of models, oldest first."))
+@extend_schema_view(retrieve=extend_schema(description="One run with its manifest and its cells by state."))
+class RunViewSet(OfStudies, mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet[Run]):
+    study_path = "study"
     queryset = Run.objects.select_related("study").prefetch_related("specs").order_by("pk")
     pagination_class = ByKey
     filterset_class = RunFilter
@@ -172,6 +180,7 @@ class RunViewSet(mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet[Run]):
         asked = RunRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
+        find_study(request, data["study"].code)  # a token of another study sees none
         persona = [PersonaSetting(setting) for setting in data["persona"]]
         try:
             experiment = alignment_experiment(
@@ -228,6 +237,34 @@ class RunViewSet(mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet[Run]):
             raise serializers.ValidationError({"detail": str(error)}) from error
         return Response(RunDetailSerializer(self.get_object()).data)
 
+    @extend_schema(request=None, responses={200: RunDetailSerializer, 409: RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Have a run ask nothing more until it is resumed (409: it is in no state for that)."""
+        run: Run = self.get_object()
+        return self._answer(domain.pause_run(run))
+
+    @extend_schema(request=None, responses={200: RunDetailSerializer, 409: RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Have a paused run go on (409: it is not paused)."""
+        run: Run = self.get_object()
+        did = domain.resume_run(run)
+        if did:
+            launch(run.pk)
+        return self._answer(did)
+
+    @extend_schema(request=None, responses={200: RunDetailSerializer, 409: RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """End a run for good; what was answered stays (409: it had ended)."""
+        run: Run = self.get_object()
+        return self._answer(domain.cancel_run(run))
+
+    def _answer(self, did: bool) -> Response:
+        code = status.HTTP_200_OK if did else status.HTTP_409_CONFLICT
+        return Response(RunDetailSerializer(self.get_object()).data, status=code)
+
 
 def _shown(shown: Preview, *, is_other: bool) -> Response:
     """Answer with a preview: as asked for, or because something else was to be started than it shows."""
@@ -273,7 +310,8 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
 
 
 class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
-    run = django_filters.NumberFilter(field_name="cell__run")
+    study = study_filter("cell__run__study")
+    run = django_filters.NumberFilter(field_name="cell__run", min_value=1, max_value=2**63 - 1)
     spec = django_filters.CharFilter(field_name="cell__spec__tag", label="tag of a model")
     item = django_filters.CharFilter(field_name="cell__item__code", label="code of an item")
     question = django_filters.ChoiceFilter(field_name="cell__question", choices=Question.choices)
@@ -288,7 +326,10 @@ class CompletionFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["run", "spec", "item", "question", "persona_setting", "choice", "is_simulated"]
 
 
-class CompletionViewSet(viewsets.ReadOnlyModelViewSet[Completion]):
+@extend_schema_view(list=extend_schema(description="What models answered, with request and reply as they were."))
+@extend_schema_view(retrieve=extend_schema(description="One completion."))
+class CompletionViewSet(OfStudies, viewsets.ReadOnlyModelViewSet[Completion]):
+    study_path = "cell__run__study"
     queryset: QuerySet[Completion] = Completion.objects.select_related("cell__spec", "cell__item")
     serializer_class = CompletionSerializer
     pagination_class = ByKey

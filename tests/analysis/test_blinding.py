@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from rest_framework.test import APIClient
 
 from analysis.families import FamilyKey
 from analysis.models import AnalysisRun, FigureArchive
@@ -13,7 +12,7 @@ from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.models import StudyChange
 from tests.analysis.conftest import Made, store
-from tests.staff import make_staff
+from tests.staff import make_staff, program_of
 
 
 @pytest.fixture
@@ -60,8 +59,7 @@ def test_results_of_people_are_hidden(blind: Made, full_report: Report, staff: C
 
 def test_api_gives_no_hidden_results(blind: Made, full_report: Report) -> None:
     run = store(blind, full_report)
-    client = APIClient()
-    client.force_authenticate(make_staff("program"))
+    client = program_of(make_staff("program"))
     assert client.get(f"/api/results/{run.pk}/").json()["results"] is None
     unblind_study(blind.study, by="owner", reason="the end")
     assert client.get(f"/api/results/{run.pk}/").json()["results"]["facts"]["n_respondents"] == 12

@@ -360,7 +360,7 @@ def test_api_gives_results_to_staff_only(full: Made, full_report: Report, staff:
     assert [(one["id"], one["study"], "results" in one) for one in listed] == [(run.pk, "tiny", False)]
     assert staff.get(f"/api/results/{run.pk}/").json()["results"] == run.results
     assert Client().get("/api/results/").status_code in (401, 403)
-    assert staff.post("/api/results/", {}).status_code == 405
+    assert staff.post("/api/results/", {}).status_code == 415  # JSON only
 
 
 def test_admin_shows_analyses_and_lets_nobody_change_them(

@@ -15,13 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import jwt
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 
 from survey.enums import Signature, SignedEntry
 from survey.models import Arm
 from survey.panels.base import UnknownParticipant, mapping, text
 
 log = logging.getLogger(__name__)
+cache = caches["process"]  # every process asks for itself: an entry waits for no other table
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 NAMES = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")

@@ -70,7 +70,9 @@ def test_request_that_cannot_run_is_refused(
 ) -> None:
     make_spec("one")
     response = staff_client.post("/api/runs/", {"study": "trial", "specs": ["one"], **change}, JSON)
-    assert (response.status_code, list(response.json())) == (400, [field])
+    problem = response.json()
+    assert (response.status_code, list(problem.get("errors", ["detail"]))) == (400, [field])
+    assert problem["detail"]
     assert not Run.objects.exists()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from survey.domain import lifecycle
@@ -15,6 +14,7 @@ from survey.domain.panels import process_events
 from survey.enums import PanelName
 from survey.models import Arm, PanelAct, PanelSubmission, Study, SurveySession
 from survey.panels.prolific.client import ProlificClient
+from survey.panels.prolific.jwks import cache
 from tests.factories import get_arm, make_study
 from tests.survey.panels.fake_prolific import SECRET, TOKEN, Delivery, FakeProlific
 from tests.survey.test_flow_pages import Walker

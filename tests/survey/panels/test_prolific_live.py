@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
@@ -24,6 +23,7 @@ from survey.enums import (
 from survey.models import Lease, PanelAct, PanelEvent, PanelSubmission, QuotaCell, SurveySession
 from survey.panels import Refused
 from survey.panels.prolific.client import ProlificClient
+from survey.panels.prolific.jwks import cache
 from tests.survey.panels.conftest import EVENTS, Field, Visit
 
 MESSAGE = "We did not receive any answers of yours, so that we cannot pay for this. " * 2

@@ -1,0 +1,23 @@
+"""What holds for all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.staff import note_login
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forced_logins_are_whole() -> Iterator[None]:
+    """Have ``force_login`` leave what a login leaves: that somebody came in by password just now."""
+    original = Client.force_login
+    with pytest.MonkeyPatch.context() as patch:
+
+        def force_login(client: Client, user: User, backend: str | None = None) -> None:
+            original(client, user, backend)
+            note_login(client, user)
+
+        patch.setattr(Client, "force_login", force_login)
+        yield
