@@ -82,7 +82,11 @@ class Crowd:
         await asyncio.sleep(rng.uniform(0, self.load.think))
         while not self.is_over:
             browser = Browser(self.port)
-            flow = self.kind(browser, self.spec, next(self.codes))
+            code = next(self.codes, "")
+            if not code:
+                self.outcome.errors["nobody is left: more participants must be made beforehand"] += 1
+                return
+            flow = self.kind(browser, self.spec, code)
             try:
                 await asyncio.wait_for(flow.begin(), PATIENCE)
                 await self.walk(flow, place, rng)

@@ -43,6 +43,7 @@ def summary(cell: Cell, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **{name: median(run[name] for run in runs) for name in MIDDLE},
         "submits_per_s_range": [min(rates), max(rates)],
         "n_errors": sum(sum(run["errors"].values()) for run in runs),
+        "n_driver_busy": sum(run["is_driver_busy"] for run in runs),
         "n_disturbed": sum(run["is_disturbed"] for run in runs),
     }
 
@@ -89,11 +90,18 @@ def verdict(budget: dict[str, Any], value: float | None) -> dict[str, Any]:
 
 
 def broken(result: dict[str, Any]) -> list[str]:
-    """Name the musts that do not hold."""
+    """Name the musts that do not hold, and the runs in which the driver measured itself."""
+    busy = [one for one in result["medians"] if one["n_driver_busy"]]
     return [
-        f"{goal['id']} does not hold: {goal['what']}: {goal['value']}, at {goal['at']} {goal['must']} is asked"
-        for goal in result["goals"]
-        if goal["holds"] is False
+        *(
+            f"the driver was too busy with {one['system']}, {one['load']} at once: {one['driver_share']}"
+            for one in busy
+        ),
+        *(
+            f"{goal['id']} does not hold: {goal['what']}: {goal['value']}, at {goal['at']} {goal['must']} is asked"
+            for goal in result["goals"]
+            if goal["holds"] is False
+        ),
     ]
 
 

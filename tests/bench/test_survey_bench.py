@@ -149,7 +149,7 @@ def test_an_item_page_must_say_which_it_is() -> None:
 
 def run_of(system: str, load: str, **values: Any) -> dict[str, Any]:
     blank = dict.fromkeys(report.MIDDLE, 1.0)
-    row = {"system": system, "load": load, "cores": 1, "errors": {}, "is_disturbed": False}
+    row = {"system": system, "load": load, "cores": 1, "errors": {}, "is_disturbed": False, "is_driver_busy": False}
     return {**blank, **row, **values}
 
 
@@ -172,6 +172,11 @@ def test_a_must_that_does_not_hold_is_named() -> None:
     ]
     told = report.broken(report.summarise(rows, {}))
     assert [line.split(" ")[0] for line in told] == ["P1", "P5", "R0"]
+
+
+def test_a_driver_that_measured_itself_is_named() -> None:
+    rows = [run_of("limit", "20", driver_share=0.7, is_driver_busy=True)]
+    assert report.broken(report.summarise(rows, {})) == ["the driver was too busy with limit, 20 at once: 0.7"]
 
 
 def test_table_replaces_what_stands_between_the_markers(tmp_path: Path) -> None:
