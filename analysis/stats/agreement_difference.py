@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from analysis.stats.agreement import MEASURES, Sizes, sizes_of
 from analysis.stats.agreement_influence import Influence, influences
 from analysis.stats.agreement_points import NAN, ONE_CATEGORY, agreement_from_counts
-from analysis.stats.observations import count_used
+from analysis.stats.observations import Codes, Floats, count_used
 from analysis.stats.rated import Rated, read_pair
 from analysis.stats.twoway import require_level, t_test, twoway_se, why_no_interval
 
@@ -32,6 +33,7 @@ class AgreementDifference:
     reason: str
 
 
+ITEMS_ONCE = frozenset(MEASURES) - {"alpha"}
 DIFFERENCE_COLUMNS = [field.name for field in fields(AgreementDifference)]
 
 
@@ -65,12 +67,17 @@ def agreement_difference(
     Notes
     -----
     The influences of `agreement`, those of the second group negative; a respondent or an item in both groups is one
-    cluster. Degrees of freedom: the smaller group's, on the cautious side.
+    cluster. With some thirty items a group its standard errors would be too small and t intervals too short, so that:
+    the total of a cluster with a share h of its group's answers (of its units, where every item counts once) counts as
+    total / (1 - h), nearly what leaving it out changes; the degrees of freedom are Satterthwaite's of a sum of squared
+    totals g that differ, (sum g²)² / sum g⁴ over respondents and items, and no more than the smaller group's clusters
+    less one.
 
     References
     ----------
     Cameron, Gelbach & Miller (2011), JBES 29, 238-249; Vanbelle (2017), Psychometrika 82, 399-419 (comparing
-    dependent kappas by the delta method).
+    dependent kappas by the delta method). Mancl & DeRouen (2001), Biometrics 57, 126-134 (leverage); Fay & Graubard
+    (2001), Biometrics 57, 1198-1206 (degrees of freedom); in R, for regressions, `clubSandwich` with type "CR3".
     """
     require_level(level)
     pair = read_pair(frame, value, respondent, item, group, (first, second), cluster, categories)
@@ -97,15 +104,55 @@ def compare(
     total = Sizes(len(respondents), count_used(respondents), count_used(clusters)) if len(respondents) else (0, 0, 0)
     if reason:
         return AgreementDifference(measure, estimate, NAN, NAN, NAN, NAN, NAN, NAN, *total, reason)
-    first, second = (part.by_answer.ravel()[one.place] for part, one in zip(parts, pair, strict=True))
-    items = np.bincount(pair[0].cluster, parts[0].by_item - parts[1].by_item).astype(float)
-    se = twoway_se(np.concatenate([first, -second]), respondents, clusters, items).twoway
     smallest = min(sizes, key=lambda size: min(size.n_respondents, size.n_items))
-    reason = why_no_interval(se, smallest.n_respondents, smallest.n_items)
+    weights = [_weights(measure, count) for count in counts]
+    error = _error(pair, parts, weights, respondents, clusters)
+    reason = why_no_interval(error.se, smallest.n_respondents, smallest.n_items)
     if reason:
         return AgreementDifference(measure, estimate, NAN, NAN, NAN, NAN, NAN, NAN, *total, reason)
-    df = min(smallest.n_respondents, smallest.n_items) - 1
+    se, df = error.se, min(error.df, smallest.n_respondents - 1, smallest.n_items - 1)
     test = t_test(estimate, se, df, level)
     return AgreementDifference(
         measure, estimate, se, test.ci_low, test.ci_high, test.statistic, df, test.p_value, *total, reason=""
     )
+
+
+class _Error(NamedTuple):
+    """A two-way standard error and its degrees of freedom."""
+
+    se: float
+    df: float
+
+
+def _weights(measure: str, counts: Floats) -> Floats:
+    """Give the weight of each unit in a measure: its answers, or one, where two people answered."""
+    sizes = counts.sum(axis=1)
+    return np.where(sizes >= 2, np.ones_like(sizes) if measure in ITEMS_ONCE else sizes, 0.0)
+
+
+def _error(
+    pair: Sequence[Rated], parts: Sequence[Influence], weights: Sequence[Floats], respondents: Codes, clusters: Codes
+) -> _Error:
+    """Estimate the error of a difference, corrected for few clusters."""
+    sides = [part.by_answer.ravel()[one.place] for part, one in zip(parts, pair, strict=True)]
+    by_item = [
+        np.bincount(one.cluster, part.by_item) / _rest(np.bincount(one.cluster, weight))
+        for one, part, weight in zip(pair, parts, weights, strict=True)
+    ]
+    by_person = [
+        side / _rest(np.bincount(one.respondent, weight[one.unit] > 0))[one.respondent]
+        for one, side, weight in zip(pair, sides, weights, strict=True)
+    ]
+    items = by_item[0] - by_item[1]
+    people = np.bincount(respondents, np.concatenate([by_person[0], -by_person[1]]))
+    plain = twoway_se(np.concatenate([sides[0], -sides[1]]), respondents, clusters)
+    squares = np.concatenate([people, items]) ** 2
+    of_people, of_items = float((people**2).sum()), float((items**2).sum())
+    variance = max(of_people + of_items - plain.naive**2, of_people, of_items)
+    total = float((squares**2).sum())
+    return _Error(float(np.sqrt(variance)), float(squares.sum() ** 2 / total) if total > 0 else NAN)
+
+
+def _rest(weights: Floats) -> Floats:
+    """Give the share that each cluster leaves to the others; no less than a half."""
+    return np.asarray(np.maximum(1 - weights / max(float(weights.sum()), 1.0), 0.5))

@@ -102,8 +102,8 @@ def pluralism(
     D(p, rho) = 4 T(Phi^-1(p), sqrt((1-rho)/(1+rho))) as in `latent.latent_icc`, with p the share of 1s and rho the
     latent correlation of each group. given_mean = [D(p1, rho1) - D(p1, rho2) + D(p2, rho1) - D(p2, rho2)] / 2: what
     the disagreement would change if only rho did, at both means; from_mean the same with p changing at both rho. They
-    add up to the difference. Standard errors: closed derivatives by each answer, two-way; respondents and items in
-    both groups are one cluster each.
+    add up to the difference. Standard errors and degrees of freedom: closed derivatives by each answer, two-way and
+    corrected for few clusters as in `agreement_difference`; respondents and items in both groups are one cluster each.
 
     References
     ----------

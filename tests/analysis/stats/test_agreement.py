@@ -294,8 +294,26 @@ def test_difference_of_groups_that_share_nobody_adds_their_variances(answers: pd
             sum(getattr(side, part) ** 2 for side in (male, female))
             for part in ("se_respondent", "se_item", "se_naive")
         ]
-        assert difference.se**2 == pytest.approx(max(squares[0] + squares[1] - squares[2], *squares[:2]), rel=1e-10)
-        assert difference.df == min(male.df, female.df)
+        uncorrected = max(squares[0] + squares[1] - squares[2], *squares[:2])
+        assert uncorrected < difference.se**2 < 1.04 * uncorrected  # the largest cluster holds a fiftieth of a group
+        assert 20 < difference.df <= min(male.df, female.df)
+
+
+def test_a_difference_rests_on_the_clusters_that_carry_it() -> None:
+    """Thirty items a group, of which one in each holds most of what varies: few degrees of freedom, a wide interval."""
+    rng = np.random.default_rng(4)
+    parts = []
+    for group in "ab":
+        for item in range(30):
+            share = 0.5 if item == 0 else 0.97
+            y = (rng.random(200 if item == 0 else 8) < share).astype(float)
+            parts.append(pd.DataFrame({"y": y, "i": f"{group}{item}", "g": group}))
+    frame = pd.concat(parts, ignore_index=True)
+    frame["r"] = range(len(frame))
+    found = agreement_difference(frame, value="y", respondent="r", item="i", group="g", first="a", second="b")
+    alpha = next(one for one in found if one.measure == "alpha")
+    assert 1 < alpha.df < 5
+    assert alpha.ci_high - alpha.ci_low > 2 * 2.05 * alpha.se  # the width with 29 degrees of freedom
 
 
 def test_difference_of_the_same_answers_under_two_names_has_no_variation(answers: pd.DataFrame) -> None:

@@ -141,7 +141,7 @@ def test_standard_errors_are_those_of_a_jackknife_of_items() -> None:
     for name, values in left_out.items():
         n = N_ITEMS  # each group has its own items
         squares = sum(np.var(part) * n * (n - 1) / n for part in (values[:n], values[n:]))
-        assert found[name].se == pytest.approx(np.sqrt(squares), rel=0.05), name
+        assert found[name].se == pytest.approx(np.sqrt(squares), rel=0.02), name
 
 
 def test_latent_agreement_recovers_the_items_share_of_the_variance(answers: pd.DataFrame) -> None:
