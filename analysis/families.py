@@ -39,15 +39,17 @@ HOLDS: Mapping[FamilyKey, Holds] = {
     FamilyKey.RATES: Holds(
         "Culture-following rates",
         ("rates", "rates_crossed", "rates_poststratified", "country_differences"),
-        prints=("rates_by_country",),
+        prints=("rates_by_country", "respondent_country_contrasts"),
     ),
     FamilyKey.AGREEMENT: Holds(
         "Agreement between people",
         ("agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"),
-        prints=("agreement_by_relation",),
+        prints=("agreement_by_relation", "agreement_and_ceiling"),
     ),
     FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",), prints=("own_country",)),
-    FamilyKey.EFFECT_SIZES: Holds("Effect sizes", ("effect_sizes",), prints=("factor_spreads",)),
+    FamilyKey.EFFECT_SIZES: Holds(
+        "Effect sizes", ("effect_sizes",), prints=("factor_spreads", "model_spreads", "persona_country_contrasts")
+    ),
     FamilyKey.VARIANCE: Holds(
         "Where answers differ: people, items, countries", ("variance",), prints=("variance_parts",)
     ),
@@ -58,7 +60,9 @@ HOLDS: Mapping[FamilyKey, Holds] = {
             "alignment", "alignment_differences", "alignment_items", "ceilings", "calibration", "order_bias",
             "steerability",
         ),
-        prints=("alignment_four_panel", "alignment_and_ceiling", "item_rates"),
+        prints=(
+            "alignment_four_panel", "alignment_and_ceiling", "correlation_and_ceiling", "item_rates", "calibration",
+        ),
     ),
     FamilyKey.SHIFT: Holds(
         "From base to instruct",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.plots import behaviour, effects, models, people
+from analysis.plots import behaviour, ceilings, contrasts, effects, models, people
 from analysis.plots.people import Frames, Missing
 from analysis.plots.style import Drawn, styled
 
@@ -22,10 +22,16 @@ FIGURES: Mapping[str, Callable[[Frames], Drawn]] = {
     "factor_spreads": effects.factor_spreads,
     "variance_parts": effects.variance_parts,
     "agreement_by_relation": people.agreement_by_relation,
+    "agreement_and_ceiling": ceilings.agreement_and_ceiling,
+    "respondent_country_contrasts": contrasts.respondent_country_contrasts,
     "drop_one_deviance": people.drop_one,
     "alignment_four_panel": models.alignment_four_panel,
     "alignment_and_ceiling": models.alignment_and_ceiling,
+    "correlation_and_ceiling": ceilings.correlation_and_ceiling,
     "item_rates": models.item_rates,
+    "calibration": ceilings.calibration,
+    "model_spreads": contrasts.model_spreads,
+    "persona_country_contrasts": contrasts.persona_country_contrasts,
     "base_to_instruct": behaviour.base_to_instruct,
     "country_contrasts": behaviour.country_contrasts,
     "demographic_contrasts": behaviour.demographic_contrasts,

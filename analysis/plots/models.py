@@ -24,6 +24,7 @@ from analysis.plots.style import (
     plain,
     points,
     row_height,
+    square_panels,
     style_of,
 )
 from analysis.stats.wilson import wilson_interval
@@ -140,9 +141,7 @@ def item_rates(frames: Frames) -> Drawn:
     for side, rate, n in (("human", "human_culture_rate", "n_humans"), ("model", "model_rate", "n_model_answers")):
         data[f"{side}_low"], data[f"{side}_high"] = wilson_interval((data[rate] * data[n]).round(), data[n])
     models = sorted(data["model_tag"].unique())[:N_MODELS]
-    n_rows = -(-len(models) // 3)
-    figure = new_figure(TWO_COLUMNS, 0.75 + 2.2 * n_rows)
-    axes = figure.subplots(n_rows, 3, sharex=True, sharey=True, squeeze=False)
+    figure, axes = square_panels(len(models))
     for place, ax in enumerate(axes.flat):
         if place >= len(models):
             ax.set_axis_off()

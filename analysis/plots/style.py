@@ -52,6 +52,9 @@ METADATA: Mapping[str, Mapping[str, None]] = {
 }
 
 
+Write = Callable[[float, Any], str]
+
+
 class Drawn(NamedTuple):
     """A figure with the numbers that it shows and a description for those who cannot see it."""
 
@@ -65,7 +68,13 @@ def percent(value: float, _: Any = None) -> str:
 
 
 def points(value: float, _: Any = None) -> str:
-    return f"{100 * value:+.0f}".replace("-", "−") if round(100 * value, 6) else "0"
+    """Write points with a sign, halves of one too."""
+    value = round(100 * value, 1)
+    return f"{value:+g}".replace("-", "−") if value else "0"
+
+
+def size_in_points(value: float, _: Any = None) -> str:
+    return f"{round(100 * value, 1):g}"
 
 
 def plain(value: float, _: Any = None) -> str:
@@ -76,6 +85,15 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def square_panels(n: int) -> tuple[Figure, Any]:
+    """Make a figure of so many square panels, three in a row at most, with room for a legend."""
+    n_columns = 2 if n == 4 else min(3, max(n, 1))
+    n_rows = -(-n // n_columns)
+    side = {1: 3.2, 2: 3.1, 3: 2.2}[n_columns]
+    figure = new_figure(TWO_COLUMNS, 0.75 + side * n_rows)
+    return figure, figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
 
 
 def styled(draw: Callable[[], Drawn]) -> tuple[Drawn, dict[str, bytes]]:
@@ -90,7 +108,7 @@ def styled(draw: Callable[[], Drawn]) -> tuple[Drawn, dict[str, bytes]]:
     return drawn, saved
 
 
-def lay_rows(ax: Axes, labels: Sequence[str], write: Callable[[float, Any], str], reference: float | None) -> None:
+def lay_rows(ax: Axes, labels: Sequence[str], write: Write, reference: float | None) -> None:
     """Prepare an axis with a labelled row per group, the first on top."""
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.6)
@@ -129,8 +147,10 @@ def dots(ax: Axes, data: pd.DataFrame, groups: Sequence[str], series: Sequence[s
         if all(row is None or pd.isna(row["estimate"]) for row in rows):
             _say(ax, y, absent if all(row is None for row in rows) else GAP, GREY)
             continue
+        is_alone = sum(row is not None for row in rows) == 1
         for place, (name, row) in enumerate(zip(series, rows, strict=True)):
-            at, look = y + (place - (len(series) - 1) / 2) * step, style_of(place, name)
+            offset = 0.0 if is_alone else (place - (len(series) - 1) / 2) * step
+            at, look = y + offset, style_of(place, name)
             if row is None or pd.isna(row["estimate"]):
                 _say(ax, at, "" if row is None else GAP, look.colour)
                 continue

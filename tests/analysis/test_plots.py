@@ -86,6 +86,22 @@ def test_what_is_missing_stays_missing_in_numbers_and_words(behaviour: Made) -> 
     )
 
 
+def test_dots_of_calibration_are_the_means_of_items_with_like_probabilities() -> None:
+    items = pd.DataFrame(
+        {
+            "item_code": list("abcd"), "question": "norm", "model_tag": "m", "persona_setting": "no_persona",
+            "method": "first_token", "human_rate": [0.2, 0.4, 0.9, 0.7], "model_rate": [0.11, 0.19, 0.85, 0.95],
+        }
+    )  # fmt: skip
+    made = make_figures({"alignment_items": items})
+    numbers = pd.read_csv(io.BytesIO(made.files["calibration.csv"]))
+    assert numbers["estimate"].tolist() == pytest.approx([0.3, 0.9, 0.7])
+    assert numbers["n_items"].tolist() == [2, 1, 1]
+    assert numbers["ci_low"].isna().tolist() == [False, True, True]  # one item has no spread
+    sampled = make_figures({"alignment_items": items.assign(method="sample")})
+    assert sampled.not_made["calibration"] == "no model gave probabilities"
+
+
 def test_arrows_start_at_the_base_and_end_at_the_instruct_rate(behaviour: Made) -> None:
     assert b"llama, told to balance: 0.607 to 0.452" in behaviour.files["base_to_instruct.txt"]
 
@@ -109,6 +125,9 @@ def test_command_draws_a_finished_analysis(full: MadeStudy, tmp_path: Path) -> N
     call_command("figures", analysis=run.pk, out=tmp_path, stdout=StringIO(), stderr=StringIO())
     drawn = {path.stem for path in tmp_path.glob("*.pdf")}
     assert {"rates_by_country", "agreement_by_relation", "alignment_and_ceiling", "base_to_instruct"} <= drawn
+    assert {"agreement_and_ceiling", "model_spreads", "correlation_and_ceiling"} <= drawn
+    sizes = pd.read_csv(tmp_path / "model_spreads.csv")
+    assert "models under personas" in set(sizes["panel"])
 
 
 def test_figures_of_files_stand_in_a_folder_of_their_own(tmp_path: Path) -> None:
