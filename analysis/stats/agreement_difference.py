@@ -153,6 +153,6 @@ def _error(
     return _Error(float(np.sqrt(variance)), float(squares.sum() ** 2 / total) if total > 0 else NAN)
 
 
-def _rest(weights: Floats) -> Floats:
+def _rest(weights: Floats | Codes) -> Floats:
     """Give the share that each cluster leaves to the others; no less than a half."""
-    return np.asarray(np.maximum(1 - weights / max(float(weights.sum()), 1.0), 0.5))
+    return np.asarray(np.maximum(1 - weights / max(float(weights.sum()), 1.0), 0.5), dtype=np.float64)

@@ -156,7 +156,7 @@ def intervals_by(estimate: Floats, se: Floats, df: Floats, is_told: Mask, level:
     }
 
 
-def t_test(estimate: float, se: float, df: int, level: float) -> Test:
+def t_test(estimate: float, se: float, df: float, level: float) -> Test:
     """Form the t interval at `level` and the two-sided test against zero."""
     half = float(stdtrit(df, 0.5 + level / 2.0)) * se
     statistic = estimate / se

@@ -78,8 +78,8 @@ def settle(evaluate: Evaluate, point: Point, information: Floats, *, is_large: b
     -----
     Central differences of a hundredth of a standard error: the truncation is of the order of 1e-4 squared standard
     errors, and the rounding of gradients that are right to 1e-9 of one does not show. Of many answers (`is_large`)
-    one-sided differences of a thousandth, half as many: the likelihood is then so nearly quadratic that the standard
-    errors move by less than 1e-5 of themselves.
+    one-sided differences of a thousandth, half as many: the likelihood is then so nearly quadratic that covariances
+    differ by less than 1e-4 of the largest.
     """
     error = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-8))
     steps = np.minimum((ONE_SIDED if is_large else DIFFERENCE) * error, LONGEST)
