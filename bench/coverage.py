@@ -18,9 +18,11 @@ import pandas as pd
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from analysis.stats.margins import NODE_WEIGHTS, NODES
+from analysis.stats.margins import NODE_WEIGHTS, NODES, Setting, delta_se, mixed_margin
 from analysis.stats.own_culture.models import GAP, Names, Outcome, fit_outcome, two_way, within_item
-from analysis.stats.own_culture.rows import Choices, Effect, Method
+from analysis.stats.own_culture.rows import Choices, Effect, Method, effect_of
+from analysis.stats.terms import design
+from analysis.stats.variance_table import Model, variance_rows
 
 N_COUNTRIES, N_PEOPLE, N_ITEMS = 5, 24, 100
 DRAWN = {"same": 6, "close": 6, "far": 8}
@@ -133,11 +135,39 @@ def gap(seed: int) -> dict[str, Estimate]:
     return found
 
 
+def planted(seed: int) -> dict[str, Estimate]:
+    """The differences of countries in points, and how far people and items differ, by the mixed model."""
+    frame = study(seed)
+    outcome = Outcome("personal", frame[frame["question"] == "personal"].reset_index(drop=True), NAMES)
+    fitted = fit_outcome(outcome, outcome.frame, outcome.terms())
+    fit, data, found = fitted.fit, fitted.data, {}
+    for first, second in ((4, 0), (3, 2)):
+        contrast = [Setting(1.0, {NAMES.country: f"c{first}"}), Setting(-1.0, {NAMES.country: f"c{second}"})]
+        margin = mixed_margin(fit, data.patterns, data.terms, contrast, {})
+        shares = [share_of_country(outcome.frame, one) for one in (first, second)]
+        effect = effect_of(outcome.label(outcome.contrasts[0], Method.MIXED), margin.estimate,
+                           delta_se(margin, fit.covariance), Choices())  # fmt: skip
+        found[f"country {first} - {second}, points"] = held(shares[0] - shares[1], effect)
+    rows = variance_rows(Model(fit, design(data.patterns, data.terms).matrix, data.patterns.trials))
+    for name, sd in (("respondent", SD_PERSON), ("item", SD_ITEM)):
+        row = next(one for one in rows if one["quantity"] == "sd" and one["part"] == name)
+        se = float(np.sqrt(np.diag(fit.covariance)[len(fit.names) + list(fit.sd).index(name)]))
+        found[f"SD of {name}s, logits"] = Estimate(sd, row["estimate"], se, row["ci_low"], row["ci_high"])
+    return found
+
+
+def share_of_country(frame: pd.DataFrame, country: int) -> float:
+    """Give the true share that follows the culture, had everybody this country."""
+    total = np.sqrt(SD_PERSON**2 + SD_ITEM**2)
+    eta = fixed(frame.assign(country=f"c{country}"), frame["relation"], "personal")
+    return float((expit(eta[:, None] + total * NODES) @ NODE_WEIGHTS).mean())
+
+
 def held(truth: float, effect: Effect) -> Estimate:
     return Estimate(truth, effect.estimate, effect.se, effect.ci_low, effect.ci_high)
 
 
-PARTS: list[Part] = [own_culture, gap]
+PARTS: list[Part] = [own_culture, gap, planted]
 
 
 # --- The bench ---------------------------------------------------------------------------------------
