@@ -121,7 +121,7 @@ def model_spreads(frames: Frames) -> Drawn:
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, (name, part) in zip(axes, panels.items(), strict=True):
         _panel(ax, name, part, groups[name], series)
-    reach = float(np.nanmax(data[["estimate", "ci_high"]].to_numpy(float), initial=0.05))
+    reach = float(np.nanmax(data[["estimate", "ci_high"]].to_numpy(float), initial=0.01))
     axes[0].set_xlim(-0.02 * reach, 1.05 * reach)
     add_legend(figure, series, "Standard deviation of the levels' shares in points, without what sampling adds")
     return Drawn(figure, data[SHOWN], describe(data, "Standard deviation of level effects"))

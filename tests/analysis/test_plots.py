@@ -167,7 +167,7 @@ def test_every_figure_belongs_to_a_family_and_effects_are_drawn_the_same_twice(p
     frames = frames_of(planned_report.results["tables"])
     frames = {name: frames[name] for name in ("plan", "own_culture", "effect_sizes", "variance")}
     first, again = make_figures(frames), make_figures(frames)
-    drawn = {"plan_tests", "own_country", "factor_spreads", "variance_parts"}
+    drawn = {"plan_tests", "own_country", "factor_spreads", "model_spreads", "variance_parts"}
     assert {name.removesuffix(".pdf") for name in first.files if name.endswith(".pdf")} == drawn
     assert first.files == again.files
     own = pd.read_csv(io.BytesIO(first.files["own_country.csv"]))
