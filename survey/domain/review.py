@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from survey.enums import Status
@@ -73,7 +73,8 @@ def a_page(sessions: QuerySet[SurveySession], *, before: int | None, size: int) 
     if before is not None:
         sessions = sessions.filter(pk__lt=before)
     rows = sessions.select_related("arm", "participant").prefetch_related("quality_flags").defer("plan")
-    noted = {"n_notes": Count("notes", distinct=True), "n_settled": Count("notes", filter=Q(notes__is_settled=True))}
+    notes = SessionNote.objects.filter(session=OuterRef("pk"))
+    noted = {"is_noted": Exists(notes), "is_settled": Exists(notes.filter(is_settled=True))}
     return list(rows.annotate(**noted)[: size + 1])
 
 

@@ -1,0 +1,88 @@
+"""Setting a study up in a real browser: new study, checklist, preview, test run, launch, registration, review."""
+
+import io
+import zipfile
+
+import pytest
+
+from survey.instruments.loader import SHIPPED
+from survey.models import QualityFlag, Registration, Response, Study, SurveySession
+from tests.e2e.conftest import NewPage
+from tests.e2e.test_staff import log_in, look_over
+from tests.factories import make_session, make_study
+from tests.staff import make_staff
+from tests.survey.test_flow_pages import Walker
+
+PATHS = [
+    "/new-study/",
+    "/studies/e2e/setup/",
+    "/studies/e2e/setup/countries/IN/",
+    "/studies/e2e/setup/registration/",
+    "/studies/e2e/preview/?at=IN+hi-IN",
+    "/studies/e2e/preview/IN/hi-IN/comprehension-again/",
+    "/studies/e2e/preview/BR/pt-BR/end-complete/",
+    "/studies/e2e/review/",
+    "/studies/e2e/review/?flag=any",
+    "/studies/e2e/review/next/",
+]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_pages_of_setting_up_are_accessible_and_fit(db: None, new_page: NewPage, width: int) -> None:
+    make_staff("staff", password="a long pass phrase")
+    study = make_study("e2e")
+    walker = Walker(make_session(study, "US"))
+    walker.finish()
+    QualityFlag.objects.create(session=walker.session, name="declined", value=0.5)
+    page = new_page(width=width, bypass_csp=False)
+    log_in(page, "/studies/e2e/setup/")
+    for path in PATHS:
+        reply = page.goto(path)
+        assert reply is not None
+        assert reply.status == 200, path
+        look_over(page, width)
+
+
+def packed() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in SHIPPED.rglob("*"):
+            if path.is_file():
+                archive.write(path, path.relative_to(SHIPPED.parent))
+    return out.getvalue()
+
+
+def test_from_a_zip_file_to_a_registered_study(db: None, new_page: NewPage) -> None:
+    make_staff("staff", password="a long pass phrase")
+    page = new_page(width=360)
+    log_in(page, "/new-study/")
+    page.get_by_label("Zip file").set_input_files(
+        {"name": "pact.zip", "mimeType": "application/zip", "buffer": packed()}
+    )
+    page.get_by_label("Code").fill("fresh")
+    page.get_by_label("Title").fill("Fresh")
+    page.get_by_role("button", name="Create the study").click()
+    page.get_by_text("The study is set up as a draft").wait_for()
+
+    page.goto("/studies/fresh/preview/?at=BR+pt-BR")
+    phone = page.frame_locator("iframe[name=phone]")
+    page.get_by_role("link", name="Consent", exact=True).click()
+    phone.get_by_text("Preview.").wait_for()
+    phone.get_by_role("button").click()
+    phone.get_by_role("radio").first.wait_for()
+
+    page.goto("/studies/fresh/setup/")
+    page.get_by_role("button", name="Begin a test run").click()
+    page.get_by_text("Test run.").wait_for()
+    assert not Response.objects.exists()
+    assert SurveySession.objects.count() == 1
+    study = Study.objects.get(code="fresh")
+    assert study.state == "draft"
+
+    Study.objects.filter(pk=study.pk).update(required_text_status="machine draft")
+    page.goto("/studies/fresh/setup/")
+    page.get_by_role("button", name="Launch").click()
+    page.get_by_text("This also registers what follows").wait_for()
+    page.get_by_role("button", name="Launch").click()
+    page.get_by_text("The study is live.").wait_for()
+    assert Registration.objects.get().study == study
