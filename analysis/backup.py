@@ -25,7 +25,7 @@ from psycopg.sql import SQL, Identifier
 FORMAT = 1
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20
-NOT_KEPT = frozenset({"django_session"})  # logins; whoever restores logs in again
+NOT_KEPT = frozenset({"django_session", "site_cache"})  # logins and counts of tries; whoever restores logs in again
 FILLED_BY_MIGRATIONS = frozenset({"django_content_type", "auth_permission", "auth_group"})
 Tell = Callable[[str, int], None]
 
