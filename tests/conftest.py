@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from survey.views import skeletons
 from tests.staff import note_login
 
 
@@ -21,3 +22,9 @@ def forced_logins_are_whole() -> Iterator[None]:
 
         patch.setattr(Client, "force_login", force_login)
         yield
+
+
+@pytest.fixture(autouse=True)
+def pages_are_rendered_anew() -> None:
+    """Let no test be shown what another one's catalogue was rendered into."""
+    skeletons._kept.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from survey.domain.registration import note_change
@@ -39,12 +40,16 @@ def lock_with_room(cell: QuotaCell, *, for_newcomer: bool) -> bool:
     """Hold a cell's row until the transaction ends, free what idle sessions hold, and say whether a place is left."""
     locked = QuotaCell.objects.select_for_update().get(pk=cell.pk)
     idle_since = timezone.now() - LIVE_FOR
-    live = Lease.objects.filter(cell=locked, state=LeaseState.LIVE)
-    live.filter(session__last_activity_at__lt=idle_since).update(state=LeaseState.FREED)
-    n_complete = Lease.objects.filter(cell=locked, state=LeaseState.COMPLETE).count()
-    if for_newcomer and (not locked.is_open or n_complete >= locked.stops_at):
+    leases = Lease.objects.filter(cell=locked)
+    idle = leases.filter(state=LeaseState.LIVE, session__last_activity_at__lt=idle_since)
+    idle.update(state=LeaseState.FREED)
+    # One statement for both numbers: whoever finishes between two would be counted in neither.
+    held = leases.aggregate(
+        live=Count("pk", filter=Q(state=LeaseState.LIVE)), complete=Count("pk", filter=Q(state=LeaseState.COMPLETE))
+    )
+    if for_newcomer and (not locked.is_open or held["complete"] >= locked.stops_at):
         return False
-    return n_complete + live.count() < locked.hard_limit
+    return bool(held["live"] + held["complete"] < locked.hard_limit)
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 """What one submit may cost, in counts that are the same on every machine; see `bench.profile_submit`."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.core.wsgi import get_wsgi_application
@@ -27,13 +26,6 @@ def study() -> Study:
     return make_study()
 
 
-@pytest.fixture
-def empty_skeletons() -> Iterator[None]:
-    skeletons._kept.clear()
-    yield
-    skeletons._kept.clear()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_submit_stays_within_its_budget() -> None:
     walker = Walker(make_session(make_study(), "US"))
@@ -51,7 +43,6 @@ def test_a_submit_stays_within_its_budget() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("empty_skeletons")
 @pytest.mark.parametrize("country", ["BR", "IN", "US"])
 def test_a_page_filled_in_is_the_page_rendered(study: Study, country: str, monkeypatch: pytest.MonkeyPatch) -> None:
     walker = Walker(make_session(study, country), Client())

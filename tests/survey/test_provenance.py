@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from survey import queries
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import NotReady, create_study, launch_study
 from survey.domain.translations import NothingToOverride, TextFault, open_text_faults, override_texts, text_faults
@@ -186,7 +187,8 @@ def test_visible_page_texts_are_those_that_the_pages_take(monkeypatch: pytest.Mo
             taken.add(key)
             return super().__getitem__(key)
 
-    for module in (base, leaving, participant):
+    queries.item_wording.cache_clear()
+    for module in (queries, base, leaving, participant):
         monkeypatch.setattr(module, "text_catalogue", lambda *which: Noted(text_catalogue(*which)))
     walker = Walker(make_session(make_study()), Client())
     while not walker.session.finished_at:

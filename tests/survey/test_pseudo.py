@@ -1,6 +1,7 @@
 """A made-up language through every participant page: whatever stands there unmarked is written into the code."""
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from django.test import Client
 from django.utils import translation
 from django.utils.translation import trans_real
 
+from survey import queries
 from survey.enums import Locale, Page
 from survey.instruments.schema import placeholders
 from survey.models import Study
@@ -71,15 +73,24 @@ def unmarked(html: str) -> list[str]:
     return [string for string in parser.found if string not in UNTRANSLATED and outside(string)]
 
 
+def forget_wordings() -> None:
+    """Let the items' words be taken from the catalogue anew: they are kept for a process's life."""
+    queries.item_wording.cache_clear()
+    queries.text_hashes.cache_clear()
+
+
 @pytest.fixture
-def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every catalogue, of the instrument and of the pages, speak the made-up language."""
-    for module in (base, framing, leaving, participant):
+    forget_wordings()
+    for module in (queries, base, framing, leaving, participant):
         monkeypatch.setattr(
             module, "text_catalogue", lambda *which: {key: pseudo(b) for key, b in text_catalogue(*which).items()}
         )
     monkeypatch.setattr(trans_real, "gettext", pseudo)  # lazy strings end here as well
     monkeypatch.setattr(translation._trans, "gettext", pseudo)  # type: ignore[attr-defined]
+    yield
+    forget_wordings()
 
 
 @pytest.fixture

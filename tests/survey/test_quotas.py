@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -117,6 +118,31 @@ def test_idle_session_gets_its_place_again_where_nobody_took_it(study: Study) ->
     Walker(idle, Client()).finish()
     assert Lease.objects.get(session=idle).state == LeaseState.COMPLETE
     assert not QualityFlag.objects.filter(name="beyond_quota").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_finishes_while_places_are_counted_is_counted_once() -> None:
+    cell = only_cell(get_arm(make_study(), "GB"), target=2, over_target=0)
+    inside = [screen(make_session(cell.arm.study, "GB")) for _ in range(2)]
+    newcomer = make_session(cell.arm.study, "GB")
+
+    def finish(session: SurveySession) -> None:
+        try:
+            Walker(session, Client()).finish()
+        finally:
+            connection.close()
+
+    def finish_one_after(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        rows = execute(sql, params, many, context)
+        if "COUNT(" in sql and inside:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(finish, inside.pop()).result()
+        return rows
+
+    with connection.execute_wrapper(finish_one_after):
+        screen(newcomer)
+    assert len(inside) < 2, "nobody finished while places were counted"
+    assert Lease.objects.filter(cell=cell, state__in=[LeaseState.LIVE, LeaseState.COMPLETE]).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
