@@ -34,6 +34,8 @@ ITEM_IN_COUNTRY_SD = 0.4
 NORM_SHIFT = 0.5
 N_NODES = 31
 WHO: dict[str, Any] = {"respondent": "person", "item": "item"}
+UNITS: dict[str, Any] = {"respondent": "person", "item": ["item", "country"], "cluster": "item", "value": "y"}
+BY_RELATION = {"group": "relation", "first": "same", "second": "far"}
 
 
 @dataclass(frozen=True)
@@ -189,14 +191,13 @@ def _over_people(linear: Any) -> Any:
     return expit(linear[..., None] + RESPONDENT_SD * nodes) @ weights
 
 
-def estimators(design: Design) -> Iterator[Estimator]:
+def estimators(design: Design) -> list[Estimator]:
     """Name every estimator with its true value and how it is called."""
     truth = Truth(round(design.people * CELLS["women"][1]) / design.people)
-    units: dict[str, Any] = {"respondent": "person", "item": ["item", "country"], "cluster": "item", "value": "y"}
+    return [*_rates(truth), *_differences(truth), *_agreement(truth), *_agreement_compared(truth)]
 
-    def measure(found: Any, name: str) -> Any:
-        return next(one for one in found if one.measure == name)
 
+def _rates(truth: Truth) -> Iterator[Estimator]:
     yield Estimator("rate", truth.mean(), lambda f: _of(rate(f, value="y", **WHO)))
     yield Estimator(
         "rate of one country",
@@ -208,6 +209,9 @@ def estimators(design: Design) -> Iterator[Estimator]:
         (truth.mean(cell="women") + truth.mean(cell="men")) / 2,
         lambda f: _of_row(poststratified_by(f.assign(all="all"), value="y", by=["all"], cell="cell", **WHO)),
     )
+
+
+def _differences(truth: Truth) -> Iterator[Estimator]:
     yield Estimator(
         "gap norm − personal", truth.norm_mean() - truth.mean(), lambda f: _of(gap(f, first="norm", second="y", **WHO))
     )
@@ -221,38 +225,47 @@ def estimators(design: Design) -> Iterator[Estimator]:
         truth.mean(countries=["BR"]) - truth.mean(countries=["US"]),
         lambda f: _of_row(shared_differences(f[f["country"].isin(["BR", "US"])], value="y", group="country", **WHO)),
     )
-    yield Estimator("Krippendorff's alpha", truth.alpha(), lambda f: _of(measure(agreement(f, **units), "alpha")))
+    yield Estimator(
+        "SD of country effects",
+        float(np.std([truth.mean(countries=[country]) for country in COUNTRIES], ddof=1)),
+        lambda f: _of(level_spread(f, value="y", factor="country", seed=1, **WHO)),
+    )
+
+
+def _agreement(truth: Truth) -> Iterator[Estimator]:
+    yield Estimator("Krippendorff's alpha", truth.alpha(), lambda f: _of(_measure(agreement(f, **UNITS), "alpha")))
     yield Estimator(
         "pairwise agreement",
         1 - truth.disagreement(),
-        lambda f: _of(measure(agreement(f, **units), "pairwise_agreement")),
-    )
-    yield Estimator(
-        "difference of alpha between relations",
-        truth.alpha(["same"]) - truth.alpha(["far"]),
-        lambda f: _of(measure(agreement_difference(f, group="relation", first="same", second="far", **units), "alpha")),
+        lambda f: _of(_measure(agreement(f, **UNITS), "pairwise_agreement")),
     )
     yield Estimator(
         "latent agreement",
         latent_icc(truth.mean(), truth.disagreement()).value,
-        lambda f: _of(latent_agreement(f, **units)),
+        lambda f: _of(latent_agreement(f, **UNITS)),
+    )
+
+
+def _agreement_compared(truth: Truth) -> Iterator[Estimator]:
+    yield Estimator(
+        "difference of alpha between relations",
+        truth.alpha(["same"]) - truth.alpha(["far"]),
+        lambda f: _of(_measure(agreement_difference(f, **BY_RELATION, **UNITS), "alpha")),
     )
     yield Estimator(
         "pluralism: disagreement given the mean",
         truth.given_mean(),
-        lambda f: _of(measure(pluralism(f, group="relation", first="same", second="far", **units), "given_mean")),
+        lambda f: _of(_measure(pluralism(f, **BY_RELATION, **UNITS), "given_mean")),
     )
     yield Estimator(
         "agreement within − across countries",
         truth.between_countries(),
         lambda f: _of_row(agreement_across(f, value="y", group="country", **WHO)),
     )
-    levels = [truth.mean(countries=[country]) for country in COUNTRIES]
-    yield Estimator(
-        "SD of country effects",
-        float(np.std(levels, ddof=1)),
-        lambda f: _of(level_spread(f, value="y", factor="country", seed=1, **WHO)),
-    )
+
+
+def _measure(found: Any, name: str) -> Any:
+    return next(one for one in found if one.measure == name)
 
 
 def _of(found: Any) -> Interval:
@@ -277,7 +290,7 @@ class Coverage(NamedTuple):
 
 def coverage(design: Design, n_studies: int, seed: int = 1) -> list[Coverage]:
     """Draw studies and count; an interval that was not given counts as none."""
-    named = list(estimators(design))
+    named = estimators(design)
     found: dict[str, list[Interval]] = {one.name: [] for one in named}
     for number in range(n_studies):
         frame = draw(design, np.random.default_rng([seed, number]))

@@ -59,11 +59,7 @@ def agreement_from_counts(counts: npt.ArrayLike) -> AgreementPoint:
     (1971), Psychological Bulletin 76, 378-382; Brennan & Prediger (1981), EPM 41, 687-699. R:
     irr::kripp.alpha, irrCAC::gwet.ac1.raw, irrCAC::fleiss.kappa.raw, irrCAC::bp.coeff.raw.
     """
-    table = np.asarray(counts, dtype=float)
-    if table.ndim != 2 or table.shape[1] < 2:
-        raise ValueError("counts must be a matrix with a row per item and at least two categories")
-    if not (np.isfinite(table).all() and (table >= 0).all()):
-        raise ValueError("counts must be finite and not negative")
+    table = _checked(counts)
     sizes = table.sum(axis=1)
     table, sizes = table[sizes > 0], sizes[sizes > 0]
     paired = sizes >= 2
@@ -90,6 +86,16 @@ def agreement_from_counts(counts: npt.ArrayLike) -> AgreementPoint:
         n_ratings=totals[2],
         reason=ONE_CATEGORY if np.isnan(alpha) else "",
     )
+
+
+def _checked(counts: npt.ArrayLike) -> Floats:
+    """Refuse what is no matrix of counts."""
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < 2:
+        raise ValueError("counts must be a matrix with a row per item and at least two categories")
+    if not (np.isfinite(table).all() and (table >= 0).all()):
+        raise ValueError("counts must be finite and not negative")
+    return table
 
 
 def unlike_pairs(table: Floats, sizes: Floats) -> Floats:

@@ -132,22 +132,9 @@ def fit_logit(
     if not len(trials):
         return _nothing(names, "no answers")
     independent = independent_columns(x, trials)
-    best = _maximise(_All(x, successes, trials), independent, start)
-    coef = np.full(len(names), NAN)
-    coef[best.basis] = best.beta
-    lost = _undetermined(x[best.active], best.basis, independent)
-    probability = np.where(best.active, expit(x[:, best.basis] @ best.beta), successes / trials)
-    covariance = _covariance(x[best.active], trials[best.active], probability[best.active], best.basis)
-    coef[lost], covariance[lost], covariance[:, lost] = NAN, NAN, NAN
-    deviance = -2.0 * float(np.sum(xlogy(successes, probability) + xlog1py(trials - successes, -probability)))
-    aliased = [name for name, kept in zip(names, independent, strict=True) if not kept]
-    separated = [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
-    groups = name_groups(patterns, ~best.active) if patterns is not None else []
-    rank = int(independent.sum())
-    return LogitFit(
-        list(names), coef, covariance, probability, ~best.active, deviance, deviance + 2.0 * rank, rank,
-        int(trials.sum()), aliased, separated, _why(best.is_converged, aliased, groups or separated),
-    )  # fmt: skip
+    everything = _All(x, successes, trials)
+    best = _maximise(everything, independent, start)
+    return _finish(everything, best, independent, names, patterns)
 
 
 def independent_columns(x: Floats, weights: Floats) -> Flags:
@@ -244,6 +231,28 @@ def _maximise(everything: _All, independent: Flags, start: Floats | None) -> _Ma
         data = everything.where(active, basis)
         beta, is_converged = _newton(data, None)
     return _Maximum(active, basis, beta, is_converged)
+
+
+def _finish(
+    everything: _All, best: _Maximum, independent: Flags, names: Sequence[str], patterns: Patterns | None
+) -> LogitFit:
+    """Read the fit off the maximum: what is lost to separation, probabilities, covariance and deviance."""
+    x, successes, trials = everything
+    coef = np.full(len(names), NAN)
+    coef[best.basis] = best.beta
+    lost = _undetermined(x[best.active], best.basis, independent)
+    probability = np.where(best.active, expit(x[:, best.basis] @ best.beta), successes / trials)
+    covariance = _covariance(x[best.active], trials[best.active], probability[best.active], best.basis)
+    coef[lost], covariance[lost], covariance[:, lost] = NAN, NAN, NAN
+    deviance = -2.0 * float(np.sum(xlogy(successes, probability) + xlog1py(trials - successes, -probability)))
+    aliased = [name for name, kept in zip(names, independent, strict=True) if not kept]
+    separated = [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
+    groups = name_groups(patterns, ~best.active) if patterns is not None else []
+    rank = int(independent.sum())
+    return LogitFit(
+        list(names), coef, covariance, probability, ~best.active, deviance, deviance + 2.0 * rank, rank,
+        int(trials.sum()), aliased, separated, _why(best.is_converged, aliased, groups or separated),
+    )  # fmt: skip
 
 
 def _newton(data: _All, start: Floats | None) -> tuple[Floats, bool]:

@@ -112,6 +112,22 @@ def pluralism(
     """
     require_level(level)
     pair = read_pair(frame, value, respondent, item, group, (first, second), cluster, BINARY)
+    alphas = agreement_difference(
+        frame,
+        value=value,
+        respondent=respondent,
+        item=item,
+        group=group,
+        first=first,
+        second=second,
+        cluster=cluster,
+        level=level,
+    )
+    return (*_compared(pair, level), next(difference for difference in alphas if difference.measure == "alpha"))
+
+
+def _compared(pair: Sequence[Rated], level: float) -> list[AgreementDifference]:
+    """Compare the groups in all measures but alpha."""
     one, other = _read(pair[0]), _read(pair[1])
     tables = _tables(one, other)
     reason = one.reason or other.reason
@@ -126,18 +142,7 @@ def pluralism(
         parts = [combined(one.counts, first_table), combined(other.counts, -second_table)]
         why = _no_pair(one, other) if measure == "disagreement" else reason
         found.append(compare(measure, estimates[measure], pair, parts, why, level))
-    alphas = agreement_difference(
-        frame,
-        value=value,
-        respondent=respondent,
-        item=item,
-        group=group,
-        first=first,
-        second=second,
-        cluster=cluster,
-        level=level,
-    )
-    return (*found, next(difference for difference in alphas if difference.measure == "alpha"))
+    return found
 
 
 def _no_pair(*groups: _Group) -> str:

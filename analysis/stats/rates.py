@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.stats.observations import Codes, Floats, Mask, Observations, binary, codes, require
 from analysis.stats.twoway import (
+    GroupVariances,
     count_by,
     intervals_by,
     require_level,
@@ -150,7 +151,7 @@ def rates_by(
     group, names = grouped(frame, by)
     answered = frame[value].notna().to_numpy()
     table = _grouped(binary(frame, value, respondent, item), group[answered], len(names), level, target)
-    return names.assign(**table)
+    return names.assign(**table)[[*by, *RATE_COLUMNS]]
 
 
 def grouped(frame: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFrame]:
@@ -283,16 +284,28 @@ def _grouped(answers: Observations, group: Codes, n_groups: int, level: float, t
         why_no_interval(v**0.5, r, i if is_new else r) if size else "no answers"
         for v, r, i, size in zip(variance, found.n_respondents, found.n_items, n, strict=True)
     ]
-    is_told = np.array([not reason for reason in reasons], dtype=bool)
-    told = intervals_by(share, np.sqrt(variance), (clusters - 1).astype(float), is_told, level)
     naive = np.bincount(group, influence**2, minlength=n_groups)
+    return {**rate_columns(share, found, variance, naive, clusters - 1, reasons, level), "n": n}
+
+
+def rate_columns(
+    estimate: Floats,
+    found: GroupVariances,
+    variance: Floats,
+    naive: Floats,
+    df: Codes,
+    reasons: list[str],
+    level: float,
+) -> dict[str, Any]:
+    """Give the columns of `Rate` but `n`, an array each; without interval where there is a reason."""
+    is_told = np.array([not reason for reason in reasons], dtype=bool)
+    told = intervals_by(estimate, np.sqrt(variance), df.astype(float), is_told, level)
     return {
-        "estimate": share,
+        "estimate": estimate,
         "se": told["se"],
         "ci_low": np.maximum(told["ci_low"], 0.0),
         "ci_high": np.minimum(told["ci_high"], 1.0),
         "df": told["df"],
-        "n": n,
         "n_respondents": found.n_respondents,
         "n_items": found.n_items,
         "design_effect": np.where(is_told, variance / np.where(is_told, naive, 1.0), NAN),

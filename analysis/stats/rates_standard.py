@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.stats.observations import Codes, Mask, Observations, binary, count_used, require
-from analysis.stats.rates import DIFFERENCE_COLUMNS, RATE_COLUMNS, Difference, Target, grouped
+from analysis.stats.observations import Codes, Floats, Mask, Observations, binary, count_used, require
+from analysis.stats.rates import DIFFERENCE_COLUMNS, RATE_COLUMNS, Difference, Target, grouped, rate_columns
 from analysis.stats.twoway import (
+    GroupVariances,
     count_by,
-    intervals_by,
     require_level,
     t_test,
     twoway_se,
@@ -74,50 +75,19 @@ def poststratified_by(
     kept = frame[frame[cell].notna()]
     group, names = grouped(kept, by)
     answers = binary(kept, value, respondent, item)
-    answered = kept[kept[value].notna()]
-    group, cells, shares = group[kept[value].notna().to_numpy()], *_cells(answered[cell], weights)
-    n_groups, n_cells = len(names), len(shares)
-    place = group * n_cells + cells
-    n = np.bincount(place, minlength=n_groups * n_cells)
-    rates = np.bincount(place, answers.value, minlength=len(n)) / np.where(n > 0, n, NAN)
-    weight = np.tile(np.array(list(shares.values())), n_groups)
-    influence = weight[place] * (answers.value - rates[place]) / n[place]
-    found = variances_by(influence, group, answers.respondent, answers.item, n_groups)
-    is_new = target is Target.NEW_ITEMS
-    variance = found.twoway if is_new else found.respondent
-    left = found.n_respondents - n_cells
-    df = np.minimum(left, found.n_items - 1) if is_new else left
-    people = count_by(place, answers.respondent, len(n)).reshape(n_groups, n_cells)
-    weighty = {name: at for at, (name, share) in enumerate(shares.items()) if share > 0}
+    answered = kept[value].notna().to_numpy()
+    cells, shares = _cells(kept.loc[answered, cell], weights)
+    crossed = _cross(answers, group[answered], len(names), cells, np.array(list(shares.values())))
+    found = variances_by(crossed.influence, crossed.group, answers.respondent, answers.item, len(names))
+    variance, df = _error(found, target, len(shares))
     reasons = [
-        _why_no_rate({name: people[at, column] for name, column in weighty.items()})
+        _why_no_rate({name: n for name, n, share in zip(shares, people, shares.values(), strict=True) if share > 0})
         or why_no_interval(variance[at] ** 0.5, max(df[at] + 1, 0), 2)
-        for at in range(n_groups)
+        for at, people in enumerate(crossed.people)
     ]
-    told = intervals_by(
-        np.where(weight > 0, weight * rates, 0.0).reshape(n_groups, n_cells).sum(axis=1),
-        np.sqrt(variance),
-        df.astype(float),
-        np.array([not reason for reason in reasons], dtype=bool),
-        level,
-    )
-    is_told = ~np.isnan(told["se"])
-    naive = np.bincount(group, influence**2, minlength=n_groups)
-    return names.assign(
-        estimate=told["estimate"],
-        se=told["se"],
-        ci_low=np.maximum(told["ci_low"], 0.0),
-        ci_high=np.minimum(told["ci_high"], 1.0),
-        df=told["df"],
-        n=np.bincount(group, minlength=n_groups),
-        n_respondents=found.n_respondents,
-        n_items=found.n_items,
-        design_effect=np.where(is_told, variance / np.where(is_told, naive, 1.0), NAN),
-        se_respondent=np.where(is_told, np.sqrt(found.respondent), NAN),
-        se_item=np.where(is_told, np.sqrt(found.item), NAN),
-        se_naive=np.where(is_told, np.sqrt(found.cell), NAN),
-        reason=reasons,
-    )[[*by, *RATE_COLUMNS]]
+    naive = np.bincount(crossed.group, crossed.influence**2, minlength=len(names))
+    table = rate_columns(crossed.rate, found, variance, naive, df, reasons, level)
+    return names.assign(**table, n=np.bincount(crossed.group, minlength=len(names)))[[*by, *RATE_COLUMNS]]
 
 
 def shared_differences(
@@ -174,6 +144,37 @@ def _cells(cell: "pd.Series[str]", weights: Mapping[str, float] | None) -> tuple
         raise ValueError("weights must not be negative and must sum to more than zero")
     numbers = {name: number for number, name in enumerate(given)}
     return seen.map(numbers).to_numpy().astype(np.intp), {name: share / total for name, share in given.items()}
+
+
+class _Crossed(NamedTuple):
+    """Answers in groups crossed with cells: by answer its group and influence, by group its weighed rate.
+
+    `people` counts the respondents of each group in each cell.
+    """
+
+    group: Codes
+    influence: Floats
+    rate: Floats
+    people: Codes
+
+
+def _cross(answers: Observations, group: Codes, n_groups: int, cells: Codes, shares: Floats) -> _Crossed:
+    shape = n_groups, len(shares)
+    place = group * len(shares) + cells
+    n = np.bincount(place, minlength=n_groups * len(shares))
+    rates = np.bincount(place, answers.value, minlength=len(n)) / np.where(n > 0, n, NAN)
+    weight = np.tile(shares, n_groups)
+    influence = weight[place] * (answers.value - rates[place]) / n[place]
+    rate = np.where(weight > 0, weight * rates, 0.0).reshape(shape).sum(axis=1)
+    return _Crossed(group, influence, rate, count_by(place, answers.respondent, len(n)).reshape(shape))
+
+
+def _error(found: GroupVariances, target: Target, n_cells: int) -> tuple[Floats, Codes]:
+    """Give variances and degrees of freedom by group."""
+    left = found.n_respondents - n_cells
+    if target is Target.NEW_ITEMS:
+        return found.twoway, np.minimum(left, found.n_items - 1)
+    return found.respondent, left
 
 
 def _why_no_rate(people: Mapping[str, int]) -> str:

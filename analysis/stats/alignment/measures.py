@@ -133,25 +133,26 @@ def align(pairs: PairedItems, level: float = 0.95) -> list[Alignment]:
         return [
             Alignment(who, name, NAN, NAN, NAN, NAN, NAN, NO_ITEMS) for who, names in MEASURES.items() for name in names
         ]
-    found = []
-    for who, names in MEASURES.items():
-        estimands = ESTIMANDS[who](pairs)
-        for name in names:
-            result = delta(
-                estimands[name].parts,
-                estimands[name].function,
-                pairs.answers,
-                level=level,
-                undefined=WHY_UNDEFINED.get(name, NO_ITEMS),
-                bounds=(-np.inf, np.inf) if name in UNBOUNDED else BOUNDS.get(name, UNIT),
-                as_correlation=name in CORRELATIONS,
-            )
-            found.append(
-                Alignment(
-                    who, name, result.estimate, result.se, result.ci_low, result.ci_high, result.df, result.reason
-                )
-            )
-    return found
+    return [
+        _estimated(pairs, who, name, estimands[name], level)
+        for who, names in MEASURES.items()
+        for estimands in [ESTIMANDS[who](pairs)]
+        for name in names
+    ]
+
+
+def _estimated(pairs: PairedItems, who: str, name: str, estimand: Estimand, level: float) -> Alignment:
+    """Put one measure of one predictor with its interval."""
+    found = delta(
+        estimand.parts,
+        estimand.function,
+        pairs.answers,
+        level=level,
+        undefined=WHY_UNDEFINED.get(name, NO_ITEMS),
+        bounds=(-np.inf, np.inf) if name in UNBOUNDED else BOUNDS.get(name, UNIT),
+        as_correlation=name in CORRELATIONS,
+    )
+    return Alignment(who, name, found.estimate, found.se, found.ci_low, found.ci_high, found.df, found.reason)
 
 
 def item_part(name: str, m: Floats, pairs: PairedItems) -> Part:

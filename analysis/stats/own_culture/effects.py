@@ -85,13 +85,7 @@ def own_culture_effects(
     of Memory and Language 68, 255-278. R: `lme4::glmer`, `glmmTMB`, `survival::clogit`, `sandwich::vcovCL`.
     """
     require_level(level)
-    require(
-        frame,
-        [
-            *(names.value, names.respondent, names.item, names.question, names.country, names.relation),
-            *(names.scenario_country, *names.covariates),
-        ],
-    )
+    require(frame, names.columns)
     answered = frame[frame[names.value].notna() & frame[names.relation].notna()]
     choices = Choices(level, sesoi)
     rows = [effect for outcome in _outcomes(answered, names) for effect in _effects(outcome, choices, on_step)]

@@ -42,6 +42,12 @@ class Names:
     own: str = "same"
     gap: tuple[str, str] = ("norm", "personal")
 
+    @property
+    def columns(self) -> list[str]:
+        """List the columns that must be there."""
+        answer = (self.value, self.respondent, self.item, self.question)
+        return [*answer, self.country, self.relation, self.scenario_country, *self.covariates]
+
 
 class Contrast(NamedTuple):
     """The own relation against another one."""

@@ -7,7 +7,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
@@ -139,8 +139,10 @@ def test_point_equals_the_reference_where_only_it_has_the_measure(
 ratings = st.lists(
     st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=2, max_size=9
 )  # items by people, 0 is no answer
+unhurried = settings(deadline=None)  # the first call also loads what it needs, and a busy machine pauses any call
 
 
+@unhurried
 @given(ratings)
 def test_alpha_equals_the_krippendorff_package(items: list[list[int]]) -> None:
     people = np.array(items).T
@@ -151,6 +153,7 @@ def test_alpha_equals_the_krippendorff_package(items: list[list[int]]) -> None:
     assert agreement_from_counts(counts).alpha == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
+@unhurried
 @given(ratings)
 def test_agreement_never_leaves_a_number_missing_without_a_reason(items: list[list[int]]) -> None:
     frame = long_of(np.array(items).T.tolist())
