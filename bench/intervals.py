@@ -35,7 +35,7 @@ NORM_SHIFT = 0.5
 N_NODES = 31
 WHO: dict[str, Any] = {"respondent": "person", "item": "item"}
 UNITS: dict[str, Any] = {"respondent": "person", "item": ["item", "country"], "cluster": "item", "value": "y"}
-BY_RELATION = {"group": "relation", "first": "same", "second": "far"}
+BY_RELATION: dict[str, Any] = {"group": "relation", "first": "same", "second": "far"}
 
 
 @dataclass(frozen=True)

@@ -284,7 +284,7 @@ def _grouped(answers: Observations, group: Codes, n_groups: int, level: float, t
         why_no_interval(v**0.5, r, i if is_new else r) if size else "no answers"
         for v, r, i, size in zip(variance, found.n_respondents, found.n_items, n, strict=True)
     ]
-    naive = np.bincount(group, influence**2, minlength=n_groups)
+    naive = np.bincount(group, influence**2, minlength=n_groups).astype(float)
     return {**rate_columns(share, found, variance, naive, clusters - 1, reasons, level), "n": n}
 
 

@@ -85,7 +85,7 @@ def poststratified_by(
         or why_no_interval(variance[at] ** 0.5, max(df[at] + 1, 0), 2)
         for at, people in enumerate(crossed.people)
     ]
-    naive = np.bincount(crossed.group, crossed.influence**2, minlength=len(names))
+    naive = np.bincount(crossed.group, crossed.influence**2, minlength=len(names)).astype(float)
     table = rate_columns(crossed.rate, found, variance, naive, df, reasons, level)
     return names.assign(**table, n=np.bincount(crossed.group, minlength=len(names)))[[*by, *RATE_COLUMNS]]
 

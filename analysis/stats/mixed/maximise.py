@@ -76,10 +76,11 @@ def settle(evaluate: Evaluate, point: Point, information: Floats, *, is_large: b
 
     Notes
     -----
-    Central differences of a hundredth of a standard error: the truncation is of the order of 1e-4 squared standard
-    errors, and the rounding of gradients that are right to 1e-9 of one does not show. Of many answers (`is_large`)
-    one-sided differences of a thousandth, half as many: the likelihood is then so nearly quadratic that covariances
-    differ by less than 1e-4 of the largest.
+    The steps are parts of 1 / sqrt(information), which is a tenth below the standard error of a standard deviation and
+    nearer to those of coefficients. Central differences of a hundredth err by the square of the step, and give standard
+    errors to 1e-6 of themselves. Of many answers (`is_large`) one-sided differences of a thousandth, half as many: they
+    err by the step times the skewness of the likelihood, which for a standard deviation depends on its levels, however
+    many the answers: to 1e-4.
     """
     error = 1.0 / np.sqrt(np.maximum(np.diag(information), 1e-8))
     steps = np.minimum((ONE_SIDED if is_large else DIFFERENCE) * error, LONGEST)
