@@ -163,10 +163,9 @@ def _fit(
 def _start(plain: LogitFit, columns: Codes, random: Sequence[RandomTerm], start: MixedFit | None) -> Floats:
     coef, sd = plain.coef[columns].copy(), np.full(len(random), START_SD)
     if start is not None and start.converged:
+        # What the other fit does not have begins at none: the plain fit's value belongs to the plain fit's intercept.
         known = dict(zip(start.names, start.coef, strict=True))
-        for place, column in enumerate(columns):
-            found = known.get(plain.names[column], NAN)
-            coef[place] = found if np.isfinite(found) else coef[place]
+        coef = np.nan_to_num(np.array([known.get(plain.names[column], 0.0) for column in columns]))
         sd = np.array([max(start.sd.get(term.name, START_SD), 0.1) for term in random])
     return np.concatenate([coef, sd])
 

@@ -108,6 +108,19 @@ def test_gradient_equals_differences_of_the_value(shape: str, personal: pd.DataF
         assert gradient[j] == pytest.approx(difference, abs=5e-5)
 
 
+def test_a_start_without_a_covariate_is_nearer_than_none(personal: pd.DataFrame) -> None:
+    """A number that hardly varies moves the plain fit's intercept far away; a start's intercept is of another model."""
+    item = codes(personal, ["scenario_item_id"])
+    share = 0.2 + 1e-3 * np.random.default_rng(1).normal(size=item.max() + 1)[item]
+    frame = personal.assign(share=share)
+    random = [effect(frame, "respondent_id"), effect(frame, "scenario_item_id")]
+    before = fit(frame, PERSONAL, random)
+    cold, warm = (fit(frame, [*PERSONAL, ("share",)], random, start) for start in (None, before))
+    assert warm.log_likelihood == pytest.approx(cold.log_likelihood, abs=1e-8)
+    assert warm.sd == pytest.approx(cold.sd, abs=1e-6)
+    assert warm.n_evaluations < cold.n_evaluations
+
+
 def test_fit_mixed_of_one_factor_is_the_likelihood_of_its_levels(given: pd.DataFrame) -> None:
     """Each level's share of the likelihood, by Laplace's formula written out for one effect."""
     few = given[given["question"] == "norm"].iloc[:400].reset_index(drop=True)
