@@ -1,8 +1,9 @@
 """``python -m bench.chaos``: a crowd takes the survey while everything that can fail does.
 
 A real gunicorn and a real PostgreSQL, both killed again and again; lines that lose requests and replies; forms
-sent twice, and again with other answers; small quota cells; no Redis. Each participant keeps a log of what was
-sent and acknowledged, and afterwards the database is held against it.
+sent twice, and again with other answers; small quota cells. Meanwhile Celery's worker has a model asked, and worker
+and Valkey are killed too. Each participant keeps a log of what was sent and acknowledged, and afterwards the database
+is held against it, and every question to the model against what came of it.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
+from bench.chaos_models import ModelRun
 from bench.servers import Servers, own_servers
 
-DEADLINE = 420.0  # seconds for the whole crowd; who has not finished by then never will
 RESTARTS = ("fast", "immediate", "kill", "fast")  # spread evenly over the run
+REDIS_AWAY = 2.0  # seconds
+LATENCY = 0.2  # seconds that the model takes for an answer
 
 
 @dataclass
 class Report:
-    """What happened, and what it did: the three numbers at the end must be zero, and nobody stuck."""
+    """What happened, and what it did: the lists of faults at the end must be empty."""
 
     participants: int = 0
     seconds: float = 0.0
@@ -36,6 +41,10 @@ class Report:
     broken_connections: int = 0
     workers_killed: int = 0
     database_restarts: list[str] = field(default_factory=list)
+    redis_kills: int = 0
+    model_worker_kills: int = 0
+    asked_of_model: int = 0  # cells
+    calls_of_model: int = 0  # more than cells: whoever died between call and record has it made again
     waiting_pages: int = 0  # 503: the page that asks for patience
     slowest_seconds: float = 0.0
     acknowledged: int = 0  # answers
@@ -47,10 +56,12 @@ class Report:
     doubled: list[str] = field(default_factory=list)
     over_quota: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    model_faults: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.errors_shown or self.lost or self.doubled or self.over_quota or self.stuck)
+        faults = (self.errors_shown, self.lost, self.doubled, self.over_quota, self.stuck, self.model_faults)
+        return not any(faults)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,10 +71,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--p-fault", type=float, default=0.10, help="share of requests that a line loses")
     parser.add_argument("--kill-every", type=float, default=3.0, help="seconds between two deaths of a web worker")
     parser.add_argument("--restarts", nargs="*", default=list(RESTARTS), help="ways in which PostgreSQL restarts")
+    parser.add_argument(
+        "--cells", type=int, default=3000, help="questions put to a model meanwhile; 0: no Redis at all"
+    )
+    parser.add_argument("--worker-kills", type=int, default=3, help="deaths of Celery's worker")
+    parser.add_argument("--redis-kills", type=int, default=2, help="deaths of Valkey")
+    parser.add_argument(
+        "--short-leases", action="store_true", help="a dead worker's leases end at once, not in a minute"
+    )
+    parser.add_argument("--deadline", type=float, default=600.0, help="seconds after which nobody is waited for")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only JSON, no table")
     options = parser.parse_args(arguments)
     with own_servers() as servers:
+        if options.cells:
+            servers.start_redis()
         os.environ.update(servers.environment)
         report = run(servers, options)
     told = asdict(report)
@@ -89,34 +111,77 @@ def run(servers: Servers, options: argparse.Namespace) -> Report:
     crowd = Crowd(servers.base_url, options.participants, options.p_fault, options.seed)
     servers.start_web()
     report = Report(participants=options.participants)
+    models = ModelRun(servers, crowd.study, options.cells, LATENCY) if options.cells else None
     begun = time.monotonic()
     with ThreadPoolExecutor(options.at_once) as pool:
         walks = [pool.submit(crowd.walk, walker) for walker in crowd.walkers]
-        do_harm(servers, walks, report, options)
+        do_harm(servers, walks, models, report, options)
         for walk in walks:
             walk.cancel()
         crowd.is_over.set()
     report.seconds = round(time.monotonic() - begun, 1)
     judge(crowd, report)
+    if models:
+        models.judge(report, begun + options.deadline)
     report.errors_shown += servers.tracebacks()
     return report
 
 
-def do_harm(servers: Servers, walks: list[Future[None]], report: Report, options: argparse.Namespace) -> None:
-    """Kill workers by the clock and restart PostgreSQL by the crowd's progress, until all have walked."""
+Harm = Callable[[], None]
+
+
+class Plan:
+    """What is to be killed, spread evenly over the progress of what it harms."""
+
+    def __init__(self, progress: Callable[[], float], *kinds: list[Harm]) -> None:
+        self.progress = progress
+        planned = [((index + 0.5) / len(acts), act) for acts in kinds for index, act in enumerate(acts)]
+        self.left = sorted(planned, key=lambda each: each[0])
+
+    def follow(self) -> None:
+        if self.left and self.progress() >= self.left[0][0]:
+            self.left.pop(0)[1]()
+
+
+def harm_to_models(servers: Servers, models: ModelRun, report: Report, options: argparse.Namespace) -> Plan:
+    def restart_redis() -> None:
+        servers.restart_redis(REDIS_AWAY)
+        report.redis_kills += 1
+
+    def restart_worker() -> None:
+        report.model_worker_kills += models.has_worker_died(is_short=options.short_leases)
+
+    return Plan(models.progress, [restart_redis] * options.redis_kills, [restart_worker] * options.worker_kills)
+
+
+def harm_to_database(servers: Servers, walks: list[Future[None]], report: Report, ways: list[str]) -> Plan:
+    def restart(how: str) -> None:
+        servers.restart_database(how)
+        report.database_restarts.append(how)
+
+    return Plan(lambda: sum(map(Future.done, walks)) / len(walks), [partial(restart, how) for how in ways])
+
+
+def do_harm(
+    servers: Servers, walks: list[Future[None]], models: ModelRun | None, report: Report, options: argparse.Namespace
+) -> None:
+    """Kill web workers by the clock, all else by progress, until all have walked and the model has been asked."""
     begun = last_kill = time.monotonic()
-    waiting, rng = list(options.restarts), random.Random(options.seed)
-    while time.monotonic() < begun + DEADLINE:
-        done, unfinished = wait(walks, timeout=0.2)
-        if not unfinished:
+    plans = [harm_to_database(servers, walks, report, options.restarts)]
+    if models:
+        plans.append(harm_to_models(servers, models, report, options))
+    rng = random.Random(options.seed)
+    while time.monotonic() < begun + options.deadline:
+        _, unfinished = wait(walks, timeout=0.2)
+        if not unfinished and not (models and not models.is_done()):
             return
-        if time.monotonic() > last_kill + options.kill_every:
+        if unfinished and time.monotonic() > last_kill + options.kill_every:
             report.workers_killed += servers.kill_a_worker(rng)
             last_kill = time.monotonic()
-        if waiting and len(done) / len(walks) >= (len(report.database_restarts) + 0.5) / len(options.restarts):
-            how = waiting.pop(0)
-            servers.restart_database(how)
-            report.database_restarts.append(how)
+        for plan in plans:
+            plan.follow()
+        if not unfinished:
+            time.sleep(0.2)
 
 
 if __name__ == "__main__":

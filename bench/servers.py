@@ -1,4 +1,4 @@
-"""Servers of a bench's own: PostgreSQL with durable writes, gunicorn as in production, both to be killed."""
+"""Servers of a bench's own, as in production to be killed: PostgreSQL with durable writes, gunicorn, Valkey, Celery."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ WEB = (
     *("--workers", "2", "--threads", "4", "--keep-alive", "75", "--max-requests", "1000"),
     *("--max-requests-jitter", "500"),
 )
+CELERY = ("-m", "celery", "-A", "pact_site")
+WORKER = ("worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "WARNING")
 
 
 @dataclass
@@ -90,6 +92,45 @@ class Servers:
                     raise
                 self.family.forget(self.child("postgres"))
                 time.sleep(0.2)
+
+    def start_redis(self) -> None:
+        """Start Valkey, which keeps its queue in a file as in production; whatever starts from now on uses it."""
+        self.environment["REDIS_URL"] = embedded.start_valkey(self.family, self.sockets)
+
+    def restart_redis(self, away: float) -> None:
+        """Kill Valkey and start it again on what it has written, after so many seconds."""
+        self.kill("valkey")
+        time.sleep(away)
+        self.start_redis()
+
+    def start_models(self, latency: float) -> str:
+        """Start the stand-in for an endpoint of models; give its address."""
+        port = free_port()
+        command = [sys.executable, "-m", "bench.model_server", "--port", str(port), "--latency", str(latency)]
+        child = self.family.start("models", command, cwd=embedded.ROOT, env=self.environment)
+        await_ready(child, lambda: asks(port, "/stats"))
+        return f"http://127.0.0.1:{port}"
+
+    def start_workers(self) -> None:
+        """Start Celery's worker, and its timer, which sweeps up after workers that died."""
+        self.start_worker()
+        beat = (*CELERY, "beat", "--pidfile=", "--schedule", str(self.family.var / "beat"), "--loglevel", "WARNING")
+        self.family.start("beat", [sys.executable, *beat], cwd=embedded.ROOT, env=self.environment)
+
+    def start_worker(self) -> None:
+        environment = {**self.environment, "DB_POOL_MAX": "0"}
+        self.family.start("worker", [sys.executable, *CELERY, *WORKER], cwd=embedded.ROOT, env=environment)
+
+    def restart_worker(self) -> None:
+        """Kill Celery's worker with all its processes, in the middle of whatever they do, and start another."""
+        self.kill("worker")
+        self.start_worker()
+
+    def kill(self, name: str) -> None:
+        child = self.child(name)
+        child.process.kill()
+        child.process.wait(60)
+        self.family.forget(child)  # with what is left of its processes
 
     def tracebacks(self) -> list[str]:
         """List what the web server logged as an error of ours."""

@@ -7,6 +7,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
+from survey.broker import client_address
+
 
 @never_cache
 def livez(request: HttpRequest) -> HttpResponse:
@@ -56,7 +58,7 @@ def missing_migrations() -> list[str]:
 
 def broker() -> redis.Redis:
     """Give a client of the broker that does not wait long."""
-    return redis.Redis.from_url(broker_url(settings.REDIS_URL), socket_connect_timeout=1, socket_timeout=1)
+    return redis.Redis.from_url(client_address(settings.REDIS_URL), socket_connect_timeout=1, socket_timeout=1)
 
 
 def broker_state() -> str:
@@ -65,8 +67,3 @@ def broker_state() -> str:
     except redis.RedisError:
         return "unreachable"
     return "ok"
-
-
-def broker_url(url: str) -> str:
-    """Translate Celery's form of a socket address into the one that redis-py reads."""
-    return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")

@@ -199,7 +199,10 @@ STORAGES = {
 # --- Security ----------------------------------------------------------------------------------
 HTTPS = env.bool("HTTPS", default=not (DEBUG or DEMO))
 SITE_URL = env.str("SITE_URL", default=f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}").rstrip("/")  # in mails
-if env.bool("BEHIND_PROXY", default=False):  # only when the proxy overwrites this header
+BEHIND_PROXY = env.bool(
+    "BEHIND_PROXY", default=False
+)  # only when the proxy overwrites X-Forwarded-Proto and the network
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|readyz|metrics)$"]  # asked from within, over plain HTTP
@@ -250,7 +253,8 @@ ACCOUNT_FORMS = {
     "login": "pact_site.accounts.forms.PasswordLoginForm",
     "reauthenticate": "pact_site.accounts.forms.PasswordAgainForm",
 }
-# Tries are counted for the account (see AXES_…), never for an address: a whole team may share one.
+# Tries are counted for the account (see AXES_…), so that a team behind one address is not locked out; survey/rates.py
+# only has a network wait that tries very many.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "8/15m/key", "reauthenticate": "10/m/user"}
 MFA_RATE_LIMITS = {"webauthn_login": None}
 MFA_ADAPTER = "pact_site.accounts.adapters.FactorAdapter"

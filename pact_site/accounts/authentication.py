@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from pact_site.access import RoleBackend
 from pact_site.accounts.models import ApiToken
 from pact_site.accounts.tokens import find_token, note_use
+from survey.rates import network_of
 
 WORDS = frozenset({b"bearer", b"token"})
 MOST_FAILURES = 20  # bad tokens from one address in a quarter of an hour; then it waits
@@ -20,7 +21,7 @@ FAILURES_S = 15 * 60
 
 
 class TokenAuthentication(BaseAuthentication):
-    """A token in the header. Bad ones are counted by address: there is no account to lock."""
+    """A token in the header. Bad ones are counted by network: there is no account to lock."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         header = get_authorization_header(request).split()
@@ -38,8 +39,11 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def refuse(request: Request) -> AuthenticationFailed | Throttled:
-    """Count a bad token by the address it came from, and say what to do; good ones from there go on working."""
-    key = "bad-tokens:" + hashlib.sha256(request.META.get("REMOTE_ADDR", "").encode()).hexdigest()
+    """Count a bad token by the network it came from, and say what to do; good ones from there go on working."""
+    key = (
+        "bad-tokens:"
+        + hashlib.sha256((network_of(request) or request.META.get("REMOTE_ADDR", "")).encode()).hexdigest()
+    )
     cache.add(key, 0, FAILURES_S)
     if cache.incr(key) > MOST_FAILURES:
         return Throttled(FAILURES_S, "Too many bad tokens came from this address.")

@@ -8,12 +8,16 @@ from allauth.mfa.webauthn import views as passkey
 from django.urls import path
 
 from pact_site.accounts import token_views, views
+from survey.rates import LOGINS
+from survey.views.limiting import limited
+
+login = limited(LOGINS, "POST")(account.login)
 
 urlpatterns = [
-    path("login/", account.login, name="login"),
-    path("login/", account.login, name="account_login"),  # the library's name for it
-    path("login/code/", views.Code.as_view(), name="mfa_authenticate"),
-    path("login/passkey/", passkey.login_webauthn, name="mfa_login_webauthn"),
+    path("login/", login, name="login"),
+    path("login/", login, name="account_login"),  # the library's name for it
+    path("login/code/", limited(LOGINS, "POST")(views.Code.as_view()), name="mfa_authenticate"),
+    path("login/passkey/", limited(LOGINS, "POST")(passkey.login_webauthn), name="mfa_login_webauthn"),
     path("login/closed/", account.account_inactive, name="account_inactive"),
     path("logout/", account.logout, name="logout"),
     path("account/", views.Account.as_view(), name="mfa_index"),

@@ -6,7 +6,6 @@ Rates follow GCRA: a stored moment (`tat`) runs ahead of the clock by what was t
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from survey.broker import client_address
 from survey.llm.models import ModelSpec
 
 HEADROOM = 0.95  # of a known rate: the way to the server bunches up what leaves evenly
@@ -206,13 +206,6 @@ def limiter_name(spec: ModelSpec) -> str:
     """Name what a server counts together: its address, the key's account and the model."""
     parts = [spec.base_url.rstrip("/"), spec.api_key_env, spec.model]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def client_address(broker_url: str) -> str:
-    """Turn Celery's way of naming a socket into the Redis client's."""
-    if not broker_url.startswith("redis+socket://"):
-        return broker_url
-    return re.sub(r"virtual_host=", "db=", "unix://" + broker_url.removeprefix("redis+socket://"))
 
 
 def _interval_us(per_minute: float) -> float:

@@ -18,8 +18,10 @@ from survey.enums import Outcome, PanelName
 from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
-from survey.views.faults import enduring
+from survey.rates import ENTRIES, VISITS, seconds_to_wait
+from survey.views.faults import enduring, too_many
 from survey.views.framing import BROKEN_LINK, SeeOther, notice
+from survey.views.limiting import limited
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothin
 
 
 @never_cache
+@limited(ENTRIES)
 @enduring
 @require_safe
 def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
@@ -38,6 +41,8 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
             return HttpResponse()
         try:
             identity = PANELS[panel].identify(arm, request.GET.dict())
+            if wait := seconds_to_wait(VISITS, identity.person and f"{panel} {identity.person}"):
+                return too_many(request, wait)
             session = enrol(arm, identity=identity)
         except UnknownParticipant as error:
             log.warning("entry to %s refused: %s", arm, error)

@@ -49,6 +49,8 @@ SEND_AGAIN = _(
 DAMAGED = _("We could not read what your browser sent")
 ANSWER_AGAIN = _("All answers that you have sent before are stored. Go back to the survey and answer this page again.")
 OUR_FAULT = _("Something went wrong on our side")
+BUSY = _("Very many visits at once")
+COME_AGAIN = _("Wait a minute, then press the button. Answers that you have sent are stored.")
 
 
 def enduring(view: View) -> View:
@@ -118,6 +120,14 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     heading, body = (NOT_STORED, SEND_AGAIN) if request.method == "POST" else (IN_VAIN, WAIT)
     reply = say(request, heading, body, status=503, fields=fields, again=request.get_full_path())
     reply["Retry-After"] = RETRY_AFTER
+    return reply
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Ask to come again later; nothing was read of what was sent."""
+    again = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+    reply = say(request, BUSY, COME_AGAIN, status=429, again=again)
+    reply["Retry-After"] = str(seconds)
     return reply
 
 

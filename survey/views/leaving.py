@@ -20,8 +20,10 @@ from survey.flow.status import FINAL
 from survey.models import SurveySession
 from survey.panels import PANELS
 from survey.queries import text_catalogue
+from survey.rates import RECEIPTS
 from survey.views.faults import enduring
 from survey.views.framing import SeeOther, frame, plain_frame, unknown_session
+from survey.views.limiting import limited
 
 
 @csrf_exempt
@@ -73,6 +75,7 @@ def trouble(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt  # the receipt is the key
 @never_cache
+@limited(RECEIPTS, "POST")
 @enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave_later(request: HttpRequest) -> HttpResponse:

@@ -347,9 +347,16 @@ def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> 
 
 
 def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in: Proxy) -> None:
-    received = json.loads(stand_in.ask("/", X_Forwarded_Proto="http", X_Forwarded_For="192.0.2.1").body)
+    lies = {"X_Forwarded_Proto": "http", "X_Forwarded_For": "192.0.2.1", "X_Client_Network": "192.0.2.0/24"}
+    received = json.loads(stand_in.ask("/", None, **lies).body)
     assert received["X-Forwarded-Proto"] == "https"
+    assert received["X-Client-Network"] == "127.0.0.0/24"
+    assert "127.0.0.1" not in str(received)
     assert "X-Forwarded-For" not in received
+
+
+def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
+    assert proxy.ask("/login/", X_Long="x" * 30_000).status == 431
 
 
 def test_proxy_logs_failed_requests_without_their_addresses(stand_in: Proxy) -> None:

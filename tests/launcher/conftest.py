@@ -19,8 +19,8 @@ import pytest
 import redis
 
 from pact_site import embedded
-from pact_site.health import broker_url
 from pact_site.processes import birth_mark
+from survey.broker import client_address
 
 PATIENCE = 20.0
 
@@ -132,4 +132,4 @@ def sql(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def queue(url: str) -> redis.Redis:
-    return redis.Redis.from_url(broker_url(url))
+    return redis.Redis.from_url(client_address(url))

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import redis
 
+from survey.broker import client_address
 from survey.llm.enums import ProviderName
 from survey.llm.limits import (
     BURST_S,
@@ -22,7 +23,6 @@ from survey.llm.limits import (
     NoLimiter,
     SharedLimiter,
     Window,
-    client_address,
     limiter_name,
     open_limiter,
 )
