@@ -143,9 +143,21 @@ class SurveySessionAdmin(ReadOnly):
 
 @admin.register(models.Response)
 class ResponseAdmin(ReadOnly):
-    list_display = ["session", "item", "question", "choice", "option_order", "locale", "submitted_at"]
-    list_filter = ["question", "choice", "locale", "session__arm"]
-    list_select_related = ["session", "item"]
+    """Answers; what real people chose is not shown, and cannot be searched by, while outcomes are hidden."""
+
+    list_display = ["session", "item", "question", "shown_choice", "option_order", "locale", "submitted_at"]
+    list_filter = ["question", "locale", "session__arm"]
+    list_select_related = ["session__arm__study", "session__participant", "item"]
+    exclude = ["choice"]
+    readonly_fields = ["shown_choice"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return not lookup.startswith("choice") and super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="choice")
+    def shown_choice(self, response: models.Response) -> str:
+        is_blind = response.session.arm.study.unblinded_at is None
+        return "hidden" if is_blind and not response.session.participant.is_simulated else response.choice
 
 
 @admin.register(models.PageEvent)

@@ -13,11 +13,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analysis.api.summaries import STUDY
+from analysis.blinding import WITHHELD, is_withheld
 from analysis.columns import Column, Table
 from analysis.extract import ALL_TABLES, Selection, stream_csv
 from survey.api.base import find_study
@@ -86,13 +88,16 @@ class ExportViewSet(viewsets.GenericViewSet[Any]):
         """A whole table, streamed.
 
         The last line of NDJSON tells how many rows there were: without it something was cut. CSV comes in
-        chunks, and a client that respects HTTP tells when the last one is missing.
+        chunks, and a client that respects HTTP tells when the last one is missing. While a study
+        hides its outcomes, tables of what people answered are refused.
         """
         found = find_study(request, study)
         name, _, kind = file.rpartition(".")
         table = ALL_TABLES.get(name)
         if table is None:
             raise Http404(f"There is no table {name}; there are {', '.join(ALL_TABLES)}.")
+        if is_withheld(found, table):
+            raise PermissionDenied(WITHHELD)
         chosen = Selection(
             include_simulated=_choice(request, "data", "real") == "all",
             complete_only=_choice(request, "sessions", "complete") == "complete",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
+from analysis.blinding import WITHHELD, is_withheld, tells_answers, withholds_answers
 from analysis.columns import TABLES
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, Selection, stream_csv
@@ -44,6 +46,9 @@ def show(
         "imported": imported,
         "tables": [table for table in tables if table.name in stored],
         "paper_tables": [table for table in PAPER_TABLES.values() if table.name in stored],
+        "withheld": {name for name, table in ALL_TABLES.items() if tells_answers(table)}
+        if withholds_answers(study)
+        else set(),
         "n_complete": sessions.filter(status=Status.COMPLETE).count(),
         "n_simulated": sessions.filter(participant__is_simulated=True).count(),
         "n_sessions": sessions.count(),
@@ -67,6 +72,8 @@ def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
         table = ALL_TABLES.get(name.removesuffix(".csv"))
         if table is None or not name.endswith(".csv"):
             raise Http404
+        if is_withheld(study, table):
+            raise PermissionDenied(WITHHELD)
         real, complete = request.GET.get("data") == "real", request.GET.get("sessions") == "complete"
         chosen = Selection(include_simulated=not real, complete_only=complete)
         rows = stream_csv(table, study, chosen)

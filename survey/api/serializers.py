@@ -2,9 +2,10 @@
 
 from datetime import date
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from survey.enums import Country, Locale, PanelName, Status
+from survey.enums import Choice, Country, Locale, PanelName, Status
 from survey.flow.quality import FLAGS
 from survey.flow.wording import ITEM_FIELDS
 from survey.models import Arm, AuditEntry, Item, QualityFlag, QuotaCell, Response, Study, SurveySession
@@ -125,6 +126,9 @@ class ResponseSerializer(serializers.ModelSerializer[Response]):
         source="session.arm.country", choices=Country.choices, help_text="the respondent's arm"
     )
     status = serializers.ChoiceField(source="session.status", choices=Status.choices, help_text="of the session")
+    choice = serializers.SerializerMethodField(
+        help_text="blank: declined; null while the study hides the outcomes of real people"
+    )
     is_simulated = serializers.BooleanField(source="session.participant.is_simulated")
     duration_ms = serializers.SerializerMethodField(help_text="from serving the page to its answer")
 
@@ -134,6 +138,11 @@ class ResponseSerializer(serializers.ModelSerializer[Response]):
             "id", "session", "country", "item", "question", "choice", "option_order", "position", "locale",
             "text_hash", "duration_ms", "status", "is_simulated",
         ]  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(choices=Choice.choices, allow_blank=True, allow_null=True))
+    def get_choice(self, response: Response) -> str | None:
+        is_blind = response.session.arm.study.unblinded_at is None
+        return None if is_blind and not response.session.participant.is_simulated else response.choice
 
     def get_duration_ms(self, response: Response) -> int:
         return round((response.submitted_at - response.served_at).total_seconds() * 1000)

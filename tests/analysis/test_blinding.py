@@ -5,12 +5,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from analysis.blinding import tells_answers
+from analysis.extract import ALL_TABLES
 from analysis.families import FamilyKey
 from analysis.models import AnalysisRun, FigureArchive
 from analysis.reports import Report
 from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
-from survey.models import StudyChange
+from survey.models import Participant, Response, StudyChange
 from tests.analysis.conftest import Made, store
 from tests.staff import make_staff, program_of
 
@@ -20,6 +22,13 @@ def blind(made: Made) -> Made:
     made.study.unblinded_at = None
     made.study.save()
     return made
+
+
+@pytest.fixture
+def blind_full(full: Made) -> Made:
+    full.study.unblinded_at = None
+    full.study.save()
+    return full
 
 
 def downloads(run: AnalysisRun) -> list[str]:
@@ -97,3 +106,58 @@ def test_unblinding_needs_the_right_and_a_reason(blind: Made) -> None:
         unblind_study(blind.study, by="owner", reason=" ")
     blind.study.refresh_from_db()
     assert blind.study.unblinded_at is None
+
+
+HIDING = ["long", "wide", "tidy_human_responses"]
+
+
+def test_tables_of_answers_are_known() -> None:
+    assert [name for name, table in ALL_TABLES.items() if tells_answers(table)] == HIDING
+
+
+@pytest.mark.parametrize("role", [Role.PI, Role.ANALYST])
+def test_files_of_answers_are_withheld_until_unblinded(blind_full: Made, role: Role) -> None:
+    person = make_staff("one", role)
+    client, program = Client(), program_of(person)
+    client.force_login(person)
+    page = client.get(reverse("analysis:exports", args=["tiny"])).content.decode()
+    assert (page.count('.csv" disabled'), "Outcomes are hidden." in page) == (3, True)
+    for table in ALL_TABLES:
+        status = 403 if table in HIDING else 200
+        for query in ("", "?data=real", "?data=all&sessions=complete"):
+            assert client.get(reverse("analysis:export", args=["tiny", f"{table}.csv"]) + query).status_code == status
+            assert program.get(f"/api/exports/tiny/{table}.ndjson/{query}").status_code == status, table
+    assert "Results page" in program.get("/api/exports/tiny/long.csv/").json()["detail"]
+    unblind_study(blind_full.study, by="owner", reason="the sample is full")
+    assert client.get(reverse("analysis:export", args=["tiny", "long.csv"])).status_code == 200
+    assert program.get("/api/exports/tiny/long.csv/").status_code == 200
+    assert " disabled" not in client.get(reverse("analysis:exports", args=["tiny"])).content.decode()
+
+
+def test_simulated_people_alone_are_given(blind_full: Made) -> None:
+    Participant.objects.update(is_simulated=True)
+    assert program_of(make_staff("one")).get("/api/exports/tiny/long.csv/").status_code == 200
+
+
+def test_single_answers_of_people_are_blank_until_unblinded(blind_full: Made) -> None:
+    program = program_of(make_staff("one"))
+    invented = Response.objects.filter(session__participant__is_simulated=False)[0].session.participant
+    Participant.objects.filter(pk=invented.pk).update(is_simulated=True)
+
+    def choices() -> set[tuple[bool, bool]]:
+        found = program.get("/api/responses/?study=tiny").json()["results"]
+        return {(one["is_simulated"], one["choice"] is None) for one in found}
+
+    assert choices() == {(True, False), (False, True)}
+    unblind_study(blind_full.study, by="owner", reason="the sample is full")
+    assert choices() == {(True, False), (False, False)}
+
+
+def test_raw_records_hide_answers_of_people(blind_full: Made, admin_client: Client) -> None:
+    address = reverse("admin:survey_response_changelist")
+    ours = Response.objects.filter(session__participant__is_simulated=False)[0]
+    one = reverse("admin:survey_response_change", args=[ours.pk])
+    assert b'field-shown_choice">hidden<' in admin_client.get(address).content
+    assert admin_client.get(f"{address}?choice__exact=culture").status_code == 400
+    assert b">culture<" not in admin_client.get(one).content.replace(b"culture_first", b"")
+    assert b"hidden" in admin_client.get(one).content

@@ -13,6 +13,7 @@ from django.urls import URLPattern
 from pact_site.api import router
 from pact_site.roles import MATRIX, Role, Scope, needed_for, scope_for
 from survey.api.base import OfStudies
+from survey.domain.study_states import unblind_study
 from survey.models import AuditEntry, Response, Study, SurveySession
 from tests.factories import make_session, make_study
 from tests.staff import make_staff, note_login, program_of
@@ -42,6 +43,7 @@ def study() -> Study:
 def answered(study: Study) -> Study:
     for country in ("GB", "BR"):
         Walker(make_session(study, country)).finish()
+    unblind_study(study, by="pi", reason="tests")
     return study
 
 
@@ -97,6 +99,7 @@ def test_token_of_one_study_sees_no_other(answered: Study) -> None:
 
 def test_live_outcomes_stay_hidden(answered: Study) -> None:
     SurveySession.objects.update(status="complete")
+    Study.objects.update(unblinded_at=None)
     client = program_of(make_staff("pi"))
     assert client.get("/api/summaries/s1/outcomes/").json()["rows"] == []
 

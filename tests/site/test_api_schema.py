@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from analysis.models import AnalysisRun, Release
 from pact_site.accounts.tokens import make_token
 from pact_site.roles import Role, Scope
+from survey.domain.study_states import unblind_study
 from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
 from survey.llm.models import Completion, ModelSpec, Run
@@ -79,6 +80,7 @@ def test_no_fault_and_no_breach_of_the_description(
     monkeypatch.setattr("analysis.api.results.launch", lambda pk: None)
     monkeypatch.setattr("survey.llm.api.launch", lambda pk: None)
     study = make_study()
+    unblind_study(study, by="pi", reason="tests")
     Walker(make_session(study, "GB")).finish()
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     create_alignment_run(study, specs=[spec], limit=1)

@@ -16,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from analysis.extract import ALL_TABLES
 from pact_site.accounts.tokens import make_token
 from pact_site.roles import Scope
+from survey.domain.study_states import unblind_study
 from survey.enums import Page
 from survey.models import Response
 from tests.factories import make_session, make_study
@@ -29,6 +30,7 @@ PYTHON, R = (re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) for langua
 @pytest.mark.django_db(transaction=True)
 def test_python_lines_fetch_all_answers(live_server: LiveServer, tmp_path: Path) -> None:
     study = make_study()
+    unblind_study(study, by="pi", reason="tests")
     for country in ("GB", "BR"):
         Walker(make_session(study, country)).finish()
     n = Response.objects.count()
