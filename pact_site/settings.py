@@ -51,6 +51,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pact_site.policy.PolicyMiddleware",
+    "pact_site.shortcut.ShortcutMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -58,8 +61,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "pact_site.policy.PolicyMiddleware",
     "pact_site.access.AccessMiddleware",
     "axes.middleware.AxesMiddleware",
     "pact_site.after_acts.WatchAfterActs",
@@ -104,6 +105,8 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+if env.bool("DB_PREPARE", default=True):  # off for a pooler that gives each transaction another connection
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5  # statements of the hot path ask for it at once
 DB_LOCK_TIMEOUT = env.int("DB_LOCK_TIMEOUT", default=0)  # seconds; 0: wait for a lock as long as somebody holds it
 if DB_LOCK_TIMEOUT:
     DATABASES["default"]["OPTIONS"]["options"] = f"-c lock_timeout={DB_LOCK_TIMEOUT}s"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Model, Q
 from django.db.models.functions import Now
 
 from survey.enums import LeaseState, OptionOrder, Question
+from survey.flow.plan import PlanPage
 from survey.flow.status import LIVE_FOR
 from survey.flow.wording import Shown, Wording, word_item
 from survey.models import Arm, InstrumentVersion, Item, Lease, Study, SurveySession, Text
+
+Convert = Callable[..., Any]
 
 
 class ItemFacts(NamedTuple):
@@ -67,14 +72,28 @@ class Part(NamedTuple):
 
     model: type[Model]
     names: Sequence[str]
-    converters: Sequence[tuple[int, Callable[..., Any]]]  # of the column at an index
+    converters: Sequence[tuple[int, Convert]]  # of the column at an index
     start: int
     end: int
+
+
+class Standing(NamedTuple):
+    """Where a session stands: what an item's page takes of it, its arm and its study."""
+
+    version_id: int
+    locale: str
+    status: str
+    position: int
+    plan: Sequence[PlanPage]
+    last_activity_at: datetime
+    contact_email: str
+    test_of_id: int | None
 
 
 class SessionRead(NamedTuple):
     sql: str
     parts: Sequence[Part]
+    standing: Sequence[tuple[int, Convert | None]]  # the columns of a `Standing`
 
 
 @lru_cache(maxsize=1)
@@ -95,22 +114,45 @@ def session_read() -> SessionRead:
         " JOIN survey_arm ON survey_arm.id = survey_surveysession.arm_id"
         " JOIN survey_study ON survey_study.id = survey_arm.study_id WHERE survey_surveysession.token = %s"
     )
-    return SessionRead(sql, parts)
+    return SessionRead(sql, parts, [_column(parts, name) for name in Standing._fields])
 
 
-def find_session(token: str) -> SurveySession | None:
+def _column(parts: Sequence[Part], name: str) -> tuple[int, Convert | None]:
+    """Find a column of the first model that has it, with what makes its value."""
+    part = next(one for one in parts if name in one.names)
+    at = part.names.index(name)
+    return part.start + at, dict(part.converters).get(at)
+
+
+class SessionRow(NamedTuple):
+    """A session with its arm and study as they were read; models are made of it only where they are needed."""
+
+    row: Sequence[Any]
+
+    def standing(self) -> Standing:
+        columns = ((self.row[at], convert) for at, convert in session_read().standing)
+        return Standing._make(convert(value, None, connection) if convert else value for value, convert in columns)
+
+    def session(self) -> SurveySession:
+        session: SurveySession
+        session, arm, study = (make(part, self.row) for part in session_read().parts)
+        SurveySession.arm.field.set_cached_value(session, arm)
+        Arm.study.field.set_cached_value(arm, study)
+        return session
+
+
+def find_session(token: str) -> SessionRow | None:
     """Read a session with its arm and study by the token in its address."""
-    read = session_read()
-    with connection.cursor() as cursor:
-        cursor.execute(read.sql, (token,))
+    with prepared_cursor() as cursor:
+        cursor.execute(session_read().sql, (token,))
         row = cursor.fetchone()
-    if row is None:
-        return None
-    session: SurveySession
-    session, arm, study = (make(part, row) for part in read.parts)
-    SurveySession.arm.field.set_cached_value(session, arm)
-    Arm.study.field.set_cached_value(arm, study)
-    return session
+    return SessionRow(row) if row else None
+
+
+def prepared_cursor() -> CursorWrapper:
+    """Give a cursor whose statements PostgreSQL plans once for each connection: for what every page asks."""
+    cursor: CursorWrapper = connection.prepared_cursor()  # type: ignore[attr-defined] # of our own backend
+    return cursor
 
 
 def make(part: Part, row: Sequence[Any]) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
-
 
 def qr_svg(text: str, label: str) -> str:
     """Draw dark on white whatever the page's colours are, with the quiet zone that readers need."""
+    from qrcode.constants import ERROR_CORRECT_M  # with it comes an image library, which web processes need not hold
+    from qrcode.main import QRCode
+
     code: QRCode[object] = QRCode(error_correction=ERROR_CORRECT_M, border=4)
     code.add_data(text)
     rows = code.get_matrix()

@@ -6,7 +6,8 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import Connection
+from django.db.backends.utils import CursorWrapper
+from psycopg import Connection, Cursor
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -25,6 +26,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)  # which makes it open another one
             connection = super().get_new_connection(conn_params)
         return connection
+
+    def prepared_cursor(self) -> CursorWrapper:
+        """Give a cursor whose statements are planned once for each connection, where ``prepare_threshold`` is set.
+
+        Django's own cursors write the values into the statement, which PostgreSQL then plans anew each time.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            cursor: CursorWrapper = self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
+        return cursor
+
+
+class PreparedCursor(Cursor[Any]):
+    """A cursor that has PostgreSQL prepare what it executes."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> PreparedCursor:
+        return super().execute(query, params, **{"prepare": True, **options})
 
 
 def has_hung_up(connection: Connection) -> bool:

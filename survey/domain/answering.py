@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from survey.enums import Choice, OptionOrder, Question, Status
 from survey.flow.outcomes import Ended, outcome_of
 from survey.flow.wording import Shown, Wording
 from survey.models import Consent, Demographics, Response, SurveySession
-from survey.queries import item_facts, text_hashes, version_structure
+from survey.queries import item_facts, prepared_cursor, text_hashes, version_structure
 
 
 class LostRace(RuntimeError):
@@ -134,12 +133,12 @@ def record_answers_at_once(
         "item": item_facts(shown.version_id)[shown.item].pk,
         "option_order": shown.option_order,
         "locale": shown.locale,
-        "personal": personal,
+        "personal": personal.value,
         "personal_hash": hashes[Question.PERSONAL],
-        "norm": norm,
+        "norm": norm.value,
         "norm_hash": hashes[Question.NORM],
     }
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(AT_ONCE, values)
         return bool(cursor.rowcount)
 

@@ -86,11 +86,6 @@ class PageKind(ABC):
         """Give the item that the page shows; None where it shows none."""
         return None
 
-    def heading(self, turn: Turn) -> str:
-        """Give the page's heading."""
-        heading: str = self.context(turn)["heading"]
-        return heading
-
     @abstractmethod
     def context(self, turn: Turn) -> dict[str, Any]:
         """Give what the template shows beside the questions: at least a heading."""

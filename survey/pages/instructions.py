@@ -24,8 +24,12 @@ def instructions(turn: Turn) -> list[str]:
 
 def reminder(turn: Turn) -> list[str]:
     """Give the task's paragraphs for somebody who comes back to it after a long time, else nothing."""
-    away = timezone.now() - turn.session.last_activity_at
-    return instructions(turn) if away > REMIND_AFTER and turn.page["kind"] in NEEDS_THE_TASK else []
+    is_due = is_away_long(turn.session.last_activity_at) and turn.page["kind"] in NEEDS_THE_TASK
+    return instructions(turn) if is_due else []
+
+
+def is_away_long(last_activity_at: datetime) -> bool:
+    return timezone.now() - last_activity_at > REMIND_AFTER
 
 
 class InstructionsPage(PageKind):

@@ -1,6 +1,6 @@
 """One item: the scenario, then the personal and the norm question with the same two options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +8,18 @@ from django.utils.translation import gettext as _
 
 from survey.domain.answering import record_answers
 from survey.enums import Choice, OptionOrder, Question
-from survey.flow.plan import n_scenarios, scenario_number
+from survey.flow.plan import PlanPage, n_scenarios, scenario_number
 from survey.flow.wording import Shown, Wording
 from survey.pages.base import DECLINED, Option, PageKind, RadioGroup, Turn
 from survey.queries import item_wording
+
+
+def heading_pattern() -> str:
+    return _("Situation %(number)d of %(total)d")
+
+
+def heading_numbers(plan: Sequence[PlanPage], position: int) -> dict[str, int]:
+    return {"number": scenario_number(plan, position), "total": n_scenarios(plan)}
 
 
 class ScenarioPage(PageKind):
@@ -38,8 +46,7 @@ class ScenarioPage(PageKind):
 
     def heading(self, turn: Turn) -> str:
         plan, position = turn.session.plan, turn.session.position
-        number = {"number": scenario_number(plan, position), "total": n_scenarios(plan)}
-        return _("Situation %(number)d of %(total)d") % number
+        return heading_pattern() % heading_numbers(plan, position)
 
     def context(self, turn: Turn) -> dict[str, Any]:
         return {"heading": self.heading(turn), "wording": self.wording(turn)}

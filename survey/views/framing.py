@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +22,18 @@ log = logging.getLogger(__name__)
 
 NOT_FOUND = gettext_lazy("This page was not found")
 BROKEN_LINK = gettext_lazy("The link lacks something. Go back to where you found it and open it from there again.")
+
+
+def unstored(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Have nobody keep what a view answers: the same address shows another page next time."""
+
+    @wraps(view)
+    def serve(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        reply = view(request, *args, **kwargs)
+        reply.headers["Cache-Control"] = "max-age=0, no-cache, no-store, must-revalidate, private"
+        return reply
+
+    return serve
 
 
 class SeeOther(HttpResponseRedirect):

@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -23,31 +22,67 @@ from survey.enums import Choice, Outcome, Page, Question, Status
 from survey.flow.status import FINAL
 from survey.flow.wording import Shown
 from survey.models import SurveySession
-from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, read_answers, reminder
+from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, is_away_long, read_answers, reminder
+from survey.pages.scenario import heading_numbers
 from survey.panels import PANELS
-from survey.queries import find_session, text_catalogue
+from survey.queries import SessionRow, find_session, text_catalogue
 from survey.views.endings import ENDINGS
 from survey.views.faults import enduring
-from survey.views.framing import SeeOther, frame, unknown_session
-from survey.views.skeletons import HEADING, STAMP, TOKEN, fill, skeleton
+from survey.views.framing import SeeOther, frame, unknown_session, unstored
+from survey.views.skeletons import Skeleton, SkeletonPage, skeleton, slot, words
 from survey.views.stamps import Stamp
 
 log = logging.getLogger(__name__)
 
 
 @csrf_exempt  # the unguessable address and the signed stamp do its work, without a cookie
-@never_cache
+@unstored
 @enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page a session stands at, or take what it posts. The session decides which page, never the address."""
     if request.method == "POST":
         return submit_at_once(request, token) or submit(request, token)
-    session = find_session(token)
-    if session is None:
+    found = find_session(token)
+    if found is None:
         return unknown_session(request)
+    html = show_at_once(found, token)
+    if html is not None:
+        return HttpResponse(html)
+    session = found.session()
     with translation.override(session.locale.lower()):
         return show(request, session)
+
+
+def show_at_once(found: SessionRow, token: str) -> str | None:
+    """Give an item's page as it is first shown, filled in on its skeleton; None for every other page."""
+    stands = found.standing()
+    if stands.status in FINAL or is_away_long(stands.last_activity_at):
+        return None
+    here = stands.plan[stands.position]
+    if here["kind"] != Page.SCENARIO:
+        return None
+    shown = Shown(stands.version_id, stands.locale, here["option_order"], here["item"])
+    form = (
+        stands.version_id, stands.locale, shown.option_order, *here["questions"],
+        stands.status, stands.contact_email, stands.test_of_id is not None,
+    )  # fmt: skip
+    drawn = skeleton(form, lambda: draw(found.session()))
+    own = {
+        "token": token,
+        "stamp": Stamp(stands.position, timezone.now(), shown=shown).sign(token),
+        "heading": drawn.heading % heading_numbers(stands.plan, stands.position),
+    }
+    return drawn.fill({**words(shown), **own})
+
+
+def draw(session: SurveySession) -> Skeleton:
+    """Render the page of the item that a session stands at, with slots for what is the item's or the session's own."""
+    with translation.override(session.locale.lower()):
+        turn, kind = Turn(session), SkeletonPage()
+        context = page_context(turn, kind, Reading({}, {}), is_second_try=False)
+        context |= {"heading": slot("heading"), "stamp": slot("stamp"), **addresses(slot("token"), session.status)}
+        return Skeleton.cut(render_to_string(kind.template, context))
 
 
 def submit_at_once(request: HttpRequest, token: str) -> HttpResponse | None:
@@ -62,7 +97,7 @@ def submit_at_once(request: HttpRequest, token: str) -> HttpResponse | None:
     is_stored = record_answers_at_once(
         token, position=stamp.position, shown=stamp.shown, personal=personal, norm=norm, served_at=stamp.served_at
     )
-    return SeeOther(page_address(token)) if is_stored else None
+    return SeeOther(request.path) if is_stored else None
 
 
 @transaction.atomic
@@ -117,29 +152,10 @@ def show(
     turn = Turn(session)
     kind = PAGES[Page(turn.page["kind"])]
     stamp = stamp._replace(tries=stamp.tries + 1) if stamp else Stamp(session.position, timezone.now())
-    shown = kind.shown(turn)
-    signed = stamp._replace(n_stored_tries=kind.n_stored_tries(turn), shown=shown).sign(session.token)
-    paragraphs = reminder(turn)
-    if shown is None or reading or paragraphs:
-        context = page_context(turn, kind, reading or Reading({}, {}), is_second_try=stamp.tries > 0)
-        context |= {"reminder": paragraphs, "stamp": signed, **addresses(session.token, session.status)}
-        return render(request, kind.template, context, status=status)
-    return HttpResponse(show_once_rendered(turn, kind, shown, signed))
-
-
-def show_once_rendered(turn: Turn, kind: PageKind, shown: Shown, signed: str) -> str:
-    """Give an item's page as it is first shown, filled in on what was rendered for whoever was shown it first."""
-    session = turn.session
-
-    def draw() -> str:
-        context = page_context(turn, kind, Reading({}, {}), is_second_try=False)
-        context |= {"heading": HEADING, "stamp": STAMP, **addresses(TOKEN, session.status)}
-        return render_to_string(kind.template, context)
-
-    study = session.arm.study
-    same = (shown, *turn.page["questions"], session.status, study.contact_email, study.test_of_id is not None)
-    heading = kind.heading(turn)
-    return fill(skeleton(same, draw), token=session.token, stamp=signed, heading=heading)
+    signed = stamp._replace(n_stored_tries=kind.n_stored_tries(turn), shown=kind.shown(turn)).sign(session.token)
+    context = page_context(turn, kind, reading or Reading({}, {}), is_second_try=stamp.tries > 0)
+    context |= {"reminder": reminder(turn), "stamp": signed, **addresses(session.token, session.status)}
+    return render(request, kind.template, context, status=status)
 
 
 def page_context(turn: Turn, kind: PageKind, reading: Reading, *, is_second_try: bool) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def test_queries_per_page_are_few(study: Study, page: Page, django_assert_num_qu
     # savepoint and release of the test's transaction; lock, insert(s), update
     expected = {
         Page.CONSENT: 9,
-        Page.SCREENING: 14,
+        Page.SCREENING: 13,
         Page.INSTRUCTIONS: 4,
         Page.SCENARIO: 1,  # without a lock of its own
         Page.ATTENTION: 5,

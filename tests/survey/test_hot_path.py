@@ -1,24 +1,29 @@
 """What one submit may cost, in counts that are the same on every machine; see `bench.profile_submit`."""
 
 import re
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from bench.profile_submit import ask, warm_submit
-from survey.enums import Choice, Page, Question, Status
+from survey import queries
+from survey.enums import Choice, OptionOrder, Page, Question, Status
 from survey.models import Response, Study, SurveySession
-from survey.pages.scenario import ScenarioPage
-from survey.views import skeletons
+from survey.views import participant, skeletons
 from survey.views.stamps import Stamp
 from tests.factories import make_session, make_study
 from tests.survey.test_flow_pages import Walker
 
-MOST_CALLS = {"POST": 1_930, "GET": 1_850}  # of Python and C functions, a third more than counted
+MOST_CALLS = {"POST": 1_390, "GET": 1_160}  # of Python and C functions, a third more than counted
 MOST_BYTES, MOST_PACKED = 8_000, 1_500
-SLOTS = re.compile(rf"{skeletons.TOKEN}|{skeletons.STAMP}|{skeletons.HEADING}")
+STAMPED = re.compile(r'name="stamp" value="[^"]+"')
 
 
 @pytest.fixture
@@ -45,23 +50,82 @@ def test_a_submit_stays_within_its_budget() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("country", ["BR", "IN", "US"])
 def test_a_page_filled_in_is_the_page_rendered(study: Study, country: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    walker = Walker(make_session(study, country), Client())
+    """Every item in every form: the page that is filled in is, byte for byte, the one that its template makes."""
+    session = make_session(study, country)
+    url = f"/s/{session.token}/"
+    for status, item, order, questions in forms(session):
+        page = {"kind": "scenario", "item": item, "option_order": order, "questions": questions}
+        SurveySession.objects.filter(pk=session.pk).update(status=status, plan=[page, page], position=1)
+        filled = Client().get(url).content.decode()
+        with monkeypatch.context() as patch:
+            patch.setattr(participant, "show_at_once", lambda found, token: None)
+            rendered = Client().get(url).content.decode()
+        assert STAMPED.sub("", filled) == STAMPED.sub("", rendered)
+        assert not skeletons.SLOT.search(filled)
+        assert session.token in filled
+    assert len(skeletons._kept) == 2 * 2 * 2
+
+
+def forms(session: SurveySession) -> Iterator[tuple[Status, str, OptionOrder, list[str]]]:
+    """Vary what a page is: all items in one form, one item in all."""
+    codes = list(session.version.items.order_by("code").values_list("code", flat=True))
+    both = [Question.PERSONAL.value, Question.NORM.value]
+    first = OptionOrder.CULTURE_FIRST
+    yield from ((Status.ACTIVE, code, first, both) for code in codes)
+    for order, questions in product(OptionOrder, (both, both[::-1])):
+        yield Status.ACTIVE, codes[-1], order, questions
+        yield Status.LANDED, codes[-1], order, questions
+
+
+@pytest.mark.django_db
+def test_who_comes_back_late_is_reminded_though_others_saw_the_page(study: Study) -> None:
+    walker = Walker(make_session(study, "US"))
     walker.walk_to(Page.SCENARIO)
-    other = Walker(make_session(study, country), Client())
-    other.walk_to(Page.SCENARIO)
-    SurveySession.objects.filter(pk=other.session.pk).update(
-        plan=walker.session.plan, position=walker.session.position, option_order=walker.session.option_order
-    )
-    first, filled = (one.client.get(one.url).content.decode() for one in (walker, other))
-    assert len(skeletons._kept) == 1
-    with monkeypatch.context() as patch:
-        patch.setattr(ScenarioPage, "shown", lambda self, turn: None)
-        rendered = other.client.get(other.url).content.decode()
-    stamp = re.compile(r'name="stamp" value="[^"]+"')
-    assert stamp.sub("", filled) == stamp.sub("", rendered)
-    assert not SLOTS.search(filled)
-    assert walker.session.token in first
-    assert walker.session.token not in filled
+    assert "Welcome back" not in walker.client.get(walker.url).content.decode()
+    SurveySession.objects.update(last_activity_at=timezone.now() - timedelta(days=2))
+    assert "Welcome back" in walker.client.get(walker.url).content.decode()
+
+
+@pytest.mark.django_db
+def test_standing_is_what_the_models_say(study: Study) -> None:
+    session = make_session(study, "IN")
+    found = queries.find_session(session.token)
+    assert found is not None
+    arm = found.session().arm
+    stands = found.standing()._asdict()
+    of_study = {name: stands.pop(name) for name in ("contact_email", "test_of_id")}
+    assert stands == {name: getattr(session, name) for name in stands}
+    assert of_study == {name: getattr(arm.study, name) for name in of_study}
+
+
+@pytest.mark.django_db
+def test_a_page_past_the_middleware_has_the_headers_of_all_pages(study: Study, settings: Any) -> None:
+    url = f"/s/{make_session(study, 'US').token}/"
+    short = Client().get(url)
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Shortcut" not in name]
+    whole = Client().get(url)
+    assert set(whole.headers) - set(short.headers) <= {"Vary"}  # it varies with no cookie
+    assert short.headers["Content-Length"] == str(len(short.content))
+    assert "no-store" in short.headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_a_page_is_served_under_the_sites_names_alone(study: Study) -> None:
+    url = f"/s/{make_session(study, 'US').token}/"
+    assert Client(headers={"host": "elsewhere.example"}).get(url).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_of_the_hot_path_are_planned_once_a_connection() -> None:
+    walker = Walker(make_session(make_study(), "US"))
+    walker.walk_to(Page.SCENARIO)
+    warm_submit(get_wsgi_application(), walker.url)
+    connection.ensure_connection()
+    walker.client.get(walker.url)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%survey_surveysession%%'")
+        assert cursor.fetchone() >= (1,)
+    connection.close()
 
 
 @pytest.mark.django_db
