@@ -43,6 +43,7 @@ class Report:
     database_restarts: list[str] = field(default_factory=list)
     redis_kills: int = 0
     model_worker_kills: int = 0
+    model_worker_ends: int = 0  # by itself, when the broker went; started again as compose and systemd do
     asked_of_model: int = 0  # cells
     calls_of_model: int = 0  # more than cells: whoever died between call and record has it made again
     waiting_pages: int = 0  # 503: the page that asks for patience
@@ -180,6 +181,7 @@ def do_harm(
             last_kill = time.monotonic()
         for plan in plans:
             plan.follow()
+        report.model_worker_ends += servers.start_again_what_ended()
         if not unfinished:
             time.sleep(0.2)
 

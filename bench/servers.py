@@ -114,6 +114,9 @@ class Servers:
     def start_workers(self) -> None:
         """Start Celery's worker, and its timer, which sweeps up after workers that died."""
         self.start_worker()
+        self.start_beat()
+
+    def start_beat(self) -> None:
         beat = (*CELERY, "beat", "--pidfile=", "--schedule", str(self.family.var / "beat"), "--loglevel", "WARNING")
         self.family.start("beat", [sys.executable, *beat], cwd=embedded.ROOT, env=self.environment)
 
@@ -125,6 +128,19 @@ class Servers:
         """Kill Celery's worker with all its processes, in the middle of whatever they do, and start another."""
         self.kill("worker")
         self.start_worker()
+
+    def start_again_what_ended(self) -> bool:
+        """Start Celery's processes again where they ended by themselves, as compose and systemd do; tell of it.
+
+        Its transport for Redis sometimes takes the worker down when the broker goes away under it.
+        """
+        ended = [
+            each for each in self.family.children if each.name in ("worker", "beat") and each.exit_code() is not None
+        ]
+        for child in ended:
+            self.family.forget(child)
+            (self.start_worker if child.name == "worker" else self.start_beat)()
+        return bool(ended)
 
     def kill(self, name: str) -> None:
         child = self.child(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ TROUBLE = (
     yaml.YAMLError,
     csv.Error,
 )
+# What the reader of zip files says of damaged ones; a ValueError where a place in them is before their beginning.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, struct.error)
 # How to mend what the messages say, by what stands in them; the first that fits.
 MENDS: tuple[tuple[str, str], ...] = (
     ("file is missing", "add the file; it lies beside instrument.yaml"),
@@ -98,7 +101,9 @@ def unpack(file: IO[bytes], folder: Path) -> list[str]:
             for entry in entries:
                 left -= write(archive, entry, folder, most=min(LARGEST_FILE, left))
             return [entry.name for entry in entries]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except Refused:
+        raise
+    except (*UNREADABLE, OSError) as error:
         raise refuse(ARCHIVE, f"cannot be read as a zip file: {error}") from error
 
 

@@ -20,7 +20,7 @@ DROP FUNCTION survey_refuse_log_change();
 
 def make_groups(apps, schema_editor):
     for name in ROLES:
-        apps.get_model("auth", "Group").objects.get_or_create(name=name)
+        apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias).get_or_create(name=name)
 
 
 class Migration(migrations.Migration):
