@@ -1,6 +1,7 @@
-"""What a study's people cost and how they are paid by the hour, added up by the database: three queries.
+"""What a study's people cost and how they are paid by the hour, added up by the database.
 
-The *Reconciliation* page goes through every visit; here only sums are read, at any number of visits.
+The *Reconciliation* page goes through every visit; here only sums are read, at any number of visits: three queries,
+and one more where a panel pays.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, FloatField, Q, Sum
+from django.db.models import Aggregate, Count, DurationField, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, Sum
 from django.db.models.functions import Extract
 
 from analysis.watched import EVERYBODY, Watched
 from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money
+from survey.domain.visits import WITHOUT_VISITS
 from survey.enums import ActState, Country, PanelName, PanelVerb, Status, SubmissionStatus
+from survey.flow.outcomes import ANSWERED_ALL
 from survey.flow.pay import PAY_RULES, hourly_pay, judge_pay
 from survey.models import Arm, PanelAct, PanelSubmission, Study, SurveySession
 from survey.panels.terms import Terms, read_terms
 
 PAID = (SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED)
 WITH_CODE = (SubmissionStatus.AWAITING_REVIEW, *PAID)
+COUNTED_BY_PANEL = (*WITH_CODE, SubmissionStatus.SCREENED_OUT)
 TENTHS = (0.1, 0.5, 0.9)
 NOT_PAID_YET = (ActState.PLANNED, ActState.SENT, ActState.UNCONFIRMED)
 
@@ -80,8 +84,13 @@ class Spending:
 
     @cached_property
     def lines(self) -> list[ArmPay]:
-        visits, times, bonuses = self._visits(), self._times(), self._bonuses()
-        return [self._line(arm, visits.get(arm.pk, {}), times.get(arm.pk), bonuses) for arm in self.arms]
+        visits, times, bonuses, unmarked = self._visits(), self._times(), self._bonuses(), self._unmarked()
+        return [
+            self._line(
+                arm, {**visits.get(arm.pk, {}), "n_unmarked": unmarked.get(arm.pk, 0)}, times.get(arm.pk), bonuses
+            )
+            for arm in self.arms
+        ]
 
     @cached_property
     def money(self) -> list[MoneySum]:
@@ -90,7 +99,7 @@ class Spending:
 
     @property
     def has_panel(self) -> bool:
-        return any(arm.panel not in (PanelName.DIRECT, PanelName.SIMULATED) for arm in self.arms)
+        return any(arm.panel not in WITHOUT_VISITS for arm in self.arms)
 
     def _visits(self) -> dict[int, dict[str, Any]]:
         """Count each arm's visits by what the panel says of them."""
@@ -133,6 +142,25 @@ class Spending:
             found[arm_id, True], found[arm_id, False] = paid or Decimal(0), due or Decimal(0)
         return found
 
+    def _unmarked(self) -> dict[int, int]:
+        """Count by arm who gave all answers and whose reward is neither paid nor under review nor marked as a bonus.
+
+        The panel has not told of them yet, or lets them go unpaid: their reward is owed all the same.
+        """
+        if not self.has_panel:
+            return {}
+        visits = PanelSubmission.objects.filter(participant=OuterRef("participant"), status__in=COUNTED_BY_PANEL)
+        bonuses = PanelAct.objects.filter(submission__participant=OuterRef("participant"), verb=PanelVerb.BONUS)
+        answered = Q(outcome__in=ANSWERED_ALL) | Q(outcome="", status=Status.COMPLETE)
+        sessions = SurveySession.objects.filter(
+            answered,
+            ~Exists(visits),
+            ~Exists(bonuses.exclude(state=ActState.FAILED)),
+            arm__study=self.study,
+            participant__panel_identity__isnull=False,
+        ).exclude(participant__panel_identity__panel__in=WITHOUT_VISITS)
+        return dict(sessions.values_list("arm_id").annotate(n=Count("pk")).order_by())
+
     def _line(
         self, arm: Arm, visits: dict[str, Any], times: Times | None, bonuses: dict[tuple[int, bool], Decimal]
     ) -> ArmPay:
@@ -150,7 +178,7 @@ class Spending:
             n_waiting=n[SubmissionStatus.AWAITING_REVIEW],
             n_returned=n[SubmissionStatus.RETURNED],
             spent=_spent(terms, n, bonuses.get((arm.pk, True), Decimal(0))),
-            committed=_committed(terms, n, bonuses.get((arm.pk, False), Decimal(0))),
+            committed=_committed(terms, n, visits["n_unmarked"], bonuses.get((arm.pk, False), Decimal(0))),
             budget=terms.budget,
             hourly=hourly,
             judgement=judge_pay(hourly, terms.currency),
@@ -170,6 +198,6 @@ def _spent(terms: Terms, n: dict[SubmissionStatus, int], bonuses: Decimal) -> De
     return terms.reward * n[SubmissionStatus.APPROVED] + (terms.screen_out_reward or Decimal(0)) * n_out + bonuses
 
 
-def _committed(terms: Terms, n: dict[SubmissionStatus, int], bonuses: Decimal) -> Decimal | None:
-    """Add up what awaits review and the bonuses under way."""
-    return None if terms.reward is None else terms.reward * n[SubmissionStatus.AWAITING_REVIEW] + bonuses
+def _committed(terms: Terms, n: dict[SubmissionStatus, int], n_unmarked: int, bonuses: Decimal) -> Decimal | None:
+    """Add up what awaits review, what nobody has marked yet, and the bonuses under way."""
+    return None if terms.reward is None else terms.reward * (n[SubmissionStatus.AWAITING_REVIEW] + n_unmarked) + bonuses

@@ -150,6 +150,7 @@ NEEDED: Mapping[str, Needed] = {
     "survey:preview": Needed(Right.TEXTS, Right.SET_UP),
     "survey:trial": Needed(Right.REVIEW, Right.REVIEW),
     "survey:reconciliation": Needed(Right.REVIEW, Right.REVIEW, Fresh.ALWAYS),
+    # Notes pay nobody; "Approve the clean ones" there sends its form to reconciliation, which asks.
     "survey:review": Needed(Right.REVIEW, Right.REVIEW),
     "survey:submission": Needed(Right.REVIEW, Right.REVIEW, Fresh.ALWAYS),
     "llm:": Needed(Right.WATCH, Right.MODELS),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import ForeignKey
-from django.forms import BaseInlineFormSet, ModelChoiceField
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 
 from survey import models
@@ -81,26 +78,12 @@ class StudyChangeAdmin(ReadOnly):
 
 
 @admin.register(models.QuotaCell)
-class QuotaCellAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """New cells; the numbers of a cell change on the study's setup page, where each change is kept."""
+class QuotaCellAdmin(ReadOnly):
+    """Cells are added, changed and removed on the study's setup page, where each change is kept."""
 
     list_display = ["arm", "age_bucket", "gender", "target", "over_target", "soft_limit", "is_open"]
     list_filter = ["arm"]
     list_select_related = ["arm__study"]
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.QuotaCell | None = None) -> bool:
-        return obj is not None and not is_registered(obj.arm.study) and super().has_delete_permission(request, obj)
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
-    ) -> ModelChoiceField[Any] | None:
-        """Offer the arms of studies whose quotas are not registered yet."""
-        if db_field.name == "arm":
-            options["queryset"] = models.Arm.objects.filter(study__registrations=None, study__test_of=None)
-        return super().formfield_for_foreignkey(db_field, request, **options)
 
 
 @admin.register(models.InstrumentVersion)

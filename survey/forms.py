@@ -9,7 +9,7 @@ from django import forms
 
 from survey.domain.quotas import CellLimits
 from survey.domain.study_settings import ArmSettings, StudySettings
-from survey.enums import Locale, Outcome, PanelName
+from survey.enums import AgeBucket, Gender, Locale, Outcome, PanelName
 from survey.instruments.loader import SHIPPED
 from survey.instruments.upload import LARGEST_ZIP, MB
 from survey.models import Arm
@@ -35,6 +35,14 @@ class CellForm(ReasonForm):
 
     def limits(self) -> CellLimits:
         return CellLimits(**{name: self.cleaned_data[name] for name in CellLimits._fields})
+
+
+class NewCellForm(CellForm):
+    """A quota cell to be added, and whom it is for; blank stands for any."""
+
+    country = forms.CharField(max_length=2)
+    age_bucket = forms.ChoiceField(choices=[("", "Any age"), *AgeBucket.choices], required=False)
+    gender = forms.ChoiceField(choices=[("", "Any gender"), *Gender.choices], required=False)
 
 
 class DeviationForm(forms.Form):

@@ -39,7 +39,9 @@ urlpatterns = [
     path("studies/<slug:code>/setup/", setup.page, name="setup"),
     path("studies/<slug:code>/setup/state/", setup.change_state, name="setup_state"),
     path("studies/<slug:code>/setup/version/", setup.change_version, name="setup_version"),
+    path("studies/<slug:code>/setup/cells/add/", setup.new_cell, name="setup_cell_add"),
     path("studies/<slug:code>/setup/cells/<int:pk>/", setup.edit_cell, name="setup_cell"),
+    path("studies/<slug:code>/setup/cells/<int:pk>/remove/", setup.drop_cell, name="setup_cell_remove"),
     path("studies/<slug:code>/setup/registration/", registration.page, name="setup_registration"),
     path(
         "studies/<slug:code>/setup/registration/<int:number>.json",

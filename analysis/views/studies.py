@@ -9,6 +9,7 @@ from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from analysis.alarms.models import Alarm
 from analysis.figures import Bar, bar
 from analysis.views.access import staff_only
 from survey.enums import Status
@@ -23,6 +24,7 @@ class Listed(NamedTuple):
     n_simulated: int
     target: int
     bar: Bar
+    n_alarms: int
 
     @property
     def n_complete(self) -> int:
@@ -36,6 +38,8 @@ def study_list(request: HttpRequest) -> HttpResponse:
     rows = complete.values_list("arm__study", "participant__is_simulated").annotate(n=Count("pk")).order_by()
     counts = Counter({(study, is_simulated): n for study, is_simulated, n in rows})
     targets = dict(QuotaCell.objects.values_list("arm__study").annotate(Sum("target")).order_by())
+    alarms = Alarm.objects.filter(closed_at=None).values_list("study").annotate(n=Count("pk")).order_by()
+    n_alarms = dict(alarms)
     studies = Study.objects.select_related("version__instrument").order_by("code")
     listed = [
         Listed(
@@ -44,6 +48,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
             n_simulated := counts[study.pk, True],
             target := targets.get(study.pk, 0),
             bar(f"study-{study.code}", f"Completes of {study}", done=n_real + n_simulated, target=target),
+            n_alarms.get(study.pk, 0),
         )
         for study in studies
     ]

@@ -97,9 +97,9 @@ def _spent(terms: Terms, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> D
 
 
 def _committed(reward: Decimal, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Decimal:
-    """Add up what is still to be paid: rewards under review and bonuses due."""
+    """Add up what is still to be paid: rewards under review or to come, and bonuses due."""
     due = sum((row.bonus_due or Decimal(0) for row in rows), Decimal(0))
-    return reward * n[SubmissionStatus.AWAITING_REVIEW] + due
+    return reward * (n[SubmissionStatus.AWAITING_REVIEW] + sum(row.is_reward_to_come for row in rows)) + due
 
 
 def add_up_money(totals: Sequence[ArmTotals]) -> list[MoneySum]:

@@ -13,9 +13,12 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from survey.domain.registration import note_change
-from survey.enums import LeaseState, StudyChangeKind
+from survey.enums import Country, LeaseState, Status, StudyChangeKind
+from survey.flow.cells import cell_label
 from survey.flow.status import LIVE_FOR
-from survey.models import Lease, QuotaCell, StudyChange, SurveySession
+from survey.models import Arm, Lease, QuotaCell, StudyChange, SurveySession
+
+NO_CELL = "none"
 
 
 def find_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
@@ -29,16 +32,23 @@ def take_place(session: SurveySession, *, age_bucket: str, gender: str) -> bool:
     """Take a place for a session; False when there is none. An arm without cells takes everybody."""
     if not QuotaCell.objects.filter(arm=session.arm_id).exists():
         return True
-    cell = find_cell(session.arm_id, age_bucket=age_bucket, gender=gender)
-    if cell is None or not lock_with_room(cell, for_newcomer=True):
+    cell = lock_cell(session.arm_id, age_bucket=age_bucket, gender=gender)
+    if cell is None or not has_room(cell, for_newcomer=True):
         return False
     Lease.objects.create(session=session, cell=cell)
     return True
 
 
-def lock_with_room(cell: QuotaCell, *, for_newcomer: bool) -> bool:
-    """Hold a cell's row until the transaction ends, free what idle sessions hold, and say whether a place is left."""
-    locked = QuotaCell.objects.select_for_update().get(pk=cell.pk)
+def lock_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
+    """Find a participant's cell and hold its row until the transaction ends; look again where it was just removed."""
+    while (cell := find_cell(arm_id, age_bucket=age_bucket, gender=gender)) is not None:
+        if locked := QuotaCell.objects.select_for_update().filter(pk=cell.pk).first():
+            return locked
+    return None
+
+
+def has_room(locked: QuotaCell, *, for_newcomer: bool) -> bool:
+    """Free what idle sessions hold of a cell whose row is held, and say whether a place is left."""
     idle_since = timezone.now() - LIVE_FOR
     leases = Lease.objects.filter(cell=locked)
     idle = leases.filter(state=LeaseState.LIVE, session__last_activity_at__lt=idle_since)
@@ -60,10 +70,10 @@ def complete_place(session: SurveySession) -> bool:
     """
     if Lease.objects.filter(session=session, state=LeaseState.LIVE).update(state=LeaseState.COMPLETE):
         return True
-    lease = Lease.objects.filter(session=session, state=LeaseState.FREED).select_related("cell").first()
+    lease = Lease.objects.filter(session=session, state=LeaseState.FREED).first()
     if lease is None:
         return True  # an arm without cells
-    if not lock_with_room(lease.cell, for_newcomer=False):
+    if not has_room(QuotaCell.objects.select_for_update().get(pk=lease.cell_id), for_newcomer=False):
         return False
     return bool(Lease.objects.filter(pk=lease.pk, state=LeaseState.FREED).update(state=LeaseState.COMPLETE))
 
@@ -93,21 +103,73 @@ def change_cell(cell_id: int, limits: CellLimits, *, by: str = "", reason: str =
     `ValueError` for a soft limit that the hard limit would never let it reach, and for a change of what was registered
     without a reason.
     """
-    if limits.soft_limit is not None and limits.soft_limit > limits.target + limits.over_target:
-        raise ValueError(f"the soft limit {limits.soft_limit} is above target and places over it together")
+    refuse_unreachable(limits)
     cell = QuotaCell.objects.select_for_update(of=("self",)).select_related("arm__study").get(pk=cell_id)
-    old = CellLimits(cell.target, cell.over_target, cell.soft_limit, cell.is_open)
+    old = limits_of(cell)
     if limits == old:
         return False
     QuotaCell.objects.filter(pk=cell_id).update(**limits._asdict())
+    keep(cell.arm, cell_name(cell), old=str(old), new=str(limits), cell=cell, by=by, reason=reason)
+    return True
+
+
+@transaction.atomic
+def add_cell(
+    arm: Arm, *, age_bucket: str, gender: str, limits: CellLimits, by: str = "", reason: str = ""
+) -> QuotaCell:
+    """Give an arm another cell; whoever holds a place already keeps it where it is.
+
+    `ValueError` where there is such a cell, where its numbers make no sense, and as in `change_cell`.
+    """
+    refuse_unreachable(limits)
+    arm = Arm.objects.select_for_update(of=("self",), no_key=True).select_related("study").get(pk=arm.pk)
+    cell = QuotaCell(arm=arm, age_bucket=age_bucket, gender=gender, **limits._asdict())
+    if QuotaCell.objects.filter(arm=arm, age_bucket=age_bucket, gender=gender).exists():
+        raise ValueError("there is such a cell already")
+    cell.save()
+    keep(arm, cell_name(cell), old=NO_CELL, new=str(limits), cell=cell, by=by, reason=reason)
+    return cell
+
+
+@transaction.atomic
+def remove_cell(cell_id: int, *, by: str = "", reason: str = "") -> None:
+    """Take a cell away that nobody holds a place in, or could come back to; places given back go with it.
+
+    `ValueError` where somebody does, and as in `change_cell`.
+    """
+    cell = QuotaCell.objects.select_for_update(of=("self",)).select_related("arm__study").get(pk=cell_id)
+    leases = Lease.objects.filter(cell=cell)
+    if leases.filter(~Q(state=LeaseState.FREED) | Q(session__status=Status.ACTIVE)).exists():
+        raise ValueError("somebody holds a place in it, or may come back to one; close it instead")
+    leases.delete()
+    name, old = cell_name(cell), str(limits_of(cell))
+    cell.delete()
+    keep(cell.arm, name, old=old, new=NO_CELL, cell=None, by=by, reason=reason)
+
+
+def refuse_unreachable(limits: CellLimits) -> None:
+    if limits.soft_limit is not None and limits.soft_limit > limits.target + limits.over_target:
+        raise ValueError(f"the soft limit {limits.soft_limit} is above target and places over it together")
+
+
+def limits_of(cell: QuotaCell) -> CellLimits:
+    return CellLimits(cell.target, cell.over_target, cell.soft_limit, cell.is_open)
+
+
+def cell_name(cell: QuotaCell) -> str:
+    """Name a cell as pages do, such as "India, older men"."""
+    return f"{Country(cell.arm.country).label}, {cell_label(cell.age_bucket, cell.gender).lower()}"
+
+
+def keep(arm: Arm, name: str, *, old: str, new: str, cell: QuotaCell | None, by: str, reason: str) -> None:
+    """Keep the change, under the cell's name, which outlives the cell; a registered study notes a deviation."""
     StudyChange.objects.create(
-        study_id=cell.arm.study_id,
+        study_id=arm.study_id,
         kind=StudyChangeKind.QUOTA_CELL,
         cell=cell,
-        old=str(old),
-        new=str(limits),
+        old=f"{name}: {old}",
+        new=f"{name}: {new}",
         by=by,
         reason=reason,
     )
-    note_change(cell.arm.study, by=by, reason=reason)
-    return True
+    note_change(arm.study, by=by, reason=reason)

@@ -29,7 +29,7 @@ from survey.enums import (
     SubmissionStatus,
 )
 from survey.flow.outcomes import Ended, Rules, outcome_of
-from survey.flow.reconciling import Advice, Visit, advise, is_clean, is_owed
+from survey.flow.reconciling import UNTOLD, Advice, Visit, advise, is_clean, is_owed
 from survey.models import Arm, CheckAnswer, PanelAct, PanelSubmission, Response, Study, SurveySession
 from survey.panels import exit_code
 from survey.panels.terms import Terms, read_terms
@@ -140,6 +140,13 @@ class Row:
         if marked or self.bonus_paid or not is_owed(self.visit) or self.has_act(PanelVerb.COMPLETE):
             return marked
         return self.terms.reward
+
+    @property
+    def is_reward_to_come(self) -> bool:
+        """Say whether the panel is still to pay the reward: it has not told of the end, or was asked to complete."""
+        if not self.visit.is_answered or self._bonus(set(ActState) - {ActState.FAILED}):
+            return False
+        return self.visit.panel_status in UNTOLD or (self.is_owed and self.has_act(PanelVerb.COMPLETE))
 
     def _bonus(self, states: set[ActState]) -> Decimal:
         bonuses = [act for act in self.acts if act.verb == PanelVerb.BONUS and act.state in states]

@@ -19,6 +19,7 @@ NO_CODE = "NOCODE"  # what Prolific notes of somebody who entered none
 
 OVER_UNPAID = frozenset({SubmissionStatus.RETURNED, SubmissionStatus.TIMED_OUT, SubmissionStatus.REJECTED})
 OVER = OVER_UNPAID | {SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED, SubmissionStatus.SCREENED_OUT}
+UNTOLD = frozenset({SubmissionStatus.UNKNOWN, SubmissionStatus.RESERVED, SubmissionStatus.ACTIVE})
 OPEN = frozenset({SubmissionStatus.ACTIVE, SubmissionStatus.AWAITING_REVIEW})
 
 

@@ -13,18 +13,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from survey.domain.quotas import change_cell
+from survey.domain.quotas import add_cell, cell_name, change_cell, remove_cell
 from survey.domain.readiness import TEXTS, checklist
 from survey.domain.registration import ReasonNeeded, newest_registration
 from survey.domain.studies import NotReady, launch_study
 from survey.domain.study_settings import StudySettings, change_settings
 from survey.domain.study_states import IllegalStudyChange, close_study, pause_study, use_version
 from survey.domain.trial_runs import trials
-from survey.enums import Country, LeaseState, StudyState
+from survey.enums import AgeBucket, Country, Gender, LeaseState, StudyState
 from survey.flow.cells import cell_label, cell_order
 from survey.flow.study_state import STUDY_TRANSITIONS
-from survey.forms import CellForm, ReasonForm, SettingsForm
-from survey.models import QuotaCell, Study
+from survey.forms import CellForm, NewCellForm, ReasonForm, SettingsForm
+from survey.models import Arm, QuotaCell, Study
 from survey.queries import places_held
 from survey.views.framing import SeeOther
 
@@ -61,6 +61,11 @@ class ArmCells(NamedTuple):
     country: Country
     lines: Sequence[CellLine]
 
+    @property
+    def takes_anybody(self) -> bool:
+        """Tell whether everybody finds a cell, or there is none to find."""
+        return not self.lines or any(not line.cell.age_bucket and not line.cell.gender for line in self.lines)
+
 
 STEPS: Mapping[StudyState, Step] = {
     StudyState.LIVE: Step("launch", "Launch", "Newcomers are taken in from then on."),
@@ -93,7 +98,7 @@ ACTIONS: Mapping[str, Callable[..., bool]] = {"launch": launch_study, "pause": p
 @require_safe
 def page(request: HttpRequest, code: str) -> HttpResponse:
     study = find_study(code)
-    points = checklist(study)
+    points, arms = checklist(study), list(study.arms.order_by("country"))
     newest = study.version.instrument.versions.order_by("-number").first()
     context = {
         "study": study,
@@ -104,8 +109,10 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
         "steps": steps_from(StudyState(study.state)),
         "newest": newest if newest != study.version and study.state == StudyState.DRAFT else None,
         "has_text_faults": any(point.name == TEXTS and point.errors for point in points),
-        "countries": study.arms.order_by("country"),
-        "arms": cell_lines(study),
+        "countries": arms,
+        "arms": cell_lines(study, arms),
+        "ages": [("", "any age"), *AgeBucket.choices],
+        "genders": [("", "any gender"), *Gender.choices],
         "registration": newest_registration(study),
         "n_deviations": study.deviations.count(),
         "changes": study.changes.select_related("cell__arm")[:N_CHANGES],
@@ -196,13 +203,10 @@ def change_version(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def edit_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     study = find_study(code)
-    cell = get_object_or_404(QuotaCell, pk=pk, arm__study=study)
-    name = f"{Country(QuotaCell.objects.values_list('arm__country', flat=True).get(pk=pk)).label}, "
-    name += cell_label(cell.age_bucket, cell.gender).lower()
+    name = cell_name(find_cell(study, pk))
     form = CellForm(request.POST)
     if not form.is_valid():
-        wrong = "; ".join(f"{field.replace('_', ' ')}: {texts[0]}" for field, texts in form.errors.items())
-        messages.error(request, f"{name}: nothing changed. {wrong}")
+        messages.error(request, f"{name}: nothing changed. {wrong_fields(form)}")
         return back_to(study)
     try:
         is_change = change_cell(pk, form.limits(), by=request.user.get_username(), reason=form.cleaned_data["reason"])
@@ -211,6 +215,53 @@ def edit_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"{name}: {'stored' if is_change else 'nothing to change'}.")
     return back_to(study)
+
+
+@staff_page
+@require_POST
+def new_cell(request: HttpRequest, code: str) -> HttpResponse:
+    """Add a quota cell to a country."""
+    study, form = find_study(code), NewCellForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"No cell was added. {wrong_fields(form)}")
+        return back_to(study)
+    data = form.cleaned_data
+    arm = get_object_or_404(study.arms, country=data["country"])
+    whom = {"age_bucket": data["age_bucket"], "gender": data["gender"]}
+    try:
+        cell = add_cell(arm, **whom, limits=form.limits(), by=request.user.get_username(), reason=data["reason"])
+    except ValueError as error:
+        messages.error(request, f"{cell_name(QuotaCell(arm=arm, **whom))}: no cell was added, {error}.")
+    else:
+        messages.success(request, f"{cell_name(cell)}: added.")
+    return back_to(study)
+
+
+@staff_page
+@require_POST
+def drop_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
+    """Remove a quota cell that nobody holds a place in."""
+    study, form = find_study(code), ReasonForm(request.POST)
+    name = cell_name(find_cell(study, pk))
+    if not form.is_valid():
+        messages.error(request, f"{name}: not removed. {wrong_fields(form)}")
+        return back_to(study)
+    try:
+        remove_cell(pk, by=request.user.get_username(), reason=form.cleaned_data["reason"])
+    except ValueError as error:
+        messages.error(request, f"{name}: not removed, {error}.")
+    else:
+        messages.success(request, f"{name}: removed.")
+    return back_to(study)
+
+
+def find_cell(study: Study, pk: int) -> QuotaCell:
+    return get_object_or_404(QuotaCell.objects.select_related("arm"), pk=pk, arm__study=study)
+
+
+def wrong_fields(form: ReasonForm) -> str:
+    """Say what is wrong with each field."""
+    return "; ".join(f"{field.replace('_', ' ')}: {texts[0]}" for field, texts in form.errors.items())
 
 
 def find_study(code: str) -> Study:
@@ -232,14 +283,13 @@ def steps_from(state: StudyState) -> list[Step]:
     return [RESUME if (state, new) == (StudyState.PAUSED, StudyState.LIVE) else STEPS[new] for new in following]
 
 
-def cell_lines(study: Study) -> list[ArmCells]:
-    """Give the cells of each arm in order, with the places held now."""
+def cell_lines(study: Study, arms: Sequence[Arm]) -> list[ArmCells]:
+    """Give the cells of each arm in order, with the places held now; an arm without cells has no lines."""
     held = places_held(study.pk)
     cells = sorted(
-        QuotaCell.objects.filter(arm__study=study).select_related("arm"),
-        key=lambda cell: (Country(cell.arm.country).label, *cell_order(cell.age_bucket, cell.gender)),
+        QuotaCell.objects.filter(arm__study=study), key=lambda cell: cell_order(cell.age_bucket, cell.gender)
     )
-    arms: dict[str, list[CellLine]] = {}
+    lines: dict[int, list[CellLine]] = {arm.pk: [] for arm in arms}
     for cell in cells:
         line = CellLine(
             cell,
@@ -247,5 +297,5 @@ def cell_lines(study: Study) -> list[ArmCells]:
             held[cell.pk, LeaseState.COMPLETE],
             held[cell.pk, LeaseState.LIVE],
         )
-        arms.setdefault(cell.arm.country, []).append(line)
-    return [ArmCells(Country(country), lines) for country, lines in arms.items()]
+        lines[cell.arm_id].append(line)
+    return sorted((ArmCells(Country(arm.country), lines[arm.pk]) for arm in arms), key=lambda one: one.country.label)

@@ -7,11 +7,14 @@ from xml.etree import ElementTree
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from analysis import domain
 from analysis.alarms.domain import give_sign_of_life
+from analysis.alarms.kinds import Kind
+from analysis.alarms.models import Alarm
 from analysis.families import HOLDS, FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
@@ -24,7 +27,7 @@ ALL = choose(include_simulated=True)
 DASHBOARD_QUERIES = 23
 LIVE_QUERIES = 19
 CHOSEN_QUERIES = 23
-LIST_QUERIES = 5
+LIST_QUERIES = 6
 RESULT_QUERIES = 4
 
 
@@ -89,7 +92,21 @@ def test_pages_cost_the_same_queries_at_any_size(
 def test_list_without_studies_says_what_to_do(staff: Client) -> None:
     page = text_of(staff, reverse("home"))
     assert "There is no study yet." in page
-    assert "load_instrument" in page
+    assert f'<a href="{reverse("survey:new_study")}">Make one</a>' in page
+
+
+def test_list_shows_open_alarms_of_each_study(full: Made, staff: Client) -> None:
+    now = timezone.now()
+    assert "No alarm is open." in text_of(staff, reverse("home"))
+    for subject, closed_at in (("BR", None), ("US", None), ("IN", now)):
+        Alarm.objects.create(
+            study=full.study, kind=Kind.DROP_OUT, subject=subject, text="x", opened_at=now, seen_at=now,
+            closed_at=closed_at,
+        )  # fmt: skip
+    page = text_of(staff, reverse("home"))
+    alarms = reverse("analysis:alarms", args=["tiny"])
+    assert f'<a class="mark owed" href="{alarms}">2 open alarms<span class="hidden"> of' in page
+    assert "No alarm is open." not in page
 
 
 def test_list_shows_state_and_completes(full: Made, staff: Client) -> None:

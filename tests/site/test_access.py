@@ -73,6 +73,8 @@ def test_addresses_for_anybody_are_these() -> None:
         ("survey:setup", "GET", {Role.PI, Role.ASSISTANT, Role.ANALYST, Role.VIEWER}),
         ("survey:setup_state", "POST", {Role.PI}),
         ("survey:setup_cell", "POST", {Role.PI}),
+        ("survey:setup_cell_add", "POST", {Role.PI}),
+        ("survey:setup_cell_remove", "POST", {Role.PI}),
         ("survey:setup_registration", "GET", {Role.PI, Role.ASSISTANT, Role.ANALYST, Role.VIEWER}),
         ("survey:setup_deviate", "POST", {Role.PI}),
         ("survey:setup_settings", "POST", {Role.PI}),
@@ -136,7 +138,7 @@ def test_pages_and_tokens_hold_to_it() -> None:
 def test_roles_cost_no_query_of_their_own(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     client = Client()
     client.force_login(make_staff("pi"))
-    with django_assert_num_queries(5):  # as many as the list itself needs: see tests/analysis/test_pages.py
+    with django_assert_num_queries(6):  # as many as the list itself needs: see tests/analysis/test_pages.py
         client.get(reverse("home"))
 
 

@@ -258,8 +258,7 @@ def test_raw_records_do_not_change_what_is_registered() -> None:
     study = make_study()
     client = sign_in()
     assert first_cell(study).arm.study == study
-    page = client.get(reverse("admin:survey_quotacell_add")).content.decode()
-    assert "s1 BR" not in page
+    assert client.get(reverse("admin:survey_quotacell_add")).status_code == 403
     cell = first_cell(study)
     assert client.post(reverse("admin:survey_quotacell_delete", args=[cell.pk]), {"post": "yes"}).status_code == 403
     arms = list(study.arms.order_by("pk"))
