@@ -292,6 +292,11 @@ def _catch_signals() -> list[int]:
     return received
 
 
+def reached_at(base_url: str, env: dict[str, str]) -> dict[str, str]:
+    """Have links in mails lead to this port; an address set by hand wins."""
+    return {"SITE_URL": base_url, **env}
+
+
 def reset(var: Path) -> None:
     """Stop whoever uses the data folder, then delete the data in it."""
     asked = 0
@@ -325,7 +330,7 @@ def run(options: argparse.Namespace, received: list[int]) -> None:
         port = free_port(options.port)
         values = {"var": str(var), "port": str(port), "base_url": f"http://127.0.0.1:{port}"}
         values["participants"] = str(options.participants)
-        env = embedded.environment(var, servers.database, servers.redis)
+        env = reached_at(values["base_url"], embedded.environment(var, servers.database, servers.redis))
         demo = Demo(servers.family, env, values, received)
         for number, step in enumerate(STEPS, start=2):
             with _numbered(number, step.title):

@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from survey.views import faults
+from survey.views.framing import NothingOfImported
 
 KIND = "application/problem+json"
 HINTS = {
@@ -57,6 +59,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer programs as programs, where no address is."""
     if request.path.startswith("/api/"):
         return _answer(404, "There is no such address; see /api/docs/.")
+    if isinstance(exception, NothingOfImported):
+        return render(request, "study/imported.html", {"study": exception.study}, status=404)
+    if not faults.is_participants(request) and getattr(getattr(request, "user", None), "is_staff", False):
+        return render(request, "not_here.html", status=404)
     return faults.not_found(request, exception)
 
 

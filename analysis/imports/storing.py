@@ -120,6 +120,16 @@ def texts_of(study: Study) -> list[tuple[str, str, str, str, str]]:
         ]
 
 
+def count_respondents(study: Study) -> int:
+    """Count the people of an import; its models are none."""
+    respondent = cell(LONG, LONG.key[0])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(DISTINCT {respondent}) FROM analysis_importedrow row WHERE {_of(LONG)}", [study.pk]
+        )
+        return int(cursor.fetchone()[0])
+
+
 def arms_of(study: Study) -> dict[str, list[str]]:
     """Give the languages in which each country's respondents answered."""
     country, locale = cell(LONG, "respondent_country"), cell(LONG, "locale")

@@ -8,6 +8,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
 from survey.models import Study
+from survey.views.framing import collected_here
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Arguments, HttpResponseBase]
@@ -20,6 +21,7 @@ def staff_only(view: View[Arguments]) -> View[Arguments]:
 
 
 def find_study(code: str, *, imported_too: bool = False) -> Study:
-    """Find a study with its instrument, or answer 404; an imported one has no pages about fieldwork."""
+    """Find a study with its instrument, or answer 404; pages about fieldwork have nothing of an imported one."""
     studies = Study.objects.select_related("version__instrument")
-    return get_object_or_404(studies if imported_too else studies.filter(is_imported=False), code=code)
+    study = get_object_or_404(studies, code=code)
+    return study if imported_too else collected_here(study)

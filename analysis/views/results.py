@@ -50,6 +50,7 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
     n_real = complete.filter(participant__is_simulated=False).count()
     context = {
         "study": study,
+        "imported": study.imported if study.is_imported else None,
         "runs": AnalysisRun.objects.filter(study=study).defer("results", "overview")[:N_SHOWN],
         "n_real": n_real,
         "n_simulated": complete.filter(participant__is_simulated=True).count(),

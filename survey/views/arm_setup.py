@@ -14,7 +14,7 @@ from survey.enums import Country
 from survey.forms import ArmForm
 from survey.models import Arm
 from survey.panels.lint import lint_arm
-from survey.views.framing import SeeOther
+from survey.views.framing import SeeOther, collected_here
 from survey.views.setup import staff_page
 
 
@@ -23,6 +23,7 @@ from survey.views.setup import staff_page
 def page(request: HttpRequest, code: str, country: str) -> HttpResponse:
     """Show what is set and what the panel's rules say of it; POST changes it."""
     arm = get_object_or_404(Arm.objects.select_related("study__version__instrument"), study__code=code, country=country)
+    collected_here(arm.study)
     form = ArmForm(arm, request.POST or None)
     name = Country(arm.country).label
     if request.method == "POST" and form.is_valid():

@@ -8,13 +8,13 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from survey.models import Arm
+from survey.models import Arm, Study
 from survey.panels import Action
 from survey.queries import text_catalogue
 
@@ -34,6 +34,21 @@ def unstored(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return reply
 
     return serve
+
+
+class NothingOfImported(Http404):
+    """A page about fieldwork is asked for of a study that was imported: there is none, and it says so."""
+
+    def __init__(self, study: Study) -> None:
+        super().__init__("This study was imported and is only read.")
+        self.study = study
+
+
+def collected_here(study: Study) -> Study:
+    """Give a study whose fieldwork is on this site; an imported one has no setup, sessions or alarms."""
+    if study.is_imported:
+        raise NothingOfImported(study)
+    return study
 
 
 class SeeOther(HttpResponseRedirect):

@@ -22,13 +22,23 @@ from survey.enums import Country, Locale, OptionOrder, Outcome, PanelName
 from survey.models import Arm
 from survey.pages import PAGES, Turn
 from survey.pages.showing import Shown, shown_pages, unstored_session
-from survey.panels import PANELS, Identity
+from survey.panels import PANELS, Action, Identity
 from survey.queries import text_catalogue
 from survey.views.endings import ENDINGS
-from survey.views.framing import SeeOther, frame
+from survey.views.entry import NOT_OPEN
+from survey.views.framing import BROKEN_LINK, SeeOther, collected_here, frame
 from survey.views.setup import find_study, staff_page
 
 END, STOP = "end-", "stop"
+CLOSED, BROKEN = "not-open", "incomplete-link"
+TROUBLE, REPORTED, LATER = "trouble", "trouble-reported", "withdraw-later"
+NOTICES = {
+    CLOSED: "The study is not open",
+    BROKEN: "The link is not complete",
+    TROUBLE: "The survey does not work",
+    REPORTED: "Reported that it does not work",
+    LATER: "Answers taken out later",
+}
 PERSON = "preview"  # stands in exit addresses for whom the panel would name
 
 
@@ -86,6 +96,7 @@ def page_links(arm: Arm, locale: str, order: OptionOrder) -> list[Link]:
     ]
     named.append((STOP, "Stop taking part?", "Endings"))
     named += [(f"{END}{outcome}", outcome.label, "Endings") for outcome in ENDINGS]
+    named += [(name, label, "Notices") for name, label in NOTICES.items()]
     return [Link(name, label, address_of(arm, locale, name, order), group) for name, label, group in named]
 
 
@@ -101,6 +112,7 @@ def address_of(arm: Arm, locale: str, name: str, order: OptionOrder) -> str:
 def page(request: HttpRequest, code: str, country: str, locale: str, name: str) -> HttpResponse:
     """Show one page as a participant gets it; “Continue” leads to the next, and nothing is stored."""
     arm = get_object_or_404(Arm.objects.select_related("study__version__instrument"), study__code=code, country=country)
+    collected_here(arm.study)
     if locale not in arm.locales:
         raise Http404
     order = OptionOrder(request.GET["order"]) if request.GET.get("order") in OptionOrder.values else None
@@ -108,6 +120,8 @@ def page(request: HttpRequest, code: str, country: str, locale: str, name: str) 
     with translation.override(locale.lower()):
         if name == STOP:
             return show_stop(request, arm, locale)
+        if name in NOTICES:
+            return show_notice(request, arm, locale, name)
         if name.startswith(END):
             return show_end(request, arm, locale, name.removeprefix(END))
         return show_page(request, arm, locale, name, order)
@@ -156,19 +170,39 @@ def show_stop(request: HttpRequest, arm: Arm, locale: str) -> HttpResponse:
     return render(request, "survey/leave.html", context)
 
 
+def show_notice(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpResponse:
+    """Show what participants read beside the survey: at a closed door, in trouble, or long afterwards."""
+    back = reverse("survey:preview_page", args=[arm.study.code, arm.country, locale, "consent"])
+    context = surround(arm, locale)
+    if name in (CLOSED, BROKEN):
+        heading = _("The study is not open") if name == CLOSED else _("This link is not complete")
+        leave = exit_of(arm, Outcome.STUDY_CLOSED) if name == CLOSED else None
+        context |= {"heading": heading, "body": NOT_OPEN if name == CLOSED else BROKEN_LINK, "exit": leave}
+        return render(request, "survey/notice.html", context)
+    if name == LATER:
+        return render(request, "survey/leave_later.html", {**context, "heading": _("Have your answers taken out")})
+    context |= {"heading": _("Does the survey not work for you?"), "back": back}
+    if name == REPORTED:
+        context |= {"is_reported": True, "exit": exit_of(arm, Outcome.TECHNICAL_FAILURE)}
+    return render(request, "survey/trouble.html", context)
+
+
+def exit_of(arm: Arm, outcome: Outcome) -> Action:
+    panel = PanelName(arm.panel)
+    return PANELS[panel].exit(arm, outcome, Identity(panel, person=PERSON, study=PERSON, submission=PERSON))
+
+
 def show_end(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpResponse:
     outcome = next((one for one in ENDINGS if one.value == name), None)
     if outcome is None:
         raise Http404
-    panel = PanelName(arm.panel)
-    identity = Identity(panel, person=PERSON, study=PERSON, submission=PERSON)
     context = {
         **surround(arm, locale),
         "heading": ENDINGS[outcome].heading,
         "body": ENDINGS[outcome].body,
         "is_complete": outcome in (Outcome.COMPLETE, Outcome.COMPLETE_FLAGGED, Outcome.FAILED_ATTENTION),
         "receipt": "ABCDE23456",
-        "exit": PANELS[panel].exit(arm, outcome, identity),
+        "exit": exit_of(arm, outcome),
     }
     return render(request, "survey/end.html", context)
 

@@ -32,7 +32,7 @@ from survey.models import PanelAct, Study
 from survey.panels.submission_files import COLUMNS, FIELDS
 from survey.panels.terms import faulty_settings
 from survey.views.csv_lines import write_lines
-from survey.views.framing import SeeOther
+from survey.views.framing import SeeOther, collected_here
 
 ROWS_A_PAGE = 50
 MOST_AT_ONCE = 500  # visits that one confirmation is about
@@ -54,7 +54,7 @@ def staff_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespo
 
     @wraps(view)
     def with_study(request: HttpRequest, code: str, **arguments: Any) -> HttpResponseBase:
-        return view(request, get_object_or_404(Study, code=code), **arguments)
+        return view(request, collected_here(get_object_or_404(Study, code=code)), **arguments)
 
     return never_cache(staff_member_required(with_study, login_url="login"))
 

@@ -26,7 +26,7 @@ from survey.flow.study_state import STUDY_TRANSITIONS
 from survey.forms import CellForm, NewCellForm, ReasonForm, SettingsForm
 from survey.models import Arm, QuotaCell, Study
 from survey.queries import places_held
-from survey.views.framing import SeeOther
+from survey.views.framing import SeeOther, collected_here
 
 N_CHANGES = 50
 N_TRIALS = 20
@@ -265,7 +265,7 @@ def wrong_fields(form: ReasonForm) -> str:
 
 
 def find_study(code: str) -> Study:
-    return get_object_or_404(Study.objects.select_related("version__instrument"), code=code)
+    return collected_here(get_object_or_404(Study.objects.select_related("version__instrument"), code=code))
 
 
 def back_to(study: Study) -> HttpResponse:

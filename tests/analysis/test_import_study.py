@@ -346,3 +346,32 @@ def test_removal_is_confirmed_and_for_pis_alone(db: None, staff: Client, client:
 def test_header_of_the_long_table_is_ours(db: None, tmp_path: Path) -> None:
     study = bring_in(answers_file(tmp_path), mapping=CHOSEN)
     assert tuple(exported(study)[0]) == LONG.names
+
+
+def test_pages_of_an_imported_study_say_what_it_is_and_offer_nothing_else(db: None, tmp_path: Path) -> None:
+    study = bring_in(answers_file(tmp_path), mapping=CHOSEN)
+    client = Client()
+    client.force_login(make_staff("ada"))
+    results = client.get(reverse("analysis:study_results", args=[study.code])).content.decode()
+    assert "<strong>2</strong> respondents, <strong>5</strong> answers of people: read-only, imported from" in results
+    assert "complete session" not in results
+    assert "Blinding" not in results
+    for name in (
+        "analysis:dashboard", "analysis:alarms", "analysis:quality", "analysis:balance", "analysis:translations",
+        "survey:setup", "survey:review", "survey:reconciliation", "survey:preview", "survey:setup_registration",
+    ):  # fmt: skip
+        page = client.get(reverse(name, args=[study.code]))
+        told = page.content.decode()
+        assert (page.status_code, "This study was imported and is only read" in told) == (404, True), name
+        assert reverse("analysis:items", args=[study.code]) in told, name
+    for name, sent in (("survey:setup_state", {"action": "launch"}), ("survey:trial", {"country": "GB"})):
+        assert client.post(reverse(name, args=[study.code]), sent).status_code == 404, name
+    assert client.get(reverse("analysis:exports", args=[study.code])).status_code == 200
+
+
+def test_page_of_no_address_leads_staff_home_and_participants_nowhere(db: None) -> None:
+    client = Client()
+    assert "All studies" not in client.get("/nowhere/").content.decode()
+    client.force_login(make_staff("ada"))
+    told = client.get("/nowhere/")
+    assert (told.status_code, "All studies" in told.content.decode()) == (404, True)

@@ -164,3 +164,9 @@ def test_demo_brings_up_the_real_site(launch: Launch) -> None:
     assert alive(children) == {"postgres", "valkey", "web", "worker", "beat"}
     assert launcher.end(signal.SIGINT) == 0
     assert alive(children) == set()
+
+
+def test_links_in_mails_lead_to_the_demo_s_port_unless_an_address_was_set() -> None:
+    assert demo.reached_at("http://127.0.0.1:8123", {"A": "b"}) == {"A": "b", "SITE_URL": "http://127.0.0.1:8123"}
+    by_hand = {"SITE_URL": "https://study.example.org"}
+    assert demo.reached_at("http://127.0.0.1:8123", by_hand) == by_hand

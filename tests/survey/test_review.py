@@ -15,7 +15,7 @@ from survey.domain.trial_runs import begin_trial
 from survey.enums import Page, PanelName
 from survey.models import AuditEntry, QualityFlag, SessionNote, Study, SurveySession
 from tests.factories import make_session, make_study
-from tests.staff import make_staff
+from tests.staff import make_staff, note_login
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -171,3 +171,16 @@ def test_test_run_is_shown_as_one() -> None:
     session = begin_trial(study, "BR")
     page = sign_in().get(reverse("survey:review_session", args=["s1", session.pk])).content.decode()
     assert "<strong>Test run.</strong>" in page
+
+
+def test_approving_from_review_asks_who_one_is_before_anything_is_shown(client: Client) -> None:
+    study = make_study(panel=PanelName.PROLIFIC)
+    ada = make_staff("ada")
+    client.force_login(ada)
+    note_login(client, ada, minutes_ago=60)
+    page = client.get(reverse("survey:review", args=[study.code])).content.decode()
+    address = reverse("survey:reconciliation_confirm", args=[study.code])
+    assert f'action="{address}"' in page
+    for name in ("reconciliation_confirm", "reconciliation_act"):
+        held = client.post(reverse(f"survey:{name}", args=[study.code]), {"verb": "approve", "all": "1"})
+        assert held["Location"].startswith("/account/confirm/?next="), name

@@ -256,3 +256,21 @@ def test_translators_look_and_do_not_tick_off() -> None:
     client.force_login(make_staff("neha", Role.TRANSLATOR))
     assert client.get(reverse("survey:preview", args=["s1"])).status_code == 200
     assert client.post(reverse("survey:preview_seen", args=["s1"])).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("not-open", "It is not taking new participants at the moment."),
+        ("incomplete-link", "The link lacks something."),
+        ("trouble", "Does the survey not work for you?"),
+        ("trouble-reported", "We have noted that it did not work."),
+        ("withdraw-later", "Type the receipt code from the last page of the survey."),
+    ],
+)
+def test_preview_shows_what_stands_beside_the_survey(staff: Client, name: str, told: str) -> None:
+    make_study()
+    address = reverse("survey:preview_page", args=["s1", "US", "en-US", name])
+    assert told in staff.get(address).content.decode()
+    gallery = staff.get(reverse("survey:preview", args=["s1"]), {"at": "US en-US", "page": name}).content.decode()
+    assert f'src="{address}"' in gallery
