@@ -112,6 +112,7 @@ class Ours(System):
             "STATIC_MANIFEST": "1",
             "LOG_LEVEL": "INFO",
             "DB_LOCK_TIMEOUT": "3",
+            "DB_POOL_MAX": "0",
         }
 
     def cwd(self) -> Path:

@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Never give out a pooled connection that died while it lay idle, as all do when PostgreSQL restarts.
+    """Never use a connection that died while it lay idle, as all do when PostgreSQL restarts.
 
     The pool's own check costs a round trip at every request, and it pauses for a second after each dead
     connection. A look at the socket costs neither: there is something to read exactly when the server hung up.
@@ -26,6 +26,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)  # which makes it open another one
             connection = super().get_new_connection(conn_params)
         return connection
+
+    def close_if_health_check_failed(self) -> None:
+        """Look at a thread's own connection in the same way when a request first uses it, and ask nothing."""
+        state = self.__dict__
+        if self.connection is None or not state["health_check_enabled"] or state["health_check_done"]:
+            return
+        if has_hung_up(self.connection):
+            self.close()
+        state["health_check_done"] = True
 
     def prepared_cursor(self) -> CursorWrapper:
         """Give a cursor whose statements are planned once for each connection, where ``prepare_threshold`` is set.

@@ -86,6 +86,27 @@ def test_lost_connections_in_the_pool_are_replaced_unseen(walker: Walker) -> Non
     assert walker.post(**ANSWERS).status_code == 303
 
 
+def test_lost_connection_of_a_thread_is_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pool, and without asking over the connection first."""
+    own = connection.copy()
+    own.settings_dict["OPTIONS"] = {
+        name: value for name, value in own.settings_dict["OPTIONS"].items() if name != "pool"
+    }
+    own.settings_dict |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    monkeypatch.setattr(own, "is_usable", lambda: pytest.fail("asked over the connection"))
+    with own.cursor() as cursor:
+        pid = cursor.execute("SELECT pg_backend_pid()").fetchone()[0]
+    own.close_if_unusable_or_obsolete()  # as between two requests
+    with own.cursor() as cursor:
+        assert cursor.execute("SELECT pg_backend_pid()").fetchone()[0] == pid
+    with connection.cursor() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    own.close_if_unusable_or_obsolete()
+    with own.cursor() as cursor:
+        assert cursor.execute("SELECT pg_backend_pid()").fetchone()[0] != pid
+    own.close()
+
+
 def test_submit_is_repeated_while_the_database_restarts(walker: Walker, caplog: pytest.LogCaptureFixture) -> None:
     position = walker.session.position
     with failing_inserts("57P01", times=3) as n_tries:
