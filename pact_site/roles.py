@@ -41,6 +41,8 @@ class Scope(StrEnum):
 
     TEXTS = "read:texts"
     STUDIES = "read:studies"
+    REVIEW = "read:review"
+    NOTES = "write:review"
     ANSWERS = "read:answers"
     MODELS = "read:models"
     RUNS = "write:runs"
@@ -52,11 +54,13 @@ class Scope(StrEnum):
 
 MEANINGS: Mapping[Scope, str] = {
     Scope.TEXTS: "items and texts",
-    Scope.STUDIES: "studies, quotas, fieldwork, quality",
+    Scope.STUDIES: "studies, quotas, fieldwork, quality, alarms, registrations and deviations",
+    Scope.REVIEW: "sessions under review, with flags and notes",
+    Scope.NOTES: "write notes on sessions, take alarms on",
     Scope.ANSWERS: "answers, sessions, exported tables",
     Scope.MODELS: "models, runs and their completions",
     Scope.RUNS: "set up, change and continue runs of models, which costs money",
-    Scope.RESULTS: "results of analyses",
+    Scope.RESULTS: "results of analyses, comparisons, imports",
     Scope.ANALYSES: "start analyses",
     Scope.RELEASES: "list and download releases",
     Scope.LOG: "the log of what staff did",
@@ -105,6 +109,12 @@ SCOPES: Mapping[str, Scoped] = {
     "api:studies": Scoped(Scope.STUDIES),
     "api:quotas": Scoped(Scope.STUDIES),
     "api:flags": Scoped(Scope.STUDIES),
+    "api:alarms": Scoped(Scope.STUDIES, Scope.NOTES),
+    "api:review": Scoped(Scope.REVIEW, Scope.NOTES),
+    "api:registrations": Scoped(Scope.STUDIES),
+    "api:deviations": Scoped(Scope.STUDIES),
+    "api:imports": Scoped(Scope.RESULTS),
+    "api:comparison": Scoped(Scope.RESULTS),
     "api:fieldwork": Scoped(Scope.STUDIES),
     "api:summaries": Scoped(Scope.STUDIES),
     "api:items": Scoped(Scope.TEXTS),
@@ -158,6 +168,10 @@ NEEDED: Mapping[str, Needed] = {
     "api:": Needed(Right.WATCH, Right.SET_UP),
     "api:runs": Needed(Right.WATCH, Right.MODELS),
     "api:models": Needed(Right.WATCH, Right.MODELS),
+    "api:alarms": Needed(Right.WATCH, Right.REVIEW),
+    "api:review": Needed(Right.REVIEW, Right.REVIEW),
+    "api:imports": Needed(Right.ANALYSE, Right.ANALYSE),
+    "api:comparison": Needed(Right.ANALYSE, Right.ANALYSE),
     "api:items": Needed(Right.TEXTS, Right.SET_UP),
     "api:sessions": Needed(Right.EXPORT, Right.EXPORT),
     "api:responses": Needed(Right.EXPORT, Right.EXPORT),

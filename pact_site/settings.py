@@ -283,8 +283,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "pact_site.schema.SiteSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["pact_site.throttles.PerToken", "pact_site.throttles.PerUser"],
-    "DEFAULT_THROTTLE_RATES": {"token": "600/min", "user": "1200/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["pact_site.throttles.PerMinute"],
     "EXCEPTION_HANDLER": "pact_site.problems.as_problem",
     "URL_FORMAT_OVERRIDE": None,  # one format; which file is meant stands in the address
 }

@@ -1,5 +1,6 @@
-"""The API's view of studies: arms, quotas, sessions, flags, items, answers; and the log. Read only, staff only."""
+"""The API's view of studies: quotas, sessions, flags, review, registrations, items, answers; the log. Staff only."""
 
+from survey.api.review import DeviationViewSet, RegistrationViewSet, ReviewViewSet
 from survey.api.views import (
     ItemViewSet,
     LogViewSet,
@@ -16,6 +17,9 @@ router_entries = [
     ("items", ItemViewSet),
     ("sessions", SessionViewSet),
     ("flags", QualityFlagViewSet),
+    ("review", ReviewViewSet),
+    ("registrations", RegistrationViewSet),
+    ("deviations", DeviationViewSet),
     ("responses", ResponseViewSet),
     ("log", LogViewSet),
 ]

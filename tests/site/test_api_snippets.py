@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,6 +44,30 @@ def test_python_lines_fetch_all_answers(live_server: LiveServer, tmp_path: Path)
     env = {"PATH": os.environ["PATH"], "PACT_SITE": live_server.url, "PACT_STUDY": "s1", "PACT_TOKEN": token}
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr) == (f"{n} answers of 2 people\n", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_r_lines_ask_for_what_they_check(live_server: LiveServer) -> None:
+    study = make_study()
+    unblind_study(study, by="pi", reason="tests")
+    Walker(make_session(study, "GB")).finish()
+    token = make_token(make_staff("pi"), "snippet", list(Scope), timezone.now() + timedelta(days=1)).text
+    known = {"site": live_server.url, "study": "s1", "token": token}
+    assert set(re.findall(r"(\w+) <- Sys\.getenv", R[0])) == set(known)
+    pasted = re.search(r"address <- paste0\((.*)\)", R[0])
+    header = re.search(r'headers = c\((\w+) = paste\("(\w+)", (\w+)\)\)', R[0])
+    assert pasted is not None
+    assert header is not None
+    parts = [part.strip() for part in pasted[1].split(",")]
+    address = "".join(part.strip('"') if part.startswith('"') else known[part] for part in parts)
+    request = urllib.request.Request(address, headers={header[1]: f"{header[2]} {known[header[3]]}"})
+    with urllib.request.urlopen(request) as reply:
+        lines = reply.read().decode("utf-8").splitlines()
+    end = json.loads(lines[-1])
+    assert (end["end"], end["rows"]) == (True, len(lines) - 1)
+    rows = [json.loads(line) for line in lines[:-1]]
+    assert len({tuple(row) for row in rows}) == 1  # the same columns in each line, so that they make one data frame
+    assert not any(isinstance(value, list | dict) for row in rows for value in row.values())
 
 
 def test_both_languages_ask_the_same_address_of_a_table_that_exists() -> None:
