@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,7 +140,7 @@ def planted(seed: int) -> dict[str, Estimate]:
     """The differences of countries in points, and how far people and items differ, by the mixed model."""
     frame = study(seed)
     outcome = Outcome("personal", frame[frame["question"] == "personal"].reset_index(drop=True), NAMES)
-    fitted = fit_outcome(outcome, outcome.frame, outcome.terms())
+    fitted = fit_outcome(outcome, outcome.frame, outcome.terms(), with_adjusted=True)
     fit, data, found = fitted.fit, fitted.data, {}
     for first, second in ((4, 0), (3, 2)):
         contrast = [Setting(1.0, {NAMES.country: f"c{first}"}), Setting(-1.0, {NAMES.country: f"c{second}"})]
@@ -148,11 +149,13 @@ def planted(seed: int) -> dict[str, Estimate]:
         effect = effect_of(outcome.label(outcome.contrasts[0], Method.MIXED), margin.estimate,
                            delta_se(margin, fit.covariance), Choices())  # fmt: skip
         found[f"country {first} - {second}, points"] = held(shares[0] - shares[1], effect)
-    rows = variance_rows(Model(fit, design(data.patterns, data.terms).matrix, data.patterns.trials))
-    for name, sd in (("respondent", SD_PERSON), ("item", SD_ITEM)):
-        row = next(one for one in rows if one["quantity"] == "sd" and one["part"] == name)
-        se = float(np.sqrt(np.diag(fit.covariance)[len(fit.names) + list(fit.sd).index(name)]))
-        found[f"SD of {name}s, logits"] = Estimate(sd, row["estimate"], se, row["ci_low"], row["ci_high"])
+    matrix, trials = design(data.patterns, data.terms).matrix, data.patterns.trials
+    for suffix, one in (("", fit.adjusted or fit), (", unadjusted", replace(fit, adjusted=None))):
+        rows = variance_rows(Model(one, matrix, trials))
+        for name, sd in (("respondent", SD_PERSON), ("item", SD_ITEM)):
+            row = next(row for row in rows if row["quantity"] == "sd" and row["part"] == name)
+            se = float(np.sqrt(np.diag(one.covariance)[len(one.names) + list(one.sd).index(name)]))
+            found[f"SD of {name}s{suffix}, logits"] = Estimate(sd, row["estimate"], se, row["ci_low"], row["ci_high"])
     return found
 
 

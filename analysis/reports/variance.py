@@ -34,7 +34,7 @@ def _of_question(inputs: Inputs, question: str) -> list[dict[str, Any]]:
         return []
     outcome = Outcome(question, pool_rare(asked, NAMES), NAMES)
     has_origins = asked[NAMES.scenario_country].nunique() >= MIN_ORIGINS
-    fitted = fit_outcome(outcome, outcome.frame, outcome.terms(), with_origin=has_origins)
+    fitted = fit_outcome(outcome, outcome.frame, outcome.terms(), with_origin=has_origins, with_adjusted=True)
     patterns = fitted.data.patterns
     model = Model(fitted.fit, design(patterns, fitted.data.terms).matrix, patterns.trials)
     counts = {

@@ -67,6 +67,7 @@ def _parts(rows: Sequence[Row]) -> ShownTable:
                     [
                         f"{label}, {question}",
                         _cell(own.get("sd"), coefficient),
+                        _cell(own.get("sd_unadjusted"), coefficient),
                         _cell(own.get("latent_share"), percent),
                         _cell(own.get("probability_share"), percent),
                         _cell(own.get("median_odds_ratio"), coefficient),
@@ -75,8 +76,8 @@ def _parts(rows: Sequence[Row]) -> ShownTable:
                     ]
                 )
     header = [
-        "Part, question", "Standard deviation (logits)", "Share under the answers", "Share of 0/1 answers",
-        "Median odds ratio", "Levels", "Note",
+        "Part, question", "Standard deviation (logits)", "The same, unadjusted", "Share under the answers",
+        "Share of 0/1 answers", "Median odds ratio", "Levels", "Note",
     ]  # fmt: skip
     return ShownTable("variance", "Where the variance of the answers lies", header, shown)
 

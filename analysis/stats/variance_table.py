@@ -37,15 +37,17 @@ def variance_rows(model: Model, level: float = 0.95) -> list[dict[str, Any]]:
     Parameters
     ----------
     model : Model
-        A fit of intercepts only, its design matrix (patterns x columns) and the answers per pattern.
+        A fit of intercepts only, its design matrix (patterns x columns) and the answers per pattern. Where the fit
+        carries one that is adjusted for bias, all but `sd_unadjusted` is read off that.
     level : float
         Confidence level.
 
     Returns
     -------
     list of dict
-        `COLUMNS`: per random effect its `sd` on the logit scale, its `latent_share`, its `probability_share` and its
-        `median_odds_ratio`; the single answer's shares; `r2_marginal` and `r2_conditional`.
+        `COLUMNS`: per random effect its `sd` on the logit scale, `sd_unadjusted` as it was before the adjustment, its
+        `latent_share`, `probability_share` and `median_odds_ratio`; the single answer's shares; `r2_marginal` and
+        `r2_conditional`.
 
     Notes
     -----
@@ -54,11 +56,14 @@ def variance_rows(model: Model, level: float = 0.95) -> list[dict[str, Any]]:
     covariates are taken as they are. No interval where an effect has fewer than ten levels, or is estimated at zero.
     The formulas of the quantities: `variance_shares`. R: performance::icc, performance::r2_nakagawa.
     """
-    fit = model.fit
-    if not fit.converged:
-        return [_row("sd", name, NAN, n, reason=fit.reason) for name, n in fit.n_levels.items()]
+    unadjusted = model.fit
+    if not unadjusted.converged:
+        return [_row("sd", name, NAN, n, reason=unadjusted.reason) for name, n in unadjusted.n_levels.items()]
+    fit = unadjusted.adjusted or unadjusted
+    model = model._replace(fit=fit)
     z = float(ndtri((1 + level) / 2))
     rows = [row for name in fit.sd for row in _of_effect(model, name, z)]
+    rows += [_row("sd_unadjusted", name, sd, fit.n_levels.get(name)) for name, sd in unadjusted.sd.items()]
     rows += [_share(model, "latent_share", "answer", lambda f, v: latent_shares(v)["answer"], z)]
     on_probability = probability_shares(model)
     rows += [

@@ -1,13 +1,15 @@
 """Fit a logistic mixed model with crossed random effects; say why where that is impossible."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 from threadpoolctl import threadpool_limits
 
 from analysis.stats.glm import LogitFit, fit_terms
+from analysis.stats.mixed.adjusted import Adjusted, adjust
 from analysis.stats.mixed.laplace import Laplace, NotFound
 from analysis.stats.mixed.layout import RandomTerm
 from analysis.stats.mixed.maximise import Maximum, approach, as_it_is, settle
@@ -27,7 +29,8 @@ class MixedFit:
     """A fitted mixed model. What cannot be estimated is NaN or left out; `reason` says why.
 
     `covariance` is that of the coefficients in `names`, then of the standard deviations in `sd` (NaN for one that
-    is 0: `boundary` names those). `converged` is False where the numbers should not be used.
+    is 0: `boundary` names those). `converged` is False where the numbers should not be used. `adjusted` is the same fit
+    with standard deviations freed of their bias, where that was asked for and could be done.
     """
 
     names: list[str]
@@ -41,6 +44,7 @@ class MixedFit:
     boundary: list[str]
     reason: str
     aliased: list[str] = field(default_factory=list)
+    adjusted: "MixedFit | None" = None
 
     @property
     def converged(self) -> bool:
@@ -66,6 +70,15 @@ class MixedFit:
         return float(self.coef[self.names.index(name)])
 
 
+class _Found(NamedTuple):
+    """A maximum, the likelihood it is of, and the terms that it has."""
+
+    laplace: Laplace
+    kept: list[RandomTerm]
+    maximum: Maximum
+    n_evaluations: int
+
+
 def fit_mixed(
     patterns: Patterns,
     terms: Sequence[Term],
@@ -74,6 +87,7 @@ def fit_mixed(
     start: MixedFit | None = None,
     *,
     with_errors: bool = True,
+    with_adjusted: bool = False,
 ) -> MixedFit:
     """Fit a logit with fixed terms and independent normal random effects by Laplace's approximation.
 
@@ -92,6 +106,8 @@ def fit_mixed(
         A fit to begin from, of a larger or smaller model of the same answers.
     with_errors : bool
         False where only the likelihood is wanted, in a fifth of the time; the covariance is then NaN.
+    with_adjusted : bool
+        Whether the standard deviations are wanted without bias, too, and with intervals that hold: see `adjusted`.
 
     Returns
     -------
@@ -121,10 +137,17 @@ def fit_mixed(
     # Two threads that wait for each other at small matrices take many times as long as one.
     with threadpool_limits(1):
         try:
-            kept, maximum, n_evaluations = _fit(value, x, patterns, list(random), first, with_errors)
+            found = _fit(value, x, patterns, list(random), first, with_errors)
         except NotFound as error:
             return _nothing(plain, random, str(error))
-    return _finish(plain, columns, random, kept, maximum, n_evaluations)
+        if not found.maximum.is_converged:
+            return _nothing(plain, random, "the fit did not converge")
+        maximum = _at_maximum(found, x.shape[1])
+        fit = _finish(plain, columns, random, found, maximum)
+        if not (with_adjusted and with_errors) or maximum.parameters[x.shape[1] :].min() <= NO_SD:
+            return fit
+        better = adjust(found.laplace, *maximum)
+    return fit if better is None else replace(fit, adjusted=_finish(plain, columns, random, found, better))
 
 
 def likelihood_ratio_p(full: MixedFit, reduced: MixedFit, df: int) -> tuple[float, float]:
@@ -135,7 +158,7 @@ def likelihood_ratio_p(full: MixedFit, reduced: MixedFit, df: int) -> tuple[floa
 
 def _fit(
     value: Floats, x: Floats, patterns: Patterns, random: list[RandomTerm], first: Floats, with_errors: bool
-) -> tuple[list[RandomTerm], Maximum, int]:
+) -> _Found:
     """Fit, and fit again without the terms whose standard deviation comes out as 0."""
     k, n_evaluations = x.shape[1], 0
     while True:
@@ -154,7 +177,7 @@ def _fit(
                 maximum = settle(laplace.evaluate, point, information, is_large=len(value) >= LARGE)
             else:
                 maximum = as_it_is(point, information)
-            return random, maximum, n_evaluations + laplace.n_evaluations - before
+            return _Found(laplace, random, maximum, n_evaluations + laplace.n_evaluations - before)
         random = [term for term, kept in zip(random, is_something, strict=True) if kept] or random[:1]
         kept_sd = np.abs(point.parameters[k:])[is_something]
         first = np.concatenate([point.parameters[:k], kept_sd if len(kept_sd) else [START_SD]])
@@ -184,39 +207,34 @@ def _why_not(plain: LogitFit, random: Sequence[RandomTerm]) -> str:
     return ""
 
 
+def _at_maximum(found: _Found, k: int) -> Adjusted:
+    """Give the maximum with its covariance, standard deviations positive: the likelihood does not know their sign."""
+    parameters = found.maximum.point.parameters
+    signs = np.ones(len(parameters))
+    signs[k:] = np.where(parameters[k:] < 0, -1.0, 1.0)
+    return Adjusted(signs * parameters, np.linalg.inv(found.maximum.curvature) * np.outer(signs, signs))
+
+
 def _finish(
-    plain: LogitFit,
-    columns: Codes,
-    random: Sequence[RandomTerm],
-    kept: list[RandomTerm],
-    maximum: Maximum,
-    n_evaluations: int,
+    plain: LogitFit, columns: Codes, random: Sequence[RandomTerm], found: _Found, numbers: Adjusted
 ) -> MixedFit:
-    if not maximum.is_converged:
-        return _nothing(plain, random, "the fit did not converge")
+    """Put the numbers of the columns and terms that were fitted among all."""
     k, n_all = len(columns), len(plain.names)
-    found = maximum.point.parameters
-    place = [*columns, *(n_all + [term.name for term in random].index(term.name) for term in kept)]
-    sd = {term.name: 0.0 for term in random}
-    sd |= {term.name: float(abs(one)) for term, one in zip(kept, found[k:], strict=True)}
+    parameters, names = numbers.parameters, [term.name for term in random]
+    place = [*columns, *(n_all + names.index(term.name) for term in found.kept)]
+    sd = dict.fromkeys(names, 0.0)
+    sd |= {term.name: float(one) for term, one in zip(found.kept, parameters[k:], strict=True)}
     coef = np.full(n_all, NAN)
-    coef[columns] = found[:k]
+    coef[columns] = parameters[:k]
     covariance = np.full((n_all + len(random),) * 2, NAN)
-    covariance[np.ix_(place, place)] = np.linalg.inv(maximum.curvature) * np.outer(*(_signs(found, k),) * 2)
+    covariance[np.ix_(place, place)] = numbers.covariance
     boundary = [name for name, one in sd.items() if one <= NO_SD]
     for name in boundary:
         sd[name] = 0.0
     return MixedFit(
-        plain.names, coef, covariance, sd, -maximum.point.value, plain.n, _levels(random), n_evaluations, boundary,
-        plain.reason, plain.aliased,
+        plain.names, coef, covariance, sd, -found.maximum.point.value, plain.n, _levels(random), found.n_evaluations,
+        boundary, plain.reason, plain.aliased,
     )  # fmt: skip
-
-
-def _signs(found: Floats, k: int) -> Floats:
-    """Turn the signs of negative standard deviations, of which the likelihood knows nothing."""
-    signs = np.ones(len(found))
-    signs[k:] = np.where(found[k:] < 0, -1.0, 1.0)
-    return signs
 
 
 def _levels(random: Sequence[RandomTerm]) -> dict[str, int]:

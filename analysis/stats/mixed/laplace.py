@@ -52,6 +52,18 @@ class Laplace:
         """Give the standard deviations in the layout's order of terms."""
         return parameters[self.n_columns :][self.layout.terms]
 
+    @property
+    def hessian_found(self) -> Hessian:
+        """The Hessian at the mode found last."""
+        if self.hessian is None:
+            raise NotFound("nothing has been evaluated")
+        return self.hessian
+
+    def at(self, parameters: Floats) -> Floats:
+        """Find the mode of the random effects at some parameters; give eta there, in the layout's order."""
+        fixed = (self.x @ parameters[: self.n_columns])[self.pattern]
+        return self._find_mode(fixed, self.layout.scaled(self.sd(parameters)))[0]
+
     def evaluate(self, parameters: Floats) -> Point:
         """Compute the value and the gradient.
 
@@ -68,10 +80,9 @@ class Laplace:
         with `nAGQ = 1`.
         """
         self.n_evaluations += 1
-        layout, sd = self.layout, self.sd(parameters)
-        scale = layout.scaled(sd)
-        fixed = (self.x @ parameters[: self.n_columns])[self.pattern]
-        eta, hessian = self._find_mode(fixed, scale)
+        layout, eta = self.layout, self.at(parameters)
+        hessian = self.hessian_found
+        scale = hessian.scale
         mu = expit(eta)
         residual, weights = self.y - mu, mu * (1.0 - mu)
         leverage = hessian.leverage()
@@ -93,19 +104,23 @@ class Laplace:
 
         For b: x'Wx - x'WZ H^-1 Z'Wx. For a standard deviation: 2 sum (1 - H^-1_ll)^2 / sd^2 over its levels.
         """
-        if self.hessian is None:
-            raise NotFound("nothing has been evaluated")
-        hessian, layout = self.hessian, self.layout
-        k, scale = self.n_columns, hessian.scale
+        hessian, k = self.hessian_found, self.n_columns
         information = np.zeros((len(parameters), len(parameters)))
-        per_pattern = np.bincount(self.pattern, hessian.weights, len(self.x))
-        information[:k, :k] = (self.x.T * per_pattern) @ self.x
-        for j in range(k):
-            solved = hessian.solve(layout.scatter(hessian.weights * self.x[self.pattern, j], scale))
-            carried = np.bincount(self.pattern, hessian.weights * layout.gather(solved, scale), len(self.x))
-            information[:k, j] -= self.x.T @ carried
-        for shrinkage, sd, number in zip(hessian.leverage().shrinkage, self.sd(parameters), layout.terms, strict=True):
+        information[:k, :k] = self.information_of_coefficients()
+        shrinkages = hessian.leverage().shrinkage
+        for shrinkage, sd, number in zip(shrinkages, self.sd(parameters), self.layout.terms, strict=True):
             information[k + number, k + number] = 2.0 * float(shrinkage @ shrinkage) / max(sd * sd, 1e-2)
+        return information
+
+    def information_of_coefficients(self) -> Floats:
+        """Give x'Wx - x'WZ H^-1 Z'Wx at the mode found last."""
+        hessian, layout, k = self.hessian_found, self.layout, self.n_columns
+        per_pattern = np.bincount(self.pattern, hessian.weights, len(self.x))
+        information = np.asarray((self.x.T * per_pattern) @ self.x, dtype=np.float64)
+        for j in range(k):
+            solved = hessian.solve(layout.scatter(hessian.weights * self.x[self.pattern, j], hessian.scale))
+            carried = np.bincount(self.pattern, hessian.weights * layout.gather(solved, hessian.scale), len(self.x))
+            information[:, j] -= self.x.T @ carried
         return 0.5 * (information + information.T)
 
     def _find_mode(self, fixed: Floats, scale: Sequence[Floats | float]) -> tuple[Floats, Hessian]:

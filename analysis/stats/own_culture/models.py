@@ -202,12 +202,14 @@ def fit_outcome(
     start: MixedFit | None = None,
     *,
     with_origin: bool = False,
+    with_adjusted: bool = False,
 ) -> Fitted:
     """Fit a mixed model with effects of respondents and items; for the gap their slopes by question are in it too."""
     data = Data(outcome, frame, terms)
     found = {**(question_slopes(outcome.names) if outcome.is_gap else {}), **(slopes or {})}
     random = data.random(found, with_origin=with_origin)
-    return Fitted(data, fit_mixed(data.patterns, data.terms, data.value, random, start), found)
+    fit = fit_mixed(data.patterns, data.terms, data.value, random, start, with_adjusted=with_adjusted)
+    return Fitted(data, fit, found)
 
 
 def question_slopes(names: Names) -> dict[str, Slope]:

@@ -27,6 +27,15 @@ def test_intervals_hold_what_was_planted(rows: dict[str, dict[str, float]]) -> N
         assert row["coverage"] >= 5 / N_SEEDS  # of a 95 % interval: less by chance in one of two thousand
 
 
+def test_standard_deviations_are_recovered_and_unadjusted_ones_are_too_small() -> None:
+    found = {row.pop("estimand"): row for row in coverage.measure(coverage.planted, range(1, N_SEEDS + 1))}
+    for part in ("respondents", "items"):
+        adjusted, unadjusted = found[f"SD of {part}, logits"], found[f"SD of {part}, unadjusted, logits"]
+        assert adjusted["estimate"] > unadjusted["estimate"] + 0.02
+        assert abs(adjusted["bias_in_se"]) < 3.5 / N_SEEDS**0.5
+        assert adjusted["coverage"] >= 5 / N_SEEDS
+
+
 def test_summary_counts_the_intervals_that_hold() -> None:
     values = np.array([[0.0, 0.1, 0.1, -0.1, 0.3], [0.0, 0.3, 0.1, 0.1, 0.5], [0.0, np.nan, np.nan, np.nan, np.nan]])
     found = coverage.summary("x", values)

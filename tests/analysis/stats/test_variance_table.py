@@ -1,5 +1,6 @@
 """Shares of variance with intervals: by hand, by simulation of the delta method, and none where none is due."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,18 @@ def test_standard_deviation_and_odds_ratio_have_intervals_on_the_log_scale() -> 
     odds = rows["median_odds_ratio", "respondent"]
     assert odds["estimate"] == pytest.approx(np.exp(2**0.5 * 0.7 * norm.ppf(0.75)), rel=1e-9)
     assert odds["ci_high"] == pytest.approx(np.exp(2**0.5 * row["ci_high"] * norm.ppf(0.75)), rel=1e-9)
+
+
+def test_the_adjusted_fit_is_told_and_the_other_kept_beside_it() -> None:
+    better = model({"respondent": 0.8, "item": 1.2}, {"respondent": 60, "item": 40})
+    of = model({"respondent": 0.7, "item": 1.1}, {"respondent": 60, "item": 40})
+    rows = found(of._replace(fit=replace(of.fit, adjusted=better.fit)))
+    assert (rows["sd", "item"]["estimate"], rows["sd_unadjusted", "item"]["estimate"]) == (1.2, 1.1)
+    assert np.isnan(rows["sd_unadjusted", "item"]["ci_low"])
+    told = found(better)
+    assert {key: row for key, row in rows.items() if key[0] != "sd_unadjusted" and row["ci_low"] > 0} == {
+        key: row for key, row in told.items() if row["ci_low"] > 0
+    }
 
 
 def test_shares_add_up_and_their_intervals_are_those_of_drawn_parameters() -> None:
