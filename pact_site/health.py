@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
 from survey.broker import client_address
+from survey.trouble import lately
 
 
 @never_cache
@@ -18,10 +19,14 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 "ok", or 503 naming what cannot be reached; a dead broker stops no participant."""
+    """Answer 200 "ok", or 503 naming what cannot be reached; a dead broker stops no participant.
+
+    What pages were refused for lately stands beside it: a full disk is no reason to restart this process.
+    """
     if not reaches_database():
         return plain("database unreachable\n", status=503)
-    return plain(f"ok\nbroker {broker_state()}\n")
+    refused = "".join(f"pages refused lately: {trouble}\n" for trouble in lately())
+    return plain(f"ok\nbroker {broker_state()}\n{refused}")
 
 
 @never_cache

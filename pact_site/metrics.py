@@ -23,6 +23,7 @@ from pact_site.health import broker
 from survey.llm.enums import RunState
 from survey.llm.models import CellTally
 from survey.models import QuotaCell, SurveySession
+from survey.trouble import Trouble, lately
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,6 +62,12 @@ def of_broker() -> Iterator[Metric]:
         yield Metric("pact_broker_up", "Whether the broker answers.", [({}, 0.0)])
         return
     yield Metric("pact_broker_up", "Whether the broker answers.", [({}, 1.0)])
+    noted = lately()
+    yield Metric(
+        "pact_pages_refused_lately",
+        "Whether participants' pages were refused in the last ten minutes, by reason.",
+        [({"reason": trouble}, float(trouble in noted)) for trouble in Trouble],
+    )
     yield Metric("pact_queue_tasks", "Tasks that wait for a worker.", lengths)
 
 

@@ -14,18 +14,14 @@ from functools import cache
 from time import time as clock
 from typing import NamedTuple
 
-import redis
 from django.conf import settings
 from django.http import HttpRequest
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from survey.broker import client_address
+from survey.broker import connect
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 0.25  # with Redis
 LEFT_ALONE_S = 10.0  # after it did not answer
 
 
@@ -56,7 +52,7 @@ def seconds_to_wait(rate: Rate, who: str, *, adding: int = 1) -> int:
 
     Nobody is counted whose name is empty. `adding=0` only looks.
     """
-    return counts(client_address(settings.REDIS_URL)).seconds_to_wait(rate, who, adding) if who else 0
+    return counts(settings.REDIS_URL).seconds_to_wait(rate, who, adding) if who else 0
 
 
 @cache
@@ -68,12 +64,7 @@ class Counts:
     """The counts in one Redis, which is left alone for a while once it did not answer."""
 
     def __init__(self, address: str) -> None:
-        self.redis = redis.Redis.from_url(
-            address,
-            socket_connect_timeout=PATIENCE_S,
-            socket_timeout=PATIENCE_S,
-            retry=Retry(NoBackoff(), 1),  # a connection that the server closed meanwhile is opened again
-        )
+        self.redis = connect(address)
         self.away_until = 0.0
 
     def seconds_to_wait(self, rate: Rate, who: str, adding: int) -> int:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from survey.enums import Locale
+from survey.trouble import Trouble, note
 from survey.views.framing import BROKEN_LINK, NOT_FOUND, plain_frame
 
 log = logging.getLogger(__name__)
@@ -99,9 +100,11 @@ def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> H
             spent = time.monotonic() - begun
             if isinstance(error.__cause__, psycopg.errors.DiskFull):
                 log.error("the database's disk is full, answers cannot be stored: %s", first_line(error))
+                note(Trouble.DISK_FULL)
                 return unavailable(request)
             if spent + pause > PATIENCE:
                 log.error("the database was away for %.1f s, gave up: %s", spent, first_line(error))
+                note(Trouble.AWAY)
                 return unavailable(request)
             log.warning("the database was away for %.1f s: %s", spent, first_line(error))
         connection.close_if_unusable_or_obsolete()

@@ -2,6 +2,7 @@
 
 import html
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.test import Client
 from psycopg_pool import ConnectionPool
 
+from survey import trouble
+from survey.broker import connect
 from survey.enums import Choice, Page, Status
 from survey.models import PageEvent, Response, Study
 from survey.views import faults
@@ -137,7 +141,55 @@ def test_page_that_could_not_be_stored_keeps_its_answers(walker: Walker, monkeyp
     assert set(Response.objects.values_list("question", "choice")) == set(ANSWERS.items())
 
 
-def test_full_disk_is_said_at_once_and_logged(walker: Walker, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def no_trouble() -> Iterator[None]:
+    """Forget what pages were refused for, before and after."""
+    client = connect(os.environ["REDIS_URL"])
+    client.delete(*[each.key for each in trouble.Trouble])
+    yield
+    client.delete(*[each.key for each in trouble.Trouble])
+    client.close()
+
+
+def test_full_disk_rings_where_no_database_is_needed(
+    walker: Walker, no_trouble: None, settings: Any, mailoutbox: list[Any]
+) -> None:
+    settings.METRICS_TOKEN = "t"
+    refused = 'pact_pages_refused_lately{reason="database disk full"}'
+
+    def told() -> tuple[str, bool]:
+        numbers = Client().get("/metrics", headers={"authorization": "Bearer t"}).content.decode()
+        return Client().get("/healthz").content.decode(), f"{refused} 1" in numbers
+
+    assert told() == ("ok\nbroker ok\n", False)
+    call_command("check_alarms", "--send")
+    assert mailoutbox == []
+    with failing_inserts("53100", times=99):
+        assert walker.post(**ANSWERS).status_code == 503
+    assert told() == ("ok\nbroker ok\npages refused lately: database disk full\n", True)
+    with pytest.raises(CommandError, match="refused in the last ten minutes: database disk full"):
+        call_command("check_alarms", "--send")
+    assert [(mail.to, mail.subject) for mail in mailoutbox] == [
+        ([settings.CONTACT_EMAIL], "PACT Site: the database is in trouble")
+    ]
+
+
+def test_watch_from_outside_tells_of_a_lost_database(no_trouble: None, settings: Any, mailoutbox: list[Any]) -> None:
+    with connection.execute_wrapper(away), pytest.raises(CommandError, match="the connection is lost"):
+        call_command("check_alarms", "--send")
+    assert "the database refuses: the connection is lost" in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("code", ["53300", "53200", "57P03", "40001"])
+def test_server_without_room_for_a_connection_is_asked_again(walker: Walker, code: str) -> None:
+    with failing_inserts(code, times=2) as n_tries:
+        assert walker.post(**ANSWERS).status_code == 303
+        assert n_tries() == 3
+
+
+def test_full_disk_is_said_at_once_and_logged(
+    walker: Walker, no_trouble: None, caplog: pytest.LogCaptureFixture
+) -> None:
     with failing_inserts("53100", times=99) as n_tries:
         reply = walker.post(**ANSWERS)
         assert n_tries() == 1
@@ -154,6 +206,8 @@ def test_dry_pool_makes_participants_wait(walker: Walker, monkeypatch: pytest.Mo
     pool = connection_pool()
     held = [pool.getconn() for _ in range(pool.max_size)]
     givers = Timer(0.5, lambda: pool.putconn(held.pop()))
+    client = connect(os.environ["REDIS_URL"])
+    client.delete(trouble.Trouble.AWAY.key)
     try:
         if is_given_back:
             givers.start()
@@ -163,6 +217,8 @@ def test_dry_pool_makes_participants_wait(walker: Walker, monkeypatch: pytest.Mo
         for one in list(held):
             pool.putconn(one)
     assert reply.status_code == (200 if is_given_back else 503)
+    assert bool(client.delete(trouble.Trouble.AWAY.key)) != is_given_back  # whoever watches is told
+    client.close()
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_network_that_comes_too_often_reads_when_to_come_again(
 ) -> None:
     study = make_study()
     key = rates.key(rates.ENTRIES, 1_800_000_010 // 60, "203.0.113.0/24")
-    rates.counts(client_address(settings.REDIS_URL)).redis.set(key, rates.ENTRIES.most - 1, ex=60)
+    rates.counts(settings.REDIS_URL).redis.set(key, rates.ENTRIES.most - 1, ex=60)
     headers = {"X-Client-Network": "203.0.113.0/24", "Accept-Language": lang}
     first, second = (Client().get(f"/join/{study.code}/{country}/", headers=headers) for _ in range(2))
     assert first.status_code == 303

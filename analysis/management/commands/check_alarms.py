@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.conf import settings
+from django.core.mail import send_mail
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from analysis.alarms import domain, sending
 from analysis.alarms.models import Alarm
+from survey.trouble import lately
 
 
 class Command(BaseCommand):
@@ -15,10 +19,21 @@ class Command(BaseCommand):
         parser.add_argument("--send", action="store_true", help="also send what waits to be told")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        troubles = [f"Participants' pages were refused in the last ten minutes: {trouble}." for trouble in lately()]
+        try:
+            self.look(is_sent=options["send"])
+        except (OperationalError, InterfaceError) as error:
+            troubles.append(f"The alarms could not be looked at, the database refuses: {error}")
+        if troubles and options["send"]:  # by mail at once: the database cannot keep such an alarm
+            send_mail("PACT Site: the database is in trouble", "\n".join(troubles), None, [settings.CONTACT_EMAIL])
+        if troubles:
+            raise CommandError("\n".join(troubles))
+
+    def look(self, *, is_sent: bool) -> None:
         for study in domain.studies_to_watch():
             domain.check_study(study)
         sending.bundle_notices()
-        if options["send"]:
+        if is_sent:
             self.stdout.write(f"{sending.send_due()} sent")
         for alarm in Alarm.objects.filter(closed_at=None).select_related("study"):
             self.stdout.write(f"{alarm.study.code}  {alarm.get_kind_display()}  {alarm.text}")
