@@ -26,6 +26,7 @@ USAGE = """usage: python3 run.py COMMAND
   check           lint, format, types, import contracts, templates, migrations, Django's own checks
   manage ARGS     manage.py, with the demo's database unless DATABASE_URL is set
   lock [ARGS]     make requirements*.txt from pyproject.toml again (--upgrade: newest versions)
+  audit           ask the public list of vulnerabilities about every locked version (needs the network, and uv)
 """
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -75,6 +76,8 @@ def main(arguments: list[str]) -> int:
         return check()
     elif command == "lock":
         return lock(rest)
+    elif command == "audit":
+        return audit()
     print(USAGE)
     return 0 if command in ("help", "-h", "--help") else 2
 
@@ -254,6 +257,16 @@ def lock(options: list[str]) -> int:
             stop(f"{name} holds an address; remove the index settings of this machine's uv and run this again.")
         say(f"{name} is up to date.")
     return 0
+
+
+def audit() -> int:
+    """Look every pinned version up, by its hashes and without installing any; 1 where something is known of one."""
+    uv = shutil.which("uv")
+    if not uv:
+        stop("Only this command needs uv. Install it with:\n\n    python3 -m pip install --user uv")
+    files = [word for name in LOCKS.values() for word in ("-r", name)]
+    flags = ("--require-hashes", "--disable-pip", "--progress-spinner", "off")
+    return 1 if subprocess.run([str(uv), "tool", "run", "pip-audit", *flags, *files]).returncode else 0
 
 
 if __name__ == "__main__":
