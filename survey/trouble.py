@@ -43,4 +43,4 @@ def lately() -> list[Trouble]:
             found = redis.mget([trouble.key for trouble in Trouble])
     except (RedisError, OSError):
         return []
-    return [trouble for trouble, noted in zip(Trouble, found, strict=True) if noted]  # type: ignore[arg-type]
+    return [trouble for trouble, noted in zip(Trouble, found, strict=True) if noted]
