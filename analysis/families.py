@@ -48,7 +48,9 @@ HOLDS: Mapping[FamilyKey, Holds] = {
     ),
     FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",), prints=("own_country",)),
     FamilyKey.EFFECT_SIZES: Holds(
-        "Effect sizes", ("effect_sizes",), prints=("factor_spreads", "model_spreads", "persona_country_contrasts")
+        "Effect sizes",
+        ("effect_sizes", "persona_countries"),
+        prints=("factor_spreads", "model_spreads", "persona_country_contrasts"),
     ),
     FamilyKey.VARIANCE: Holds(
         "Where answers differ: people, items, countries", ("variance",), prints=("variance_parts",)

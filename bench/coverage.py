@@ -1,16 +1,16 @@
-"""Whether intervals hold what they promise: `python -m bench.coverage [--only NAME …] [--seeds N]`.
+"""Whether intervals hold what they promise: `python -m bench.coverage [--only NAME …] [--studies N]`.
 
 Each part draws studies with known effects, one per seed, and counts how often the 95 % interval holds the truth. With
-200 seeds a right interval comes out between 92 % and 98 % nineteen times in twenty. A part is a function of a seed that
-gives its estimands, each as (truth, estimate, standard error, low, high); NaN for the last four where there is none.
+200 studies a right interval comes out between 92 % and 98 % nineteen times in twenty, with 1,000 between 93.6 % and
+96.4 %. `own_culture`, `gap` and `planted` are the models of answers; `rates` stands in `bench.intervals`, once for each
+design, and `models` in `bench.model_intervals`. A part is a function of a seed that gives its estimands, each as
+(truth, estimate, standard error, low, high); NaN for the last four where there is none.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from analysis.stats.own_culture.models import GAP, Names, Outcome, fit_outcome, 
 from analysis.stats.own_culture.rows import Choices, Effect, Method, effect_of
 from analysis.stats.terms import design
 from analysis.stats.variance_table import Model, variance_rows
+from bench import covered, intervals, model_intervals
 
 N_COUNTRIES, N_PEOPLE, N_ITEMS = 5, 24, 100
 DRAWN = {"same": 6, "close": 6, "far": 8}
@@ -171,6 +172,7 @@ def held(truth: float, effect: Effect) -> Estimate:
 
 
 PARTS: list[Part] = [own_culture, gap, planted]
+RATES, MODELS = "rates", "models"
 
 
 # --- The bench ---------------------------------------------------------------------------------------
@@ -194,21 +196,39 @@ def summary(name: str, values: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Write rows of Markdown, the bias in standard errors."""
+    lines = [
+        "| estimand | truth | mean estimate | bias by SE | SD of estimates by mean SE | coverage | studies |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {row['estimand']} | {row['truth']:.3f} | {row['estimate']:.3f} | {row['bias_in_se']:+.2f} | "
+        f"{row['sd_by_se']:.2f} | {100 * row['coverage']:.1f} % | {row['n']} |"
+        for row in rows
+    ]
+
+
+def tables(n_studies: int, only: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Make the tables that are asked for."""
+    for part in PARTS:
+        if part.__name__ in only:
+            yield part.__name__, table(measure(part, range(1, n_studies + 1)))
+    for people in intervals.DESIGNS if RATES in only else ():
+        yield f"{RATES}: {people.name}", covered.table(intervals.coverage(people, n_studies))
+    if MODELS in only:
+        yield MODELS, covered.table(model_intervals.coverage(n_studies))
+
+
 def main() -> None:
+    names = [*(part.__name__ for part in PARTS), RATES, MODELS]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", choices=[part.__name__ for part in PARTS])
-    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--only", nargs="*", choices=names, default=names)
+    parser.add_argument("--studies", type=int, default=200)
     options = parser.parse_args()
-    results = {}
     with threadpool_limits(1):
-        for part in PARTS:
-            if not options.only or part.__name__ in options.only:
-                results[part.__name__] = measure(part, range(1, options.seeds + 1))
-                print(f"{part.__name__} done", file=sys.stderr)
-    print(json.dumps(results))
-    for name, rows in results.items():
-        for row in rows:
-            print(f"{name:12} " + "  ".join(f"{key} {value}" for key, value in row.items()))
+        for name, lines in tables(options.studies, options.only):
+            print(f"\n{name}, {options.studies} studies\n", *lines, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

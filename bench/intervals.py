@@ -1,4 +1,4 @@
-"""Whether 95 % intervals hold the truth in 95 % of studies: `python -m bench.intervals [--studies N]` prints a table.
+"""Rates, agreement and effect sizes, the part `rates` of `bench.coverage`: studies, truths and estimators.
 
 Studies are drawn from a model whose true values are integrals: countries that differ, items that differ and differ
 between countries, people of two demographic cells who differ, two relations of which one has less spread between items.
@@ -6,8 +6,6 @@ between countries, people of two demographic cells who differ, two relations of 
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +23,7 @@ from analysis.stats.latent import disagreement_of, latent_icc
 from analysis.stats.pluralism import latent_agreement, pluralism
 from analysis.stats.rates import difference, gap, rate
 from analysis.stats.rates_standard import poststratified_by, shared_differences
+from bench.covered import Coverage, Interval, counted, held_by
 
 RELATIONS = {"same": (0.3, 0.6), "far": (0.8, 1.2)}  # mean and standard deviation of items, logit scale
 COUNTRIES = {"BR": -0.4, "IN": 0.0, "UK": 0.2, "US": 0.4}
@@ -53,12 +52,6 @@ DESIGNS = (
     Design("84 people, 8 of 60 items", 21, 30, 8),
     Design("1,000 people, 24 of 60 items", 250, 30, 24),
 )
-
-
-class Interval(NamedTuple):
-    estimate: float
-    low: float
-    high: float
 
 
 class Estimator(NamedTuple):
@@ -198,51 +191,53 @@ def estimators(design: Design) -> list[Estimator]:
 
 
 def _rates(truth: Truth) -> Iterator[Estimator]:
-    yield Estimator("rate", truth.mean(), lambda f: _of(rate(f, value="y", **WHO)))
+    yield Estimator("rate", truth.mean(), lambda f: held_by(rate(f, value="y", **WHO)))
     yield Estimator(
         "rate of one country",
         truth.mean(countries=["US"]),
-        lambda f: _of(rate(f[f["country"] == "US"], value="y", **WHO)),
+        lambda f: held_by(rate(f[f["country"] == "US"], value="y", **WHO)),
     )
     yield Estimator(
         "rate, poststratified",
         (truth.mean(cell="women") + truth.mean(cell="men")) / 2,
-        lambda f: _of_row(poststratified_by(f.assign(all="all"), value="y", by=["all"], cell="cell", **WHO)),
+        lambda f: held_by(poststratified_by(f.assign(all="all"), value="y", by=["all"], cell="cell", **WHO)),
     )
 
 
 def _differences(truth: Truth) -> Iterator[Estimator]:
     yield Estimator(
-        "gap norm − personal", truth.norm_mean() - truth.mean(), lambda f: _of(gap(f, first="norm", second="y", **WHO))
+        "gap norm − personal",
+        truth.norm_mean() - truth.mean(),
+        lambda f: held_by(gap(f, first="norm", second="y", **WHO)),
     )
     yield Estimator(
         "difference of relations",
         truth.mean(["same"]) - truth.mean(["far"]),
-        lambda f: _of(difference(f, value="y", group="relation", first="same", second="far", **WHO)),
+        lambda f: held_by(difference(f, value="y", group="relation", first="same", second="far", **WHO)),
     )
     yield Estimator(
         "difference of countries, shared items",
         truth.mean(countries=["BR"]) - truth.mean(countries=["US"]),
-        lambda f: _of_row(shared_differences(f[f["country"].isin(["BR", "US"])], value="y", group="country", **WHO)),
+        lambda f: held_by(shared_differences(f[f["country"].isin(["BR", "US"])], value="y", group="country", **WHO)),
     )
     yield Estimator(
         "SD of country effects",
         float(np.std([truth.mean(countries=[country]) for country in COUNTRIES], ddof=1)),
-        lambda f: _of(level_spread(f, value="y", factor="country", seed=1, **WHO)),
+        lambda f: held_by(level_spread(f, value="y", factor="country", seed=1, **WHO)),
     )
 
 
 def _agreement(truth: Truth) -> Iterator[Estimator]:
-    yield Estimator("Krippendorff's alpha", truth.alpha(), lambda f: _of(_measure(agreement(f, **UNITS), "alpha")))
+    yield Estimator("Krippendorff's alpha", truth.alpha(), lambda f: held_by(_measure(agreement(f, **UNITS), "alpha")))
     yield Estimator(
         "pairwise agreement",
         1 - truth.disagreement(),
-        lambda f: _of(_measure(agreement(f, **UNITS), "pairwise_agreement")),
+        lambda f: held_by(_measure(agreement(f, **UNITS), "pairwise_agreement")),
     )
     yield Estimator(
         "latent agreement",
         latent_icc(truth.mean(), truth.disagreement()).value,
-        lambda f: _of(latent_agreement(f, **UNITS)),
+        lambda f: held_by(latent_agreement(f, **UNITS)),
     )
 
 
@@ -250,17 +245,17 @@ def _agreement_compared(truth: Truth) -> Iterator[Estimator]:
     yield Estimator(
         "difference of alpha between relations",
         truth.alpha(["same"]) - truth.alpha(["far"]),
-        lambda f: _of(_measure(agreement_difference(f, **BY_RELATION, **UNITS), "alpha")),
+        lambda f: held_by(_measure(agreement_difference(f, **BY_RELATION, **UNITS), "alpha")),
     )
     yield Estimator(
         "pluralism: disagreement given the mean",
         truth.given_mean(),
-        lambda f: _of(_measure(pluralism(f, **BY_RELATION, **UNITS), "given_mean")),
+        lambda f: held_by(_measure(pluralism(f, **BY_RELATION, **UNITS), "given_mean")),
     )
     yield Estimator(
         "agreement within − across countries",
         truth.between_countries(),
-        lambda f: _of_row(agreement_across(f, value="y", group="country", **WHO)),
+        lambda f: held_by(agreement_across(f, value="y", group="country", **WHO)),
     )
 
 
@@ -268,58 +263,12 @@ def _measure(found: Any, name: str) -> Any:
     return next(one for one in found if one.measure == name)
 
 
-def _of(found: Any) -> Interval:
-    return Interval(found.estimate, found.ci_low, found.ci_high)
-
-
-def _of_row(table: pd.DataFrame) -> Interval:
-    row = table.iloc[0]
-    return Interval(row["estimate"], row["ci_low"], row["ci_high"])
-
-
-class Coverage(NamedTuple):
-    """Of one estimator: its truth, the mean of its estimates, the share of intervals that hold the truth."""
-
-    name: str
-    truth: float
-    mean: float
-    covered: float
-    width: float
-    n: int
-
-
 def coverage(design: Design, n_studies: int, seed: int = 1) -> list[Coverage]:
-    """Draw studies and count; an interval that was not given counts as none."""
+    """Draw studies and count."""
     named = estimators(design)
     found: dict[str, list[Interval]] = {one.name: [] for one in named}
     for number in range(n_studies):
         frame = draw(design, np.random.default_rng([seed, number]))
         for one in named:
             found[one.name].append(one.estimate(frame))
-    return [_counted(one, found[one.name]) for one in named]
-
-
-def _counted(one: Estimator, intervals: list[Interval]) -> Coverage:
-    given = [interval for interval in intervals if not np.isnan(interval.low)]
-    covered = float(np.mean([interval.low <= one.truth <= interval.high for interval in given]))
-    mean = float(np.mean([interval.estimate for interval in given]))
-    width = float(np.mean([interval.high - interval.low for interval in given]))
-    return Coverage(one.name, one.truth, mean, covered, width, len(given))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=400)
-    parser.add_argument("--designs", type=int, nargs="*", default=range(len(DESIGNS)))
-    chosen = parser.parse_args()
-    for design in (DESIGNS[number] for number in chosen.designs):
-        started = time.perf_counter()
-        rows = coverage(design, chosen.studies)
-        print(f"\n{design.name}; {chosen.studies} studies, {time.perf_counter() - started:.0f} s\n")
-        print("| estimator | truth | mean estimate | coverage | mean width |\n|---|---|---|---|---|")
-        for row in rows:
-            print(f"| {row.name} | {row.truth:.3f} | {row.mean:.3f} | {100 * row.covered:.1f} % | {row.width:.3f} |")
-
-
-if __name__ == "__main__":
-    main()
+    return [counted(one.name, one.truth, found[one.name]) for one in named]

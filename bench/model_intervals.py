@@ -1,4 +1,4 @@
-"""Whether 95 % intervals about models hold the truth: `python -m bench.model_intervals [--studies N]` prints a table.
+"""Models beside people, the part `models` of `bench.coverage`: studies, truths and estimators.
 
 People and items are drawn from a model with people who differ and items that differ; a language model knows the
 items' rates in part; it gives probabilities, or is asked a few times. True values come from very many items.
@@ -6,8 +6,6 @@ items' rates in part; it gives probabilities, or is asked a few times. True valu
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,29 +19,13 @@ from analysis.stats.ceilings import DISAGREEMENT, RATE, Draws, ceilings
 from analysis.stats.shift import MEASURES as SHIFTS
 from analysis.stats.shift import shift_table
 from analysis.stats.steering import order_bias, steerability
+from bench.covered import Coverage, Interval, counted, held_by
 
 N_PEOPLE, N_ITEMS, PER_PERSON, N_SAMPLES, N_GROUPS = 120, 90, 30, 10, 5
 ITEM_MEAN, ITEM_SD, PERSON_SD = 0.6, 1.4, 0.8
 MANY = 200_000
 ORDER_PULL, STEER = 0.08, 0.6
 N_DRAWS = 60
-
-
-class Interval(NamedTuple):
-    estimate: float
-    low: float
-    high: float
-
-
-class Coverage(NamedTuple):
-    """How often intervals held the truth, how wide they were, and how far estimates lie off on average."""
-
-    name: str
-    truth: float
-    mean: float
-    covered: float
-    width: float
-    n: int
 
 
 class Items(NamedTuple):
@@ -121,7 +103,7 @@ def study(rng: np.random.Generator) -> dict[str, Interval]:
     return {
         **_alignment(pairs, ""),
         **_alignment(sampled, "samples: "),
-        "match over always the culture": _interval(over_rule(pairs)),
+        "match over always the culture": held_by(over_rule(pairs)),
         **_ceilings(pairs),
         **_calibration(pairs),
         "order bias": _order(items, rng),
@@ -141,7 +123,7 @@ NAMES = {
 
 def _alignment(pairs: PairedItems, prefix: str) -> dict[str, Interval]:
     found = {row.measure: row for row in align(pairs) if row.predictor == "model"}
-    return {f"{prefix}{name}": _interval(found[measure]) for measure, name in NAMES.items()}
+    return {f"{prefix}{name}": held_by(found[measure]) for measure, name in NAMES.items()}
 
 
 def _ceilings(pairs: PairedItems) -> dict[str, Interval]:
@@ -161,7 +143,7 @@ def _calibration(pairs: PairedItems) -> dict[str, Interval]:
         "calibration_slope": "calibration slope",
         "calibration_intercept": "calibration intercept",
     }
-    return {name: _interval(found[measure]) for measure, name in names.items()}
+    return {name: held_by(found[measure]) for measure, name in names.items()}
 
 
 def _order(items: Items, rng: np.random.Generator) -> Interval:
@@ -219,16 +201,12 @@ def _shifts(rng: np.random.Generator) -> dict[str, Interval]:
     return {name: _row(rows[measure]) for measure, name in names.items() if measure in SHIFTS}
 
 
-def _interval(found: Any) -> Interval:
-    return Interval(found.estimate, found.ci_low, found.ci_high)
-
-
 def _row(row: Mapping[Any, Any]) -> Interval:
     return Interval(row["estimate"], row["ci_low"], row["ci_high"])
 
 
 def coverage(n_studies: int, seed: int = 1, on_study: Callable[[int], None] | None = None) -> list[Coverage]:
-    """Draw studies and count; an interval that was not given counts as none."""
+    """Draw studies and count."""
     true = truths()
     found: dict[str, list[Interval]] = {name: [] for name in true}
     for number in range(n_studies):
@@ -237,30 +215,4 @@ def coverage(n_studies: int, seed: int = 1, on_study: Callable[[int], None] | No
                 found[name].append(interval)
         if on_study:
             on_study(number + 1)
-    return [_counted(name, true[name], intervals) for name, intervals in found.items()]
-
-
-def _counted(name: str, truth: float, intervals: list[Interval]) -> Coverage:
-    given = [one for one in intervals if not np.isnan(one.low)]
-    covered = float(np.mean([one.low <= truth <= one.high for one in given]))
-    mean = float(np.mean([one.estimate for one in given]))
-    return Coverage(name, truth, mean, covered, float(np.mean([one.high - one.low for one in given])), len(given))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=200)
-    chosen = parser.parse_args()
-    started = time.perf_counter()
-    rows = coverage(chosen.studies)
-    print(f"\n{N_PEOPLE} people, {PER_PERSON} of {N_ITEMS} items; {chosen.studies} studies, "
-          f"{time.perf_counter() - started:.0f} s\n")  # fmt: skip
-    print("| estimator | truth | mean estimate | coverage | mean width | given |\n|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row.name} | {row.truth:.3f} | {row.mean:.3f} | {100 * row.covered:.1f} % | {row.width:.3f} | {row.n} |"
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return [counted(name, true[name], intervals) for name, intervals in found.items()]

@@ -55,28 +55,50 @@ def respondent_country_contrasts(frames: Frames) -> Drawn:
 
 def persona_country_contrasts(frames: Frames) -> Drawn:
     """Show how far each persona's country moves a model, against its mean over the countries."""
-    rows = table(frames, "paper_alignment_combined_summary")
-    rows = rows[rows["persona_country"].notna()]
-    if rows.empty:
+    data = _persona_countries(frames) if "persona_countries" in frames else _papers_persona_countries(frames)
+    if data.empty:
         raise Missing("no model was asked under personas")
+    models = list(dict.fromkeys(data["series"]))[:N_MODELS]
+    data = data[data["series"].isin(models)].reset_index(drop=True)
+    note = "Points of a model's share under personas of a country above its mean over countries"
+    if data["ci_low"].isna().all():
+        note += "; no interval"
+    return _side_by_side(data, list(QUESTIONS.values()), models, points, note, "Personas' countries compared")
+
+
+def _persona_countries(frames: Frames) -> pd.DataFrame:
+    rows = frames["persona_countries"]
+    return pd.DataFrame(
+        {
+            "panel": rows["question"].map(QUESTIONS),
+            "group": rows["persona_country"].map(country),
+            "series": rows["source"],
+            **{name: rows[name] for name in ("estimate", "ci_low", "ci_high", "n")},
+        }
+    )
+
+
+def _papers_persona_countries(frames: Frames) -> pd.DataFrame:
+    """Give them from the paper's own table, which has no intervals."""
+    rows = table(frames, "paper_alignment_combined_summary")
     keys = ["response_type", "model_tag", "persona_country"]
-    rates = rows.groupby(keys).agg(rate=("model_culture_rate", "mean"), n=("n_model_rows", "sum")).reset_index()
-    mean = rates.groupby(keys[:2])["rate"].transform("mean")
-    models = list(dict.fromkeys(rates["model_tag"]))[:N_MODELS]
-    data = pd.DataFrame(
+    rates = (
+        rows[rows["persona_country"].notna()]
+        .groupby(keys)
+        .agg(rate=("model_culture_rate", "mean"), n=("n_model_rows", "sum"))
+        .reset_index()
+    )
+    return pd.DataFrame(
         {
             "panel": rates["response_type"].map(QUESTIONS),
             "group": rates["persona_country"].map(country),
             "series": rates["model_tag"],
-            "estimate": rates["rate"] - mean,
+            "estimate": rates["rate"] - rates.groupby(keys[:2])["rate"].transform("mean"),
             "ci_low": np.nan,
             "ci_high": np.nan,
             "n": rates["n"],
         }
     )
-    data = data[data["series"].isin(models)].reset_index(drop=True)
-    note = "Points of a model's share under personas of a country above its mean over countries; no interval"
-    return _side_by_side(data, list(QUESTIONS.values()), models, points, note, "Personas' countries compared")
 
 
 def _side_by_side(

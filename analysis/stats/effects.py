@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.observations import Codes, Floats, binary, codes, require
-from analysis.stats.twoway import NEGLIGIBLE, count_by, require_level
+from analysis.stats.twoway import NEGLIGIBLE, count_by, intervals_by, require_level
 
 NAN = float("nan")
+NO_VARIATION = "no variation between respondents or items"
 N_DRAWS = 4000
 STEPS = 60  # halvings of the bracket in which an end of an interval is looked for
 LEAST_SEEN = 0.16  # an interval ends no lower than if this much of pure noise lay below what was observed
@@ -44,6 +45,8 @@ class LevelSpread:
 class _Levels(NamedTuple):
     """Rates of levels with their two-way covariance, and what they rest on."""
 
+    names: list[str]
+    size: Codes
     rate: Floats
     covariance: Floats
     df: int
@@ -52,6 +55,7 @@ class _Levels(NamedTuple):
     n_items: int
 
 
+CONTRAST_COLUMNS = ["estimate", "se", "ci_low", "ci_high", "statistic", "df", "p_value", "n", "n_items", "reason"]
 SPREAD_COLUMNS = [field.name for field in fields(LevelSpread)]
 
 
@@ -137,6 +141,47 @@ def spread_by_factor(
     return pd.DataFrame(rows, columns=["factor", *SPREAD_COLUMNS])
 
 
+def level_contrasts(
+    frame: pd.DataFrame, *, value: str, respondent: str | None, item: str, factor: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Estimate how far each level of a factor lies above the mean of the levels in the share of 1s.
+
+    Parameters
+    ----------
+    frame, value, respondent, item, factor, level
+        As in `level_spread`.
+
+    Returns
+    -------
+    DataFrame
+        `factor_level`, in sorted order, with `CONTRAST_COLUMNS`.
+
+    Notes
+    -----
+    C p with p the rates and C centring, every level weighing the same; standard errors from C V C with V as in
+    `level_spread`, so that what levels share on the same items takes itself away. t with one degree of freedom less
+    than there are clusters.
+
+    References
+    ----------
+    Cameron, Gelbach & Miller (2011), JBES 29, 238-249. R: contr.sum in a regression of the 0/1 answers, with the HC0
+    two-way `sandwich::vcovCL`.
+    """
+    require_level(level)
+    require(frame, [factor])
+    levels = _levels(frame[frame[factor].notna()], value, respondent, item, factor)
+    if len(levels.rate) < 2:
+        return pd.DataFrame(columns=["factor_level", *CONTRAST_COLUMNS])
+    se = np.sqrt(np.maximum(np.diag(_centred(levels.covariance)), 0.0))
+    is_told = se > NEGLIGIBLE
+    df = np.full(len(se), float(levels.df))
+    told = intervals_by(levels.rate - levels.rate.mean(), se, df, is_told, level)
+    table = pd.DataFrame(told).assign(
+        factor_level=levels.names, n=levels.size, n_items=levels.n_items, reason=np.where(is_told, "", NO_VARIATION)
+    )
+    return table.sort_values("factor_level", ignore_index=True)[["factor_level", *CONTRAST_COLUMNS]]
+
+
 def _levels(frame: pd.DataFrame, value: str, respondent: str | None, item: str, factor: str) -> _Levels:
     answers = binary(frame, value, respondent or item, item)
     given = frame.loc[frame[value].notna(), factor]
@@ -144,6 +189,7 @@ def _levels(frame: pd.DataFrame, value: str, respondent: str | None, item: str, 
     n_levels = int(of_answer.max(initial=-1)) + 1
     clusters = [answers.item] if respondent is None else [answers.respondent, answers.item]
     enough = np.minimum.reduce([count_by(of_answer, cluster, n_levels) for cluster in clusters]) >= 2
+    names = [str(name) for name, is_enough in zip(given.unique(), enough, strict=True) if is_enough]
     kept = enough[of_answer]
     used, of_answer = answers.where(kept), (np.cumsum(enough) - 1)[of_answer[kept]].astype(np.intp)
     n_levels = int(enough.sum())
@@ -153,12 +199,12 @@ def _levels(frame: pd.DataFrame, value: str, respondent: str | None, item: str, 
     by_item = _covariance(influence, of_answer, used.item, n_levels)
     n_items, n_respondents = used.n_items, 0 if respondent is None else used.n_respondents
     if respondent is None:
-        return _Levels(rate, by_item, n_items - 1, len(used.value), 0, n_items)
+        return _Levels(names, n, rate, by_item, n_items - 1, len(used.value), 0, n_items)
     by_respondent = _covariance(influence, of_answer, used.respondent, n_levels)
     cell = codes(pd.DataFrame({"r": used.respondent, "i": used.item}), ["r", "i"])
     both = by_respondent + by_item - _covariance(influence, of_answer, cell, n_levels)
     covariance = max((both, by_respondent, by_item), key=lambda matrix: float(np.trace(_centred(matrix))))
-    return _Levels(rate, covariance, min(n_respondents, n_items) - 1, len(used.value), n_respondents, n_items)
+    return _Levels(names, n, rate, covariance, min(n_respondents, n_items) - 1, len(used.value), n_respondents, n_items)
 
 
 def _covariance(influence: Floats, of_answer: Codes, cluster: Codes, n_levels: int) -> Floats:
@@ -185,8 +231,7 @@ def _spread(levels: _Levels, rng: np.random.Generator, level: float) -> LevelSpr
     beside = observed**0.5, sampling**0.5, float(pairs.mean()), float(pairs.max()), len(levels.rate)
     estimate = max(observed - sampling, 0.0) ** 0.5
     if not sampling > NEGLIGIBLE**2:
-        reason = "no variation between respondents or items"
-        return LevelSpread(estimate, NAN, NAN, NAN, False, *beside, *sizes, reason)
+        return LevelSpread(estimate, NAN, NAN, NAN, False, *beside, *sizes, NO_VARIATION)
     scale = np.sqrt(levels.df / rng.chisquare(levels.df, size=(N_DRAWS, 1)))
     noise = rng.normal(size=(N_DRAWS, len(roots))) * np.sqrt(roots) * scale
     length = np.linalg.norm(effects)

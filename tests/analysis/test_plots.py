@@ -126,6 +126,8 @@ def test_command_draws_a_finished_analysis(full: MadeStudy, tmp_path: Path) -> N
     drawn = {path.stem for path in tmp_path.glob("*.pdf")}
     assert {"rates_by_country", "agreement_by_relation", "alignment_and_ceiling", "base_to_instruct"} <= drawn
     assert {"agreement_and_ceiling", "model_spreads", "correlation_and_ceiling"} <= drawn
+    contrasts = pd.read_csv(tmp_path / "persona_country_contrasts.csv")
+    assert (contrasts["ci_low"] < contrasts["estimate"]).all()
     sizes = pd.read_csv(tmp_path / "model_spreads.csv")
     assert "models under personas" in set(sizes["panel"])
 

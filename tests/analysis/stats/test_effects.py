@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.stats.effects import level_spread, spread_by_factor
+from analysis.stats.effects import level_contrasts, level_spread, spread_by_factor
 from analysis.stats.rates import difference
 
 WHO: dict[str, Any] = {"value": "y", "respondent": "r", "item": "i"}
@@ -146,3 +146,62 @@ def test_the_same_seed_gives_the_same_interval(answers: pd.DataFrame) -> None:
     assert table["n_levels"].tolist() == [5, 3, 2]
     assert (table["ci_low"] <= table["estimate"]).all()
     assert (table["estimate"] <= table["ci_high"]).all()
+
+
+PERSONA = {"BR": 0.12, "IN": 0.04, "ZA": 0.0, "GB": -0.05, "US": -0.11}
+CONDITION = {"plain": 0.08, "balance": -0.08}
+
+
+def model_answers(rng: np.random.Generator) -> pd.DataFrame:
+    """Draw a model's answers to 60 items under every persona and condition; what personas do differs by item."""
+    shape = 60, len(PERSONA), len(CONDITION)
+    p = 0.5 + rng.normal(0, 0.1, (60, 1, 1)) + rng.normal(0, 0.05, (60, len(PERSONA), 1))
+    p = p + np.array([*PERSONA.values()])[:, None] + np.array([*CONDITION.values()])
+    place = np.indices(shape).reshape(3, -1)
+    return pd.DataFrame(
+        {
+            "y": (rng.random(shape) < np.clip(p, 0, 1)).astype(float).ravel(),
+            "i": place[0],
+            "persona": np.array([*PERSONA])[place[1]],
+            "condition": np.array([*CONDITION])[place[2]],
+        }
+    )
+
+
+ONE_MODEL: dict[str, Any] = {"value": "y", "respondent": None, "item": "i"}
+
+
+def test_planted_effects_of_personas_and_prompts_are_found_again() -> None:
+    rng = np.random.default_rng(11)
+    truth = {name: np.std([*levels.values()], ddof=1) for name, levels in (("p", PERSONA), ("c", CONDITION))}
+    factors = {"p": "persona", "c": "condition"}
+    tables = [spread_by_factor(model_answers(rng), factors=factors, seed=n, **ONE_MODEL) for n in range(60)]
+    found = pd.concat(tables).groupby("factor")
+    for name, rows in found:
+        held = (rows["ci_low"] <= truth[str(name)]) & (truth[str(name)] <= rows["ci_high"])
+        assert held.mean() >= 0.866  # of a 95 % interval: less by chance in one of two hundred
+        squares = rows["sd_observed"] ** 2 - rows["sd_sampling"] ** 2
+        assert abs(squares.mean() - truth[str(name)] ** 2) < 3.5 * squares.std() / 60**0.5
+
+
+def test_planted_contrasts_of_personas_are_held_by_their_intervals() -> None:
+    rng = np.random.default_rng(12)
+    tables = pd.concat([level_contrasts(model_answers(rng), factor="persona", **ONE_MODEL) for _ in range(60)])
+    truth = tables["factor_level"].map({name: one - np.mean([*PERSONA.values()]) for name, one in PERSONA.items()})
+    held = (tables["ci_low"] <= truth) & (truth <= tables["ci_high"])
+    assert held.groupby(tables["factor_level"]).mean().min() >= 0.866
+    assert 0.92 <= held.mean() <= 0.98
+    assert abs((tables["estimate"] - truth).mean()) < 1e-12  # contrasts sum to zero
+    assert abs((tables["estimate"] - truth).groupby(tables["factor_level"]).mean()).max() < 0.02
+
+
+def test_contrasts_of_two_levels_are_half_their_difference() -> None:
+    frame = answers_of(np.random.default_rng(3), [0.1, -0.1], n_people=100)
+    found = level_contrasts(frame, factor="level", **WHO)
+    two = difference(frame, group="level", first="l0", second="l1", **WHO)
+    assert found["factor_level"].tolist() == ["l0", "l1"]
+    assert found["estimate"].tolist() == pytest.approx([two.estimate / 2, -two.estimate / 2], rel=1e-12)
+    assert found["se"].tolist() == pytest.approx([two.se / 2] * 2, rel=1e-9)
+    assert found["p_value"].tolist() == pytest.approx([two.p_value] * 2, rel=1e-6)
+    alone = level_contrasts(frame[frame["level"] == "l0"], factor="level", **WHO)
+    assert alone.empty
