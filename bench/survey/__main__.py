@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ CROWD = 300  # who has so many at once is crowded
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    plan = QUICK if options.quick else FULL
+    plan = QUICK if options.quick else replace(FULL, minutes=options.minutes)
     if options.at_once:
         plan = Plan(tuple(Load(n, seconds=options.seconds) for n in options.at_once), options.repeats, 1, 60)
     peers = options.peers or default_var() / "peers"
@@ -110,6 +110,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--full", action="store_true", help="everything, at most 25 minutes (the default)")
     length.add_argument("--quick", action="store_true", help="one short round without 500 at once, at most 4 minutes")
+    parser.add_argument("--minutes", type=float, default=FULL.minutes, help="of everything: fewer mean fewer repeats")
     parser.add_argument("--systems", nargs="*", choices=list(FLOWS), default=list(FLOWS))
     parser.add_argument("--at-once", nargs="*", type=int, help="only these many at once, instead of the plan")
     parser.add_argument("--seconds", type=float, default=3.0, help="with --at-once: how long each")
