@@ -1,7 +1,8 @@
 """How fast the statistics are: `python -m bench.analysis [--only NAME …] [--large]` prints JSON and a table.
 
 Each part makes its own answers (a seeded invented study), fits them our way and, where there is one, the plain way in
-the same run, and prints the ratio. One BLAS thread. `--large` adds the sizes of a million.
+the same run, and prints the ratio. One BLAS thread. `--large` adds the sizes of a million; with it the whole report is
+that of a million judgments, which takes some minutes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from analysis.stats.observations import Floats
 from analysis.stats.paper import logit
 from analysis.stats.paper import regression as paper
 from analysis.stats.terms import Patterns, Term, count_patterns
+from bench.agreement import N_BOOTSTRAPS, compare, draw_judgments
 
 Result = dict[str, Any]
 
@@ -196,9 +199,34 @@ def mixed(*, large: bool) -> list[Result]:
     return found
 
 
+# --- Agreement, and the whole report -----------------------------------------------------------------
+
+
+def alpha(*, large: bool) -> list[Result]:
+    """Alpha with its interval of a million judgments, against a bootstrap of the krippendorff package."""
+    rated = draw_judgments()
+    found = compare(rated)
+    bootstrap = N_BOOTSTRAPS * found.package
+    return [
+        {
+            "judgments": len(rated.category), "cpu": round(found.own, 4), "package_cpu": round(found.package, 3),
+            "bootstrap_cpu": round(bootstrap), "ratio": round(bootstrap / found.own),
+        }
+    ]  # fmt: skip
+
+
+def report(*, large: bool) -> list[Result]:
+    """The whole report with its peak memory, in a process of its own."""
+    command = [sys.executable, "-m", "bench.report", "--judgments", str(1_000_000 if large else 20_000)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))["result"]
+    names = ("judgments", "seconds", "processor_seconds", "peak_mb", "peak_mb_of_the_data_alone")
+    return [{name: told[name] for name in names}]
+
+
 # --- The bench ---------------------------------------------------------------------------------------
 
-PARTS: list[Callable[..., list[Result]]] = [regressions, mixed]
+PARTS: list[Callable[..., list[Result]]] = [alpha, regressions, mixed, report]
 
 
 def timed(run: Callable[[], Any], repeats: int = 1) -> tuple[dict[str, float], Any]:
