@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 WIDTH = 360
-TRACK = (10.0, 258.0)  # left and right end of the plotting area
+TRACK = (10.0, 238.0)  # left and right end of the plotting area; right of it the longest number has room
 LABEL_HEIGHT, LINE_HEIGHT, ROW_GAP, AXIS_HEIGHT, TOP = 17, 17, 9, 24, 6
 NOTE_HEIGHT, TITLE_HEIGHT, LEGEND_STEP = 14, 44, 120
+LABEL_WIDTH, LABEL_STEP = 46, 14  # characters of a bold label that fit a line, and the lines' distance
 MARKERS = ("circle", "square")
 BAR_WIDTH = 200.0
 
@@ -74,9 +76,15 @@ class Mark(NamedTuple):
         return self.box[1]
 
 
-class DrawnRow(NamedTuple):
-    label: str
+class Line(NamedTuple):
+    """One line of a row's label."""
+
+    text: str
     y: float
+
+
+class DrawnRow(NamedTuple):
+    label: Sequence[Line]
     marks: Sequence[Mark]
 
 
@@ -197,12 +205,17 @@ def _reach(rows: Sequence[FigureRow]) -> float:
 def draw(
     name: str, title: str, rows: Sequence[FigureRow], *, series: Sequence[str], scale: Scale, note: str = ""
 ) -> Figure:
-    """Lay out a figure: a label line per row, below it a line per series."""
+    """Lay out a figure: each row's label, wrapped where it is long, below it a line per series."""
     drawn: list[DrawnRow] = []
     y = float(TOP)
     for row in rows:
+        label = [
+            Line(text, y + LABEL_HEIGHT - 5 + LABEL_STEP * number)
+            for number, text in enumerate(textwrap.wrap(row.label, LABEL_WIDTH, break_on_hyphens=False))
+        ]
+        y += LABEL_STEP * (max(len(label), 1) - 1)
         marks = [_mark(value, place, y, scale) for place, value in enumerate(row.values)]
-        drawn.append(DrawnRow(row.label, y + LABEL_HEIGHT - 5, marks))
+        drawn.append(DrawnRow(label, marks))
         y += LABEL_HEIGHT + LINE_HEIGHT * len(row.values) + ROW_GAP
     height = y + AXIS_HEIGHT + (NOTE_HEIGHT if note else 0)
     return Figure(

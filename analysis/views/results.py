@@ -20,12 +20,12 @@ from analysis.models import AnalysisRun
 from analysis.parameters import NO_SIMULATED, Parameters
 from analysis.results import overview
 from analysis.results.stored import Results
+from analysis.snapshots import repeats_of, stand_of
 from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
 from analysis.views.start_form import read_start, start_context
 from survey.domain.study_states import IllegalStudyChange, unblind_study
-from survey.enums import Status
-from survey.models import Study, SurveySession
+from survey.models import Study
 
 N_SHOWN = 20
 MAX_REASON = 300
@@ -46,27 +46,25 @@ def study_results(request: HttpRequest, code: str) -> HttpResponse:
             run = request_analysis(study, parameters, request.user if request.user.is_authenticated else None)
             launch(run.pk)
             return redirect("analysis:result", pk=run.pk)
-    complete = SurveySession.objects.filter(arm__study=study, status=Status.COMPLETE)
-    n_real = complete.filter(participant__is_simulated=False).count()
+    stand = stand_of(study)
     context = {
         "study": study,
         "imported": study.imported if study.is_imported else None,
         "runs": AnalysisRun.objects.filter(study=study).defer("results", "overview")[:N_SHOWN],
-        "n_real": n_real,
-        "n_simulated": complete.filter(participant__is_simulated=True).count(),
+        "stand": stand,
         "start_fault": fault,
-        **start_context(study, n_real, entered),
+        **start_context(study, stand.n_real, entered),
     }
     return render(request, "analysis/study_results.html", context, status=422 if fault else 200)
 
 
 def _asked(study: Study, data: QueryDict) -> Parameters:
-    """Give the choices of the form, or those of the analysis that shall be started again."""
+    """Give the choices of the form, or those of the analysis that shall be computed again."""
     if "again" not in data:
         return read_start(study, data)
     number = data.get("again", "")
-    failed = AnalysisRun.objects.filter(study=study, pk=int(number) if number.isdecimal() else 0).first()
-    return Parameters.from_json(failed.parameters) if failed else usual(study.version.structure, include_simulated=True)
+    before = AnalysisRun.objects.filter(study=study, pk=int(number) if number.isdecimal() else 0).first()
+    return Parameters.from_json(before.parameters) if before else usual(study.version.structure, include_simulated=True)
 
 
 @staff_only
@@ -137,6 +135,7 @@ def overview_context(run: AnalysisRun) -> dict[str, Any]:
         "progress": progress(run) if run.state in UNFINISHED else [],
         "choices": told_choices(run.parameters),
         "exclusions": results.rows("exclusions") if is_done and not is_hidden else [],
+        "repeats": repeats_of(run) if is_done and not is_hidden else [],
         "excludes_simulated": NO_SIMULATED in run.parameters.get("exclusions", []),
         "live_url": reverse("analysis:result_live", args=[run.pk]),
     }

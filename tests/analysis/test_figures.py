@@ -3,6 +3,7 @@
 import pytest
 
 from analysis.figures import (
+    LABEL_WIDTH,
     FigureRow,
     Value,
     bar,
@@ -21,7 +22,7 @@ NOTHING = Value(None, None, None)
 
 def test_share_scale_spans_the_track() -> None:
     scale = share_scale()
-    assert [scale.place(value) for value in (0.0, 0.5, 1.0)] == [10.0, 134.0, 258.0]
+    assert [scale.place(value) for value in (0.0, 0.5, 1.0)] == [10.0, 124.0, 238.0]
 
 
 def test_difference_scale_is_symmetric_and_holds_every_interval() -> None:
@@ -64,6 +65,18 @@ def test_row_without_number_has_text_and_no_mark() -> None:
     figure = draw("f", "F", [FigureRow("a", [NOTHING])], series=["s"], scale=share_scale())
     (mark,) = figure.rows[0].marks
     assert (mark.x, mark.left, mark.text) == (None, None, "not estimable")
+
+
+def test_long_label_is_wrapped_and_makes_room_for_itself() -> None:
+    long = "models over rule personal: rehearsal_simulated_tracking, first_token"
+    short, wrapped = (
+        draw("f", "F", [FigureRow(one, [NOTHING])], series=["s"], scale=share_scale()) for one in ("a", long)
+    )
+    assert [line.text for line in wrapped.rows[0].label] == [
+        "models over rule personal:", "rehearsal_simulated_tracking, first_token",
+    ]  # fmt: skip
+    assert max(len(line.text) for line in wrapped.rows[0].label) <= LABEL_WIDTH
+    assert wrapped.height - short.height == wrapped.rows[0].marks[0].y - short.rows[0].marks[0].y == 14
 
 
 def test_series_differ_in_shape() -> None:

@@ -1,5 +1,7 @@
 """Starting an analysis: the plan's choices stand in the form, others can be made, and the result says which."""
 
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -7,14 +9,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from analysis import domain
 from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
 from analysis.reports import Report
+from analysis.snapshots import stand_of
+from survey.enums import Status
 from survey.instruments.loader import SHIPPED, read_instrument
-from tests.analysis.conftest import STRUCTURE, Made, make_session, make_study, store
+from tests.analysis.conftest import DAY_ONE, STRUCTURE, Made, make_session, make_study, store
 
 ADDRESS = "/studies/tiny/results/"
 CHOSEN: dict[str, Any] = {
@@ -132,6 +137,45 @@ def test_the_command_takes_the_same_choices(made: Made) -> None:
         call_command("analyse", study="tiny", alpha=0.5)
     with pytest.raises(CommandError, match="unknown countries: XX"):
         call_command("analyse", study="tiny", country=["XX"])
+
+
+def test_the_form_says_what_the_snapshot_is(made: Made, staff: Client) -> None:
+    make_session(made, "BR", day=1)
+    make_session(made, "US", day=3, is_simulated=True)
+    make_session(made, "US", day=4, status=Status.ACTIVE)
+    stand = stand_of(made.study)
+    assert (stand.n_real, stand.n_simulated, stand.last_finished) == (1, 1, DAY_ONE + timedelta(days=2, minutes=10))
+    assert stand.today == (timezone.now().date() - DAY_ONE.date()).days + 1
+    page = staff.get(ADDRESS).content.decode()
+    for told in (
+        "all tables are read as of that one moment", "the last complete session is that of 3 March 2026, 09:10 UTC",
+        f"Today is day {stand.today};", "1 complete session<", "1 simulated complete session more",
+    ):  # fmt: skip
+        assert told in page, told
+
+
+def test_an_analysis_is_computed_again_and_says_whether_it_read_and_found_the_same(
+    made: Made, staff: Client, full_report: Report
+) -> None:
+    first = store(made, full_report)
+    page = staff.get(reverse("analysis:result", args=[first.pk])).content.decode()
+    assert "Same choices before" not in page
+    assert f'name="again" value="{first.pk}"' in page
+    for changed, told in (
+        ({}, "the same data, the same results to the byte"),
+        (
+            {"results": {**full_report.results, "tables": {}}},
+            "the same data, other results by the same code, which must not be",
+        ),
+        ({"snapshot_hash": "1" * 64}, f"other data (SHA-256 <code>{full_report.snapshot_hash[:12]}…</code>)"),
+    ):
+        staff.post(ADDRESS, {"again": str(first.pk)})
+        again = domain.begin(AnalysisRun.objects.latest("pk").pk)
+        assert again is not None
+        assert again.parameters == first.parameters
+        domain.finish(again, replace(full_report, **changed))
+        page = staff.get(reverse("analysis:result", args=[again.pk])).content.decode()
+        assert f'<a href="/results/{first.pk}/">Analysis {first.pk}</a>: {told}' in page
 
 
 def test_another_level_than_the_plans_is_said(made: Made, planned_report: Report, staff: Client) -> None:
