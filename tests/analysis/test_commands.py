@@ -50,17 +50,18 @@ def test_analyse_queues_once(full: Made) -> None:
 
 
 def test_analyse_reuses_an_analysis_of_the_same_data(full: Made) -> None:
-    run_id = analyse(study="tiny")["analysis"]
+    light: dict[str, object] = {"study": "tiny", "family": ["rates"]}
+    run_id = analyse(**light)["analysis"]
     assert isinstance(run_id, int)
     tasks.run_analysis(run_id)
-    assert analyse(study="tiny") == {"analysis": run_id, "state": "done", "results": f"/results/{run_id}/"}
+    assert analyse(**light) == {"analysis": run_id, "state": "done", "results": f"/results/{run_id}/"}
     make_session(full)
-    assert analyse(study="tiny")["analysis"] != run_id
+    assert analyse(**light)["analysis"] != run_id
 
 
 def test_analyse_waits_for_the_end(full: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "launch", tasks.run_analysis)
-    assert analyse(study="tiny", wait=True)["state"] == "done"
+    assert analyse(study="tiny", wait=True, family=["rates"])["state"] == "done"
 
 
 def test_analyse_fails_with_the_analysis(full: Made, monkeypatch: pytest.MonkeyPatch) -> None:

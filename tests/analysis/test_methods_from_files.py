@@ -42,7 +42,7 @@ def test_exported_files_give_the_numbers_of_the_site(made: Made, include_simulat
 
 def test_packed_files_give_the_same(full: Made, tmp_path: Path) -> None:
     write_folder(full.study, tmp_path, "all")
-    parameters = choose(include_simulated=True)
+    parameters = choose(include_simulated=True, families=("rates",))
     plain = analyse_folder(tmp_path, parameters)
     for path in list(tmp_path.glob("*.csv")):
         with gzip.open(f"{path}.gz", "wb") as packed:
@@ -99,7 +99,7 @@ def test_the_papers_two_files_make_the_whole_report(tmp_path: Path) -> None:
 def test_a_country_that_the_site_does_not_know_keeps_its_name(tmp_path: Path) -> None:
     rows = "".join(judged(f"p{n}", "i1").replace("Brazil", "Narnia") for n in range(3))
     write(tmp_path, HUMAN, GOOD + rows.replace("p1,", "p5,").replace("p2,", "p6,"))
-    report = analyse_folder(tmp_path, choose(include_simulated=True))
+    report = analyse_folder(tmp_path, choose(include_simulated=True, families=("rates",)))
     assert report.results["facts"]["n_respondents_by_country"] == {"BR": 2, "Narnia": 3}
 
 

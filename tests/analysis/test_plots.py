@@ -28,6 +28,7 @@ from tests.analysis.conftest import fill_behaviour, store
 from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
 
 RUNS = Path(__file__).parents[1] / "reference" / "behaviour_runs"
+DRAWN_OF = ("rates", "agreement", "effect_sizes", "alignment", "shift", "paper")
 OF_BEHAVIOUR = ["base_to_instruct", "country_contrasts", "demographic_contrasts"]
 
 
@@ -118,7 +119,7 @@ def test_deviances_without_degrees_of_freedom_are_gaps(tmp_path: Path) -> None:
 
 def test_command_draws_a_finished_analysis(full: MadeStudy, tmp_path: Path) -> None:
     fill_behaviour(full)
-    run = request_analysis(full.study, choose(include_simulated=True))
+    run = request_analysis(full.study, choose(include_simulated=True, families=DRAWN_OF))
     with pytest.raises(CommandError, match="no finished analysis"):
         call_command("figures", analysis=run.pk, out=tmp_path)
     tasks.run_analysis(run.pk)
