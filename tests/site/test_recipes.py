@@ -91,6 +91,12 @@ study = make_study()
 assert Item.objects.filter(version=study.version, code="BR99").exists()
 texts = Text.objects.filter(version=study.version, key__startswith="items.BR99.")
 assert texts.values("locale").distinct().count() == 7
+ANSWERS[Page.THANKS] = {}
+ANSWERS[Page.LANGUAGE] = {"locale": "es-ES"}
+irish = Client().get("/join/s1/IE/").headers["Location"].split("/")[2]
+walker = Walker(SurveySession.objects.get(token=irish))
+walker.finish()
+assert walker.session.status == "complete" and walker.session.responses.count() == 32
 arm = study.arms.get(country="US")
 assert arm.locales == ["en-US", "es-ES"], arm.locales
 arm.panel = PanelName.CAMPUS
@@ -102,8 +108,6 @@ session = SurveySession.objects.get(participant=identity.participant)
 kinds = [page["kind"] for page in session.plan]
 assert kinds[kinds.index("thanks") + 1] == "scenario", kinds
 walker = Walker(session)
-ANSWERS[Page.THANKS] = {}
-ANSWERS[Page.LANGUAGE] = {"locale": "es-ES"}
 walker.walk_to(Page.THANKS)
 html = walker.client.get(walker.url).content.decode()
 assert "<h1>Thank you</h1>" in html and '<html lang="es-ES">' in html, html
@@ -186,6 +190,15 @@ def add_locale(copy: Copy) -> None:
     copy.edit(f"{home}/instrument.yaml", ("locales: [en-US]", "locales: [en-US, es-ES]"))
 
 
+def add_country(copy: Copy) -> None:
+    """Ireland, where scenarios are set already, becomes a country whose people are asked."""
+    home = "survey/instruments/pact"
+    arm = "  IE:\n    locales: [en-GB]\n    close: [GB]\n    far: []\n    items: {core: 8, same: 4, close: 4, far: 0}\n"
+    copy.edit(f"{home}/instrument.yaml", ("\narms:\n", f"\narms:\n{arm}"))
+    for path in sorted((copy.folder / home / "texts").glob("*.yaml")):
+        copy.edit(f"{home}/texts/{path.name}", ("\ncountry:\n", '\ncountry:\n  IE: "Ireland"\n'))
+
+
 def add_page(copy: Copy) -> None:
     copy.edit(
         "survey/enums.py", ('    SCENARIO = "scenario"', '    THANKS = "thanks", "Thanks"\n    SCENARIO = "scenario"')
@@ -227,8 +240,8 @@ def add_provider(copy: Copy) -> None:
     )
 
 
-def test_item_locale_page_panel_and_provider_are_added_as_the_readme_says(copy: Copy) -> None:
-    for add in (add_item, add_locale, add_page, add_panel, add_provider):
+def test_item_locale_country_page_panel_and_provider_are_added_as_the_readme_says(copy: Copy) -> None:
+    for add in (add_item, add_locale, add_country, add_page, add_panel, add_provider):
         add(copy)
     copy.write("use.py", USE)
     told = copy.run(
