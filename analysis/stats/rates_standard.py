@@ -80,11 +80,7 @@ def poststratified_by(
     crossed = _cross(answers, group[answered], len(names), cells, np.array(list(shares.values())))
     found = variances_by(crossed.influence, crossed.group, answers.respondent, answers.item, len(names))
     variance, df = _error(found, target, len(shares))
-    reasons = [
-        _why_no_rate({name: n for name, n, share in zip(shares, people, shares.values(), strict=True) if share > 0})
-        or why_no_interval(variance[at] ** 0.5, max(df[at] + 1, 0), 2)
-        for at, people in enumerate(crossed.people)
-    ]
+    reasons = _reasons(crossed, shares, variance, df)
     naive = np.bincount(crossed.group, crossed.influence**2, minlength=len(names)).astype(float)
     table = rate_columns(crossed.rate, found, variance, naive, df, reasons, level)
     return names.assign(**table, n=np.bincount(crossed.group, minlength=len(names)))[[*by, *RATE_COLUMNS]]
@@ -175,6 +171,15 @@ def _error(found: GroupVariances, target: Target, n_cells: int) -> tuple[Floats,
     if target is Target.NEW_ITEMS:
         return found.twoway, np.minimum(left, found.n_items - 1)
     return found.respondent, left
+
+
+def _reasons(crossed: _Crossed, shares: Mapping[str, float], variance: Floats, df: Codes) -> list[str]:
+    """Say why groups have no rate or no interval."""
+    return [
+        _why_no_rate({name: n for name, n, share in zip(shares, people, shares.values(), strict=True) if share > 0})
+        or why_no_interval(variance[at] ** 0.5, max(df[at] + 1, 0), 2)
+        for at, people in enumerate(crossed.people)
+    ]
 
 
 def _why_no_rate(people: Mapping[str, int]) -> str:

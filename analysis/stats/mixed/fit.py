@@ -140,14 +140,7 @@ def fit_mixed(
             found = _fit(value, x, patterns, list(random), first, with_errors)
         except NotFound as error:
             return _nothing(plain, random, str(error))
-        if not found.maximum.is_converged:
-            return _nothing(plain, random, "the fit did not converge")
-        maximum = _at_maximum(found, x.shape[1])
-        fit = _finish(plain, columns, random, found, maximum)
-        if not (with_adjusted and with_errors) or maximum.parameters[x.shape[1] :].min() <= NO_SD:
-            return fit
-        better = adjust(found.laplace, *maximum)
-    return fit if better is None else replace(fit, adjusted=_finish(plain, columns, random, found, better))
+        return _told(plain, columns, random, found, with_adjusted=with_adjusted and with_errors)
 
 
 def likelihood_ratio_p(full: MixedFit, reduced: MixedFit, df: int) -> tuple[float, float]:
@@ -205,6 +198,21 @@ def _why_not(plain: LogitFit, random: Sequence[RandomTerm]) -> str:
     if sum(sizes[:-1]) > MAX_DENSE:
         return f"more than {MAX_DENSE} levels beside the largest factor"
     return ""
+
+
+def _told(
+    plain: LogitFit, columns: Codes, random: Sequence[RandomTerm], found: _Found, *, with_adjusted: bool
+) -> MixedFit:
+    """Read the fit off the maximum, and the adjusted one where it is wanted and every effect is something."""
+    if not found.maximum.is_converged:
+        return _nothing(plain, random, "the fit did not converge")
+    k = len(columns)
+    maximum = _at_maximum(found, k)
+    fit = _finish(plain, columns, random, found, maximum)
+    if not with_adjusted or maximum.parameters[k:].min() <= NO_SD:
+        return fit
+    better = adjust(found.laplace, *maximum)
+    return fit if better is None else replace(fit, adjusted=_finish(plain, columns, random, found, better))
 
 
 def _at_maximum(found: _Found, k: int) -> Adjusted:
