@@ -25,6 +25,7 @@ from analysis.imports.predictions import KEY, SETTINGS, completion_rows, predict
 from analysis.imports.reading import PACKED, hash_of, header_of, lines
 from analysis.models import Import
 from analysis.paper_columns import HUMAN, PREDICTIONS
+from analysis.release.registered import DEVIATIONS
 from analysis.release.validation import Opened, open_release, validate
 from analysis.release.validation.findings import Finding, open_csv
 from analysis.release.writing import CHECKSUMS, TRIGGERS
@@ -96,6 +97,8 @@ class ReleaseSource(Source):
         if self.faults or isinstance(opened, Finding):
             return
         for name in opened.resources:
+            if name == DEVIATIONS.name:
+                continue  # a log of the study, no data of it
             if name not in ALL_TABLES:
                 self.faults.add(
                     name, 0, "", None, "is no table of this version of the site", "Import it with its version"

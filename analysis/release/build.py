@@ -22,6 +22,7 @@ from analysis.release.labels import Labels
 from analysis.release.methods import add_methods
 from analysis.release.people import People, count_people, count_statuses
 from analysis.release.prose import add_prose
+from analysis.release.registered import add_registered, read_registered
 from analysis.release.results import add_results, why_unfit, withheld_cells
 from analysis.release.syntax import add_syntax
 from analysis.release.tables import DATA_TABLES, PAPER, RELEASED_PLAN, path_of
@@ -130,6 +131,7 @@ def gather(
             )
             for one in earlier
         ],
+        registered=read_registered(study, release.created_at),
     )
 
 
@@ -163,6 +165,7 @@ def _write(
         if table in PAPER and not file.n_rows:
             folder.drop(file)  # the paper's scripts take a header alone for a mistake
     on_step("Writing codebook, syntax and materials")
+    add_registered(folder, facts.registered)
     labels = Labels(facts.study.version)
     add_codebook(folder, [file.table for file in folder.tables if file.table], labels)
     add_syntax(folder, folder.tables)

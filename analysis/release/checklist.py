@@ -47,7 +47,8 @@ def questions(facts: Facts) -> Sequence[Question]:
         Question(
             "C2",
             "Set-up of experiments",
-            "`documentation/analysis_plan.json` where declared; `results/analysis.json`: parameters",
+            "`documentation/registration_N.json`, `documentation/deviations.csv`, `documentation/analysis_plan.json`"
+            " where declared; `results/analysis.json`: parameters",
         ),
         Question(
             "C3",

@@ -115,6 +115,7 @@ def data_package(facts: Facts, files: Sequence[Written]) -> dict[str, Any]:
             "is_simulated": facts.is_simulated,
             "n_people": facts.n_people,
             "n_simulated": facts.n_simulated,
+            "registrations": facts.registered.listed,
         },
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.disclosure import Disclosure
 from analysis.release.choices import Choices
+from analysis.release.registered import Registered
 from survey.models import Study
 
 SIMULATED_MARK = "CONTAINS SIMULATED DATA"
@@ -46,6 +47,7 @@ class Facts:
     has_models: bool
     has_simulated_models: bool
     earlier: Sequence[Earlier]
+    registered: Registered
 
     @property
     def release_id(self) -> str:

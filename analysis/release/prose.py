@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from analysis.disclosure import Detail
+from analysis.release import registered
 from analysis.release.changes import changes
 from analysis.release.choices import SmallPlaces
 from analysis.release.facts import SIMULATED_MARK, Facts
@@ -64,6 +65,10 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "## Who is in it",
             "",
             *_who(facts),
+            "",
+            "## What was registered before",
+            "",
+            *registered.told(facts.registered),
             "",
             "## Check and use it",
             "",

@@ -23,7 +23,7 @@ from survey.domain.registration import (
 )
 from survey.domain.studies import NotReady, launch_study
 from survey.domain.study_states import pause_study
-from survey.enums import Page
+from survey.enums import Page, StudyState
 from survey.flow.registering import Difference, canonical, differences, fingerprint
 from survey.models import Deviation, QuotaCell, Registration, Study
 from tests.factories import SHIPPED_DEFINITION, get_arm, make_session, make_study
@@ -288,3 +288,16 @@ def test_newer_version_cannot_be_slipped_under_a_registered_study() -> None:
     assert [one.path for one in compare_with_now(study, registration)] == [
         "instrument.content_hash", "instrument.version",
     ]  # fmt: skip
+
+
+def test_pages_say_where_a_launched_study_has_no_registration() -> None:
+    study = make_study(live=False)
+    Study.objects.update(state=StudyState.LIVE, launched_at=timezone.now())
+    client = sign_in(Role.PI)
+    for name in ("survey:setup", "survey:setup_registration"):
+        page = client.get(reverse(name, args=[study.code])).content.decode()
+        assert "launched before launches were registered" in page, name
+    pause_study(study, by="ada", reason="to register")
+    launch_study(study, by="ada", reason="to register")
+    assert study.registrations.count() == 1
+    assert "launched before" not in client.get(reverse("survey:setup", args=[study.code])).content.decode()

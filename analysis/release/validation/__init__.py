@@ -12,10 +12,19 @@ from analysis.release.validation.findings import Finding, Opened, open_release
 from analysis.release.validation.identifiers import check_identifiers
 from analysis.release.validation.people import check_people
 from analysis.release.validation.psych_ds import check_psych_ds
+from analysis.release.validation.registration import check_registration
 
 __all__ = ["Finding", "Opened", "open_release", "validate"]
 
-CHECKS = (check_psych_ds, check_croissant, check_data_package, check_identifiers, check_people, check_agreement)
+CHECKS = (
+    check_psych_ds,
+    check_croissant,
+    check_data_package,
+    check_identifiers,
+    check_people,
+    check_agreement,
+    check_registration,
+)
 
 
 def validate(folder: Path) -> list[Finding]:
