@@ -122,8 +122,8 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 
 
 def offered() -> list[Who]:
-    """List everything that can be chosen: two queries on studies and runs, one on imported models."""
-    studies = list(Study.objects.order_by("code"))
+    """List everything that can be chosen: two queries on studies and runs, one on imported models. Test runs cannot."""
+    studies = list(Study.objects.filter(test_of=None).order_by("code"))
     by_pk = {study.pk: study for study in studies}
     own = Run.objects.filter(specs__isnull=False).values_list("study_id", "specs__tag").distinct()
     imported = ModelCount.objects.values_list("study_id", "model_tag").distinct()

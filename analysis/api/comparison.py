@@ -119,7 +119,7 @@ class ComparisonViewSet(viewsets.GenericViewSet[Any]):
 def offered(request: Request) -> list[Who]:
     """List the groups that the sender's token may read of."""
     limit = study_limit(request)
-    return [one for one in comparison.offered() if one.study.test_of_id is None and limit in (None, one.study.pk)]
+    return [one for one in comparison.offered() if limit in (None, one.study.pk)]
 
 
 def read_group(everything: list[Who], request: Request, side: str) -> Chosen:

@@ -211,6 +211,14 @@ def test_page_says_what_to_choose(people: Made, staff: Client) -> None:
     assert "can share people" in overlapping
 
 
+def test_test_runs_cannot_be_chosen(people: Made) -> None:
+    twin = make_study("twin").study
+    assert {one.study for one in comparison.offered()} == {people.study, twin}
+    twin.test_of = people.study
+    twin.save()
+    assert {one.study for one in comparison.offered()} == {people.study}
+
+
 def test_hidden_outcomes_stay_hidden(people: Made, staff: Client) -> None:
     people.study.unblinded_at = None
     people.study.save()
