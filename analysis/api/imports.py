@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, viewsets
 
 from analysis.imports.faults import RowFault
 from analysis.models import Import
-from survey.api.base import Newest, OfStudies, study_filter
+from survey.api.base import BriefInLists, Newest, study_filter
 
 
 class FaultSerializer(serializers.Serializer[Any]):
@@ -57,15 +56,9 @@ class ImportFilter(django_filters.FilterSet):  # type: ignore[misc]
 @extend_schema_view(
     retrieve=extend_schema(description="One import, or dry run, with its report and its faults by row.")
 )
-class ImportViewSet(OfStudies, viewsets.ReadOnlyModelViewSet[Import]):
+class ImportViewSet(BriefInLists, viewsets.ReadOnlyModelViewSet[Import]):
     study_path = "study"
     queryset = Import.objects.select_related("study")
     pagination_class = Newest
+    serializer_class, whole, large = ImportSerializer, ImportDetailSerializer, ("report", "faults", "mapping")
     filterset_class = ImportFilter
-
-    def get_queryset(self) -> QuerySet[Import]:
-        found = super().get_queryset()
-        return found.defer("report", "faults", "mapping") if self.action == "list" else found
-
-    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
-        return ImportDetailSerializer if self.action == "retrieve" else ImportSerializer

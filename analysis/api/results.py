@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
@@ -21,7 +20,7 @@ from analysis.parameters import choose
 from analysis.results import families
 from analysis.results.stored import Results
 from analysis.tasks import launch
-from survey.api.base import Newest, OfStudies, find_study, study_filter
+from survey.api.base import BriefInLists, Newest, find_study, study_filter
 
 
 class AnalysisRunSerializer(serializers.ModelSerializer[AnalysisRun]):
@@ -78,18 +77,12 @@ class AnalysisFilter(django_filters.FilterSet):  # type: ignore[misc]
 @extend_schema_view(
     retrieve=extend_schema(description="One analysis with all it found; `state` and `step` tell how far it is.")
 )
-class AnalysisRunViewSet(OfStudies, viewsets.ReadOnlyModelViewSet[AnalysisRun]):
+class AnalysisRunViewSet(BriefInLists, viewsets.ReadOnlyModelViewSet[AnalysisRun]):
     study_path = "study"
     queryset = AnalysisRun.objects.select_related("study")
     pagination_class = Newest
+    serializer_class, whole, large = AnalysisRunSerializer, AnalysisRunDetailSerializer, ("results",)
     filterset_class = AnalysisFilter
-
-    def get_queryset(self) -> QuerySet[AnalysisRun]:
-        runs = super().get_queryset()
-        return runs.defer("results") if self.action == "list" else runs
-
-    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
-        return AnalysisRunDetailSerializer if self.action == "retrieve" else AnalysisRunSerializer
 
     @extend_schema(request=AnalysisRequestSerializer, responses={202: AnalysisRunSerializer})
     def create(self, request: Request) -> Response:

@@ -26,6 +26,16 @@ def add_prose(folder: Folder, facts: Facts, *, has_analysis: bool) -> None:
     folder.add_text("README.md", readme(facts, folder.tables, has_analysis=has_analysis))
 
 
+HOW_TO_USE = [
+    f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site, and without a database:",
+    "",
+    "- `manage.py validate_release FOLDER` checks checksums, descriptions, counts and identifiers;",
+    "- `manage.py verify_design --input FOLDER` derives the orders of items and options anew;",
+    "- `manage.py analyse --input FOLDER --layer methods --out OUT` computes the analysis anew"
+    " (`--layer paper`: the paper's tables).",
+]
+
+
 def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
     choices, version = facts.choices, facts.study.version
     rows = [f"| `{file.path}` | {file.n_rows} | {file.table.title} |" for file in files if file.table]
@@ -72,12 +82,7 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "",
             "## Check and use it",
             "",
-            f"`sha256sum -c {CHECKSUMS}` checks every file. With PACT Site, and without a database:",
-            "",
-            "- `manage.py validate_release FOLDER` checks checksums, descriptions, counts and identifiers;",
-            "- `manage.py verify_design --input FOLDER` derives the orders of items and options anew;",
-            "- `manage.py analyse --input FOLDER --layer methods --out OUT` computes the analysis anew"
-            " (`--layer paper`: the paper's tables).",
+            *HOW_TO_USE,
             "",
             "## Where it comes from",
             "",

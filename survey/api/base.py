@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
-from rest_framework import pagination, viewsets
+from rest_framework import pagination, serializers, viewsets
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
@@ -73,3 +73,17 @@ class OfStudies(viewsets.GenericViewSet[Any]):
             found = found.filter(**{path: None})
         limit = study_limit(self.request)
         return found.filter(**{self.study_path: limit}) if limit and self.study_path else found
+
+
+class BriefInLists(OfStudies):
+    """Rows that a list gives without what is large, and an address of one gives whole."""
+
+    large: ClassVar[tuple[str, ...]]  # columns that lists do not even read
+    whole: ClassVar[type[serializers.BaseSerializer[Any]]]  # beside `serializer_class`, for one row
+
+    def get_queryset(self) -> QuerySet[Any]:
+        found = super().get_queryset()
+        return found.defer(*self.large) if self.action == "list" else found
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return self.whole if self.action == "retrieve" else super().get_serializer_class()

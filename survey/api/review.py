@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from survey.api.base import Newest, OfStudies, study_filter
+from survey.api.base import BriefInLists, Newest, OfStudies, study_filter
 from survey.domain.registration import compare_with_now, newest_registration
 from survey.domain.review import LONGEST_NOTE, EmptyNote, add_note
 from survey.enums import Country, Locale, Outcome, Status
@@ -156,18 +156,12 @@ class RegistrationFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 @extend_schema_view(list=extend_schema(description="What studies committed to, newest first, by hash."))
 @extend_schema_view(retrieve=extend_schema(description="One registration with its text, and what differs by now."))
-class RegistrationViewSet(OfStudies, viewsets.ReadOnlyModelViewSet[Registration]):
+class RegistrationViewSet(BriefInLists, viewsets.ReadOnlyModelViewSet[Registration]):
     study_path = "study"
     queryset = Registration.objects.select_related("study__version__instrument")
     pagination_class = Newest
+    serializer_class, whole, large = RegistrationSerializer, RegistrationDetailSerializer, ("content",)
     filterset_class = RegistrationFilter
-
-    def get_queryset(self) -> QuerySet[Registration]:
-        found = super().get_queryset()
-        return found.defer("content") if self.action == "list" else found
-
-    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
-        return RegistrationDetailSerializer if self.action == "retrieve" else RegistrationSerializer
 
 
 class DeviationSerializer(serializers.ModelSerializer[Deviation]):
