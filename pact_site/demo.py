@@ -341,8 +341,8 @@ def run(options: argparse.Namespace, received: list[int]) -> None:
 
 
 def stay(demo: Demo) -> None:
-    """Show the logs and keep the services alive until a signal."""
-    say(f"Press Ctrl-C to stop. The data stay in {demo.family.var}.\n")
+    """Show what of the logs needs a look, and keep the services alive until a signal."""
+    say(f"Press Ctrl-C to stop. Data and logs stay in {demo.family.var}; warnings show here, too.\n")
     echo = Echo([child.log for child in demo.family.children])
     with suppress(StoppedError):
         while True:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import IO, NamedTuple, TypedDict
 
 PR_SET_PDEATHSIG = 1
 OWN_SERVERS = "Or bring your own servers: set DATABASE_URL and REDIS_URL."
+NOTE = re.compile(r"^[\d ,:.-]+INFO |^\[.*\[INFO\]")  # as the site, and as gunicorn marks them
 LOG_LIMIT = 5_000_000  # bytes; a longer log moves to *.log.1 at the next start
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -320,7 +322,7 @@ def await_ready(child: Child, is_ready: Callable[[], bool], seconds: float = 60)
 
 
 class Echo:
-    """Shows on screen, prefixed, what the logs gain from now on."""
+    """Shows on screen, prefixed, what the logs gain from now on, but for the notes that each regular task leaves."""
 
     def __init__(self, logs: Sequence[Path]) -> None:
         self._seen = {log: log.stat().st_size if log.exists() else 0 for log in logs}
@@ -338,5 +340,5 @@ class Echo:
                 self._seen[log] = file.tell()
             *lines, self._rest[log] = text.split("\n")
             for line in lines:
-                if line.strip():
+                if line.strip() and not NOTE.search(line):
                     say(f"{log.stem:>8} | {line}")

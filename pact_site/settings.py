@@ -323,7 +323,7 @@ LOGGING = {
     },
     "filters": {"no_tokens": {"()": "pact_site.logs.WithoutTokens"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["no_tokens"]}},
-    # The HTTP client would log whole addresses, with the tokens in them.
-    "loggers": {"httpx2": {"level": "WARNING"}, "httpcore2": {"level": "WARNING"}},
+    # The HTTP client would log whole addresses, with the tokens in them, the fonts' library fifty lines a figure.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "fontTools")},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -114,6 +114,19 @@ def test_echo_shows_whole_new_lines_with_their_origin(tmp_path: Path, capsys: py
     assert capsys.readouterr().out == "     web | new\n     web | half\n     web | again\n"
 
 
+def test_echo_leaves_out_the_notes_of_regular_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "beat.log"
+    echo = Echo([log])
+    log.write_text(
+        "2026-11-29 00:59:19,568 INFO celery.beat Scheduler: Sending due task llm-sweep\n"
+        "[2026-11-29 00:59:19 +0000] [17] [INFO] Booting worker with pid: 17\n"
+        "2026-11-29 00:59:19,568 WARNING survey.panels the panel says INFO \n"
+        "To: somebody@example.org\n"
+    )
+    echo.show()
+    assert [line[11:18] for line in capsys.readouterr().out.splitlines()] == ["2026-11", "To: som"]
+
+
 def test_account_becomes_the_keywords_of_subprocess() -> None:
     assert processes.as_account(Account(101, 104, "postgres")) == {"user": 101, "group": 104, "extra_groups": []}
     assert processes.as_account(None) == {}
