@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from survey.domain.registration import note_change
@@ -42,9 +42,14 @@ def take_place(session: SurveySession, *, age_bucket: str, gender: str) -> bool:
 def lock_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
     """Find a participant's cell and hold its row until the transaction ends; look again where it was just removed."""
     while (cell := find_cell(arm_id, age_bucket=age_bucket, gender=gender)) is not None:
-        if locked := QuotaCell.objects.select_for_update().filter(pk=cell.pk).first():
+        if locked := hold(cell.pk).first():
             return locked
     return None
+
+
+def hold(cell_id: int) -> QuerySet[QuotaCell]:
+    """Ask for a cell's row to be held, and for no other: cells are ordered by their arm, whose row everybody needs."""
+    return QuotaCell.objects.filter(pk=cell_id).select_for_update(of=("self",))
 
 
 def has_room(locked: QuotaCell, *, for_newcomer: bool) -> bool:
@@ -73,7 +78,7 @@ def complete_place(session: SurveySession) -> bool:
     lease = Lease.objects.filter(session=session, state=LeaseState.FREED).first()
     if lease is None:
         return True  # an arm without cells
-    if not has_room(QuotaCell.objects.select_for_update().get(pk=lease.cell_id), for_newcomer=False):
+    if not has_room(hold(lease.cell_id).get(), for_newcomer=False):
         return False
     return bool(Lease.objects.filter(pk=lease.pk, state=LeaseState.FREED).update(state=LeaseState.COMPLETE))
 
