@@ -307,6 +307,8 @@ SPECTACULAR_SETTINGS = {
         "StudyStateEnum": "survey.enums.StudyState",
         "RunStateEnum": "survey.llm.enums.RunState",
         "AnalysisStateEnum": "analysis.models.AnalysisRun.State",
+        "ImportStateEnum": "analysis.models.Import.State",
+        "ImportKindEnum": "analysis.models.Import.Kind",
     },
 }
 

@@ -52,7 +52,7 @@ def write_po_file(units: Sequence[Unit], instrument: str, source_locale: str, lo
 def read_po_file(content: bytes) -> list[Incoming]:
     try:
         catalogue = read_po(io.BytesIO(content), abort_invalid=True)
-    except (PoFileError, UnicodeDecodeError, ValueError) as error:
+    except (PoFileError, UnicodeDecodeError, ValueError, LookupError) as error:  # LookupError: a charset unknown
         raise BadFile(f"not a valid PO file: {error}") from error
     locale = (catalogue.locale_identifier or "").replace("_", "-")
     return [

@@ -99,7 +99,7 @@ class RunRequestSerializer(serializers.Serializer[Any]):
     )
 
 
-class EstimateSerializer(serializers.Serializer[Any]):
+class CostEstimateSerializer(serializers.Serializer[Any]):
     spec = serializers.CharField(source="spec.tag")
     n_calls = serializers.IntegerField()
     prompt_tokens = serializers.IntegerField(help_text="estimated")
@@ -121,7 +121,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     start = serializers.CharField(source="token")
     n_calls = serializers.IntegerField()
     savings = SavingsSerializer(allow_null=True)
-    estimates = EstimateSerializer(many=True)
+    estimates = CostEstimateSerializer(many=True)
     warnings = serializers.ListField(child=serializers.CharField())
 
 

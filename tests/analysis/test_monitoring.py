@@ -126,7 +126,7 @@ def test_balance_says_what_its_tests_can_tell(full: Made, staff: Client) -> None
 def test_balance_without_sessions_says_what_to_do(made: Made, staff: Client) -> None:
     assert "No session is complete or live yet" in page(staff, "balance")
     made.study.arms.all().delete()
-    assert "This study has no arms." in page(staff, "balance")
+    assert "This study has no countries" in page(staff, "balance")
 
 
 def test_balance_files_hold_what_the_page_counts(full: Made, staff: Client) -> None:

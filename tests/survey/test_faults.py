@@ -141,19 +141,7 @@ def test_page_that_could_not_be_stored_keeps_its_answers(walker: Walker, monkeyp
     assert set(Response.objects.values_list("question", "choice")) == set(ANSWERS.items())
 
 
-@pytest.fixture
-def no_trouble() -> Iterator[None]:
-    """Forget what pages were refused for, before and after."""
-    client = connect(os.environ["REDIS_URL"])
-    client.delete(*[each.key for each in trouble.Trouble])
-    yield
-    client.delete(*[each.key for each in trouble.Trouble])
-    client.close()
-
-
-def test_full_disk_rings_where_no_database_is_needed(
-    walker: Walker, no_trouble: None, settings: Any, mailoutbox: list[Any]
-) -> None:
+def test_full_disk_rings_where_no_database_is_needed(walker: Walker, settings: Any, mailoutbox: list[Any]) -> None:
     settings.METRICS_TOKEN = "t"
     refused = 'pact_pages_refused_lately{reason="database disk full"}'
 
@@ -174,7 +162,7 @@ def test_full_disk_rings_where_no_database_is_needed(
     ]
 
 
-def test_watch_from_outside_tells_of_a_lost_database(no_trouble: None, settings: Any, mailoutbox: list[Any]) -> None:
+def test_watch_from_outside_tells_of_a_lost_database(settings: Any, mailoutbox: list[Any]) -> None:
     with connection.execute_wrapper(away), pytest.raises(CommandError, match="the connection is lost"):
         call_command("check_alarms", "--send")
     assert "the database refuses: the connection is lost" in mailoutbox[0].body
@@ -187,9 +175,7 @@ def test_server_without_room_for_a_connection_is_asked_again(walker: Walker, cod
         assert n_tries() == 3
 
 
-def test_full_disk_is_said_at_once_and_logged(
-    walker: Walker, no_trouble: None, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_disk_is_said_at_once_and_logged(walker: Walker, caplog: pytest.LogCaptureFixture) -> None:
     with failing_inserts("53100", times=99) as n_tries:
         reply = walker.post(**ANSWERS)
         assert n_tries() == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import redis
@@ -24,10 +23,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def behind_proxy(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few are allowed, under names that no other test counts, at noon: no minute ends in between."""
+    """Whose network is told, in the midst of a minute: none ends in between."""
     settings.BEHIND_PROXY = True
     monkeypatch.setattr(rates, "clock", lambda: 1_800_000_010.0)
-    settings.SECRET_KEY = uuid4().hex
     rates.counts.cache_clear()
     yield
     rates.counts.cache_clear()
