@@ -23,10 +23,11 @@ USAGE = """usage: python3 run.py COMMAND
   demo [--reset] [--once] [--port N] [--participants N]
                   the whole site with simulated data, on this machine
   test [ARGS]     the tests, on all cores (arguments go to pytest instead)
-  check           lint, format, types, import contracts, templates, migrations, Django's own checks
+  check           lint, format, types, contracts, known vulnerabilities, templates, migrations, Django's own checks
   manage ARGS     manage.py, with the demo's database unless DATABASE_URL is set
   lock [ARGS]     make requirements*.txt from pyproject.toml again (--upgrade: newest versions)
-  audit           ask the public list of vulnerabilities about every locked version (needs the network, and uv)
+  audit [--update]
+                  what is known of the locked versions; --update asks the public database (needs the network)
 """
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -45,6 +46,7 @@ CHECKS = (
     ("format", ("{python}", "-m", "ruff", "format", "--check", ".")),
     ("types", ("{python}", "-m", "mypy")),
     ("import contracts", ("{python}", "-c", "from importlinter.cli import lint_imports_command as c; c()")),
+    ("known vulnerabilities", ("{python}", "-m", "pact_site.advisories")),
     ("templates", ("{bin}/djade", "--check", "{templates}")),
     ("migrations", (*THROWAWAY, "makemigrations", "--check", "--dry-run")),
     ("Django", (*THROWAWAY, "check", "--fail-level", "WARNING")),
@@ -58,7 +60,7 @@ def say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; demo, test and manage replace this process."""
+    """Run one command; demo, test, manage and audit replace this process."""
     command, rest = (arguments or ["help"])[0], arguments[1:]
     os.chdir(ROOT)
     if command == "demo":
@@ -77,7 +79,8 @@ def main(arguments: list[str]) -> int:
     elif command == "lock":
         return lock(rest)
     elif command == "audit":
-        return audit()
+        install("dev")
+        become("-m", "pact_site.advisories", *rest)
     print(USAGE)
     return 0 if command in ("help", "-h", "--help") else 2
 
@@ -256,17 +259,8 @@ def lock(options: list[str]) -> int:
         if "://" in (ROOT / name).read_text():
             stop(f"{name} holds an address; remove the index settings of this machine's uv and run this again.")
         say(f"{name} is up to date.")
+    say("Then look up what is known of the new versions: python3 run.py audit --update")
     return 0
-
-
-def audit() -> int:
-    """Look every pinned version up, by its hashes and without installing any; 1 where something is known of one."""
-    uv = shutil.which("uv")
-    if not uv:
-        stop("Only this command needs uv. Install it with:\n\n    python3 -m pip install --user uv")
-    files = [word for name in LOCKS.values() for word in ("-r", name)]
-    flags = ("--require-hashes", "--disable-pip", "--progress-spinner", "off")
-    return 1 if subprocess.run([str(uv), "tool", "run", "pip-audit", *flags, *files]).returncode else 0
 
 
 if __name__ == "__main__":

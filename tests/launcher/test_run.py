@@ -172,21 +172,6 @@ def test_unknown_command_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == f"{run.USAGE}\n"
 
 
-@pytest.mark.parametrize(("code", "told"), [(0, 0), (1, 1), (2, 1)])
-def test_audit_asks_about_every_lock_file(monkeypatch: pytest.MonkeyPatch, code: int, told: int) -> None:
-    asked: list[list[str]] = []
-
-    def answer(command: list[str]) -> subprocess.CompletedProcess[str]:
-        asked.append(command)
-        return subprocess.CompletedProcess(command, code)
-
-    monkeypatch.setattr(shutil, "which", {"uv": "/opt/uv"}.get)
-    monkeypatch.setattr(subprocess, "run", answer)
-    assert run.audit() == told
-    assert [word for word in asked[0] if word.endswith(".txt")] == list(run.LOCKS.values())
-    assert asked[0][:4] == ["/opt/uv", "tool", "run", "pip-audit"]
-
-
 @pytest.mark.parametrize("name", run.LOCKS.values())
 def test_lock_file_names_no_address(name: str) -> None:
     text = (run.ROOT / name).read_text()
