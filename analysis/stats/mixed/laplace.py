@@ -62,7 +62,7 @@ class Laplace:
     def at(self, parameters: Floats) -> Floats:
         """Find the mode of the random effects at some parameters; give eta there, in the layout's order."""
         fixed = (self.x @ parameters[: self.n_columns])[self.pattern]
-        return self._find_mode(fixed, self.layout.scaled(self.sd(parameters)))[0]
+        return self._find_mode(fixed, self.sd(parameters))[0]
 
     def evaluate(self, parameters: Floats) -> Point:
         """Compute the value and the gradient.
@@ -123,16 +123,17 @@ class Laplace:
             information[:, j] -= self.x.T @ carried
         return 0.5 * (information + information.T)
 
-    def _find_mode(self, fixed: Floats, scale: Sequence[Floats | float]) -> tuple[Floats, Hessian]:
+    def _find_mode(self, fixed: Floats, sd: Floats) -> tuple[Floats, Hessian]:
         """Minimise f over u by Newton steps that keep the Hessian while it serves; give eta and H at the mode."""
         layout, mode, hessian = self.layout, self.mode, self.hessian
+        scale = layout.scaled(sd)
         eta = fixed + layout.gather(mode, scale)
         before = np.inf
         for _ in range(MAX_STEPS):
             mu = expit(eta)
             gradient = layout.scatter(self.y - mu, scale).plus(mode, -1.0)
             if hessian is None:
-                hessian = Hessian(layout, mu * (1.0 - mu), scale)
+                hessian = Hessian(layout, mu * (1.0 - mu), sd)
             step = hessian.solve(gradient)
             decrement = gradient.dot(step)
             if not np.isfinite(decrement):
@@ -140,7 +141,7 @@ class Laplace:
             mode, eta = self._advance(mode, eta, step, decrement, fixed, scale)
             if abs(decrement) < MODE_FOUND:
                 mu = expit(eta)
-                self.mode, self.hessian = mode, Hessian(layout, mu * (1.0 - mu), scale)
+                self.mode, self.hessian = mode, Hessian(layout, mu * (1.0 - mu), sd)
                 return eta, self.hessian
             if decrement > SLOW * before or decrement > FAR:
                 hessian = None

@@ -41,6 +41,15 @@ def personal(given: pd.DataFrame) -> pd.DataFrame:
     return given[given["question"] == "personal"].reset_index(drop=True)
 
 
+@pytest.fixture(scope="module")
+def small() -> pd.DataFrame:
+    """Thirty people who each answer some of twelve items from four origins."""
+    rng = np.random.default_rng(5)
+    pairs = np.argwhere(rng.random((30, 12)) < 0.6)
+    people, items = pairs.T
+    return pd.DataFrame({"person": people, "item": items, "origin": items % 4, "value": rng.random(len(pairs)) < 0.6})
+
+
 def in_r_order(found: MixedFit, expected: dict[str, float]) -> list[float]:
     return [expected[r_name(name)] for name in found.names]
 
@@ -106,6 +115,39 @@ def test_gradient_equals_differences_of_the_value(shape: str, personal: pd.DataF
         with threadpool_limits(1):
             difference = (laplace.evaluate(at + step).value - laplace.evaluate(at - step).value) / 2e-4
         assert gradient[j] == pytest.approx(difference, abs=5e-5)
+
+
+@pytest.mark.parametrize("slopes", [[0.0, 1.0], [-0.5, 0.5], [0.0, 1.0, 3.0]])
+def test_likelihood_equals_that_of_dense_matrices(slopes: list[float], small: pd.DataFrame) -> None:
+    slope = np.array(slopes)[small["item"] % len(slopes)]  # with a 0 in it, some items' slopes are told of by no answer
+    random = [
+        effect(small, "item", slope, "of item"), effect(small, "person"), effect(small, "origin"),
+        effect(small, "person", slope, "of person"), effect(small, "item"),
+    ]  # fmt: skip
+    sd = np.array([0.4, 0.7, 0.5, 0.3, 0.9])
+    value = small["value"].to_numpy(float)
+    found = Laplace(value, np.ones((1, 1)), np.zeros(len(value), np.intp), random).evaluate(np.array([0.3, *sd]))
+    z = np.hstack(
+        [
+            one * np.eye(term.n_levels)[term.level] * (1.0 if term.slope is None else term.slope[:, None])
+            for one, term in zip(sd, random, strict=True)
+        ]
+    )
+    mode = np.zeros(z.shape[1])
+    for _ in range(30):
+        mu = 1.0 / (1.0 + np.exp(-(0.3 + z @ mode)))
+        hessian = np.eye(len(mode)) + (z.T * (mu * (1.0 - mu))) @ z
+        mode += np.linalg.solve(hessian, z.T @ (value - mu) - mode)
+    eta = 0.3 + z @ mode
+    expected = np.logaddexp(0.0, eta).sum() - value @ eta + mode @ mode / 2 + np.linalg.slogdet(hessian)[1] / 2
+    assert found.value == pytest.approx(expected, abs=1e-10)
+
+
+def test_slopes_that_measure_are_refused(small: pd.DataFrame) -> None:
+    slope = np.linspace(0.0, 1.0, len(small))
+    with pytest.raises(ValueError, match="more than 16 combinations of slopes"):
+        Laplace(small["value"].to_numpy(float), np.ones((1, 1)), np.zeros(len(small), np.intp),
+                [effect(small, "person"), effect(small, "item", slope)])  # fmt: skip
 
 
 def test_a_start_without_a_covariate_is_nearer_than_none(personal: pd.DataFrame) -> None:
