@@ -1,6 +1,7 @@
 """How often somebody may come: counted by the minute in Redis, for all web processes together.
 
-Counted are networks and people of panels, under keyed hashes that change with every minute; a count is gone after two.
+Counted are networks, people of panels, and tokens and their owners, under keyed hashes that change with every minute; a
+count is gone after two.
 Nothing asks the database. Where Redis is away nobody is counted, and nobody waits.
 """
 

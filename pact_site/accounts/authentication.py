@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
@@ -13,11 +10,10 @@ from rest_framework.request import Request
 from pact_site.access import RoleBackend
 from pact_site.accounts.models import ApiToken
 from pact_site.accounts.tokens import find_token, note_use
-from survey.rates import network_of
+from survey.rates import Rate, network_of, seconds_to_wait
 
 WORDS = frozenset({b"bearer", b"token"})
-MOST_FAILURES = 20  # bad tokens from one address in a quarter of an hour; then it waits
-FAILURES_S = 15 * 60
+BAD_TOKENS = Rate("bad-tokens", 20, 15 * 60)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -40,13 +36,8 @@ class TokenAuthentication(BaseAuthentication):
 
 def refuse(request: Request) -> AuthenticationFailed | Throttled:
     """Count a bad token by the network it came from, and say what to do; good ones from there go on working."""
-    key = (
-        "bad-tokens:"
-        + hashlib.sha256((network_of(request) or request.META.get("REMOTE_ADDR", "")).encode()).hexdigest()
-    )
-    cache.add(key, 0, FAILURES_S)
-    if cache.incr(key) > MOST_FAILURES:
-        return Throttled(FAILURES_S, "Too many bad tokens came from this address.")
+    if wait := seconds_to_wait(BAD_TOKENS, network_of(request) or request.META.get("REMOTE_ADDR", "")):
+        return Throttled(wait, "Too many bad tokens came from this address.")
     return AuthenticationFailed(
         "This token opens nothing: it is mistyped, has ended, was revoked, or its account is closed. "
         "Make a new one on your account's page."

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from pact_site.accounts.authentication import MOST_FAILURES
+from pact_site.accounts.authentication import BAD_TOKENS
 from pact_site.accounts.models import ApiToken
 from pact_site.accounts.tokens import TokenFault, digest_of, find_token, is_token, make_token, revoke_token
 from pact_site.roles import MATRIX, SCOPES, Right, Role, Scope, scope_for, scopes_of
@@ -117,8 +117,8 @@ def test_last_use_is_noted_once_a_minute() -> None:
 
 def test_bad_tokens_are_slowed_down_and_good_ones_go_on() -> None:
     good = program_of(make_staff("ada"))
-    statuses = [program("pact_" + "a" * 48).get("/api/studies/").status_code for _ in range(MOST_FAILURES + 1)]
-    assert statuses == [401] * MOST_FAILURES + [429]
+    statuses = [program("pact_" + "a" * 48).get("/api/studies/").status_code for _ in range(BAD_TOKENS.most + 1)]
+    assert statuses == [401] * BAD_TOKENS.most + [429]
     assert good.get("/api/studies/").status_code == 200
 
 
