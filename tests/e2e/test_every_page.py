@@ -8,7 +8,6 @@ from typing import Literal
 
 import pytest
 from allauth.mfa.models import Authenticator
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
@@ -28,6 +27,7 @@ from survey.llm.models import ModelSpec
 from survey.models import SurveySession
 from tests.analysis.conftest import make_completion
 from tests.analysis.test_import_study import CHOSEN, answers_file, bring_in
+from tests.e2e.accessibility import find_breaches
 from tests.e2e.conftest import NewPage
 from tests.e2e.test_staff import add_visits, ring
 from tests.factories import make_session, make_study
@@ -37,7 +37,6 @@ from tests.survey.test_flow_pages import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((360, "light"), (1280, "dark"))
-RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 FILES = ("csv", "json", "svg", "zip", "print", "figures", "texts", "_file", "deviations")  # of what is not here
 EXCEPTIONS = {
     "account_login": "is login, under the library's name; walked without an account",
@@ -146,18 +145,15 @@ def enter(page: Page, client: Client) -> None:
 def walk(page: Page, paths: list[str]) -> list[object]:
     """Look at each page, narrow in light colours and wide in dark ones, and give what is wrong."""
     wrong: list[object] = []
-    script = Axe().axe_script
     for path in paths:
         for at, (width, scheme) in enumerate(LOOKS):
             page.set_viewport_size({"width": width, "height": 740})
             page.emulate_media(color_scheme=scheme)
             if at == 0:
                 page.goto(path)
-                page.evaluate(script)
             if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
                 wrong.append((path, width, f"is {wide} wide"))
-            found = page.evaluate(f"axe.run({RULES})")["violations"]
-            wrong += [(path, width, scheme, one["id"], one["nodes"][0]["html"][:200]) for one in found]
+            wrong += [(path, width, scheme, one.rule, one.html[:200]) for one in find_breaches(page)]
     return wrong
 
 

@@ -1,7 +1,6 @@
 """The researchers' pages in a browser: silent, accessible, no wider than a phone."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from analysis.alarms.domain import add_receiver, check_study, set_rule
@@ -12,6 +11,7 @@ from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
 from survey.llm.models import ModelSpec
 from survey.models import PanelAct, Study
+from tests.e2e.accessibility import find_breaches
 from tests.e2e.conftest import NewPage
 from tests.factories import make_session, make_study
 from tests.staff import make_staff
@@ -78,9 +78,7 @@ def log_in(page: Page, address: str) -> None:
 def look_over(page: Page, width: int) -> None:
     """Hold a page against its width and the accessibility rules."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    page.evaluate(Axe().axe_script)
-    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], page.url
+    assert find_breaches(page) == [], page.url
 
 
 @pytest.mark.parametrize("width", [360, 1200])

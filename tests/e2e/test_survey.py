@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from survey.enums import Choice, Locale, Question, Status
 from survey.enums import Page as PageName
 from survey.models import Response, Study, SurveySession
+from tests.e2e.accessibility import find_breaches
 from tests.e2e.conftest import NewPage
 from tests.factories import make_study
 
@@ -158,9 +158,7 @@ def check_error_summary(page: Page, groups: list[str], where: str) -> None:
 
 def check_page(page: Page, where: str) -> None:
     """Check what a page must hold for everybody: see each function."""
-    page.evaluate(Axe().axe_script)
-    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == [], where
+    assert find_breaches(page) == [], where
     check_order(page, where)
     check_fit(page, where)
     page.evaluate(SPACE_TEXT_OUT)
