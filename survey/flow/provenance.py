@@ -13,6 +13,7 @@ DRAFT = TextStatus.MACHINE_DRAFT
 STEPS = tuple(TextStatus)
 PEOPLE = ("translator", "reviewer", "adjudicator")
 MAX_NAME, MAX_NOTE = 80, 300  # characters
+LIMITS = {**dict.fromkeys(PEOPLE, MAX_NAME), "note": MAX_NOTE}
 HASH = re.compile(r"[0-9a-f]{16}")
 
 
@@ -52,7 +53,7 @@ def record_faults(status: str, provenance: Provenance, *, is_source: bool) -> It
         value = getattr(provenance, name)
         if value and not HASH.fullmatch(value):
             yield f"{name} {value!r} is not 16 hexadecimal digits"
-    for name, limit in (*dict.fromkeys(PEOPLE, MAX_NAME).items(), ("note", MAX_NOTE)):
+    for name, limit in LIMITS.items():
         if len(getattr(provenance, name)) > limit:
             yield f"{name} is longer than {limit} characters"
     if status not in STEPS:
