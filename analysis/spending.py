@@ -16,17 +16,14 @@ from django.db.models import Aggregate, Count, DurationField, Exists, Expression
 from django.db.models.functions import Extract
 
 from analysis.watched import EVERYBODY, Watched
-from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money
-from survey.domain.visits import WITHOUT_VISITS
+from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money, money_of
+from survey.domain.visits import COUNTED_BY_PANEL, PAID, WITH_CODE, WITHOUT_VISITS
 from survey.enums import ActState, Country, PanelName, PanelVerb, Status, SubmissionStatus
 from survey.flow.outcomes import ANSWERED_ALL
 from survey.flow.pay import PAY_RULES, hourly_pay, judge_pay
 from survey.models import Arm, PanelAct, PanelSubmission, Study, SurveySession
-from survey.panels.terms import Terms, read_terms
+from survey.panels.terms import read_terms
 
-PAID = (SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED)
-WITH_CODE = (SubmissionStatus.AWAITING_REVIEW, *PAID)
-COUNTED_BY_PANEL = (*WITH_CODE, SubmissionStatus.SCREENED_OUT)
 TENTHS = (0.1, 0.5, 0.9)
 NOT_PAID_YET = (ActState.PLANNED, ActState.SENT, ActState.UNCONFIRMED)
 
@@ -170,6 +167,8 @@ class Spending:
         seconds = visits.get("seconds") if by_panel else (60 * times.median if times else None)
         hourly = hourly_pay(terms.reward, [round(seconds)] if seconds else [])
         slots = terms.screen_out_slots
+        paid, due = (bonuses.get((arm.pk, is_paid), Decimal(0)) for is_paid in (True, False))
+        money = money_of(terms, n, n_to_come=visits["n_unmarked"], paid=paid, due=due)
         totals = ArmTotals(
             country=Country(arm.country).label,
             panel=PanelName(arm.panel).label,
@@ -177,8 +176,8 @@ class Spending:
             n_visits=visits.get("n", 0),
             n_waiting=n[SubmissionStatus.AWAITING_REVIEW],
             n_returned=n[SubmissionStatus.RETURNED],
-            spent=_spent(terms, n, bonuses.get((arm.pk, True), Decimal(0))),
-            committed=_committed(terms, n, visits["n_unmarked"], bonuses.get((arm.pk, False), Decimal(0))),
+            spent=money.spent,
+            committed=money.committed,
             budget=terms.budget,
             hourly=hourly,
             judgement=judge_pay(hourly, terms.currency),
@@ -188,16 +187,3 @@ class Spending:
         n_paid = sum(n[status] for status in PAID)
         country = Country(arm.country)
         return ArmPay(country, times, totals, terms.reward, by_panel, visits.get("n_codes", 0), n_paid)
-
-
-def _spent(terms: Terms, n: dict[SubmissionStatus, int], bonuses: Decimal) -> Decimal | None:
-    """Add up what is paid; parts of a reward are not known here and left out."""
-    n_out = n[SubmissionStatus.SCREENED_OUT]
-    if terms.reward is None or (n_out and terms.screen_out_reward is None):
-        return None
-    return terms.reward * n[SubmissionStatus.APPROVED] + (terms.screen_out_reward or Decimal(0)) * n_out + bonuses
-
-
-def _committed(terms: Terms, n: dict[SubmissionStatus, int], n_unmarked: int, bonuses: Decimal) -> Decimal | None:
-    """Add up what awaits review, what nobody has marked yet, and the bonuses under way."""
-    return None if terms.reward is None else terms.reward * (n[SubmissionStatus.AWAITING_REVIEW] + n_unmarked) + bonuses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -51,6 +51,13 @@ class ArmTotals(NamedTuple):
         return self.judgement.startswith("below")
 
 
+class Money(NamedTuple):
+    """What one country's visits have cost, and what is still to be paid; None: not known."""
+
+    spent: Decimal | None
+    committed: Decimal | None
+
+
 class MoneySum(NamedTuple):
     """Money in one currency over all countries; a budget only where every country has one."""
 
@@ -70,6 +77,7 @@ def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
     times = [row.panel_seconds for row in rows if row.panel_seconds and row.visit.panel_status in PAID_BY_HOUR]
     hourly = hourly_pay(terms.reward, times)
     slots, n_out = terms.screen_out_slots, n[SubmissionStatus.SCREENED_OUT]
+    money = _money(terms, n, rows)
     return ArmTotals(
         country=Country(arm.country).label,
         panel=PanelName(arm.panel).label,
@@ -77,8 +85,8 @@ def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
         n_visits=sum(n.values()) - n[SubmissionStatus.UNKNOWN],
         n_waiting=n[SubmissionStatus.AWAITING_REVIEW],
         n_returned=n[SubmissionStatus.RETURNED],
-        spent=_spent(terms, n, rows),
-        committed=None if terms.reward is None else _committed(terms.reward, n, rows),
+        spent=money.spent,
+        committed=money.committed,
         budget=terms.budget,
         hourly=hourly,
         judgement=judge_pay(hourly, terms.currency),
@@ -87,19 +95,26 @@ def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
     )
 
 
-def _spent(terms: Terms, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Decimal | None:
-    """Add up rewards, screen-out rewards and bonuses paid; parts of a reward are not known here and left out."""
-    n_out = n[SubmissionStatus.SCREENED_OUT]
-    if terms.reward is None or (n_out and terms.screen_out_reward is None):
-        return None
-    bonuses = sum((row.bonus_paid for row in rows), Decimal(0))
-    return terms.reward * n[SubmissionStatus.APPROVED] + (terms.screen_out_reward or Decimal(0)) * n_out + bonuses
-
-
-def _committed(reward: Decimal, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Decimal:
-    """Add up what is still to be paid: rewards under review or to come, and bonuses due."""
+def _money(terms: Terms, n: Counter[SubmissionStatus], rows: Sequence[Row]) -> Money:
+    """Add up what the rows say one by one; the dashboard has the database count the same."""
     due = sum((row.bonus_due or Decimal(0) for row in rows), Decimal(0))
-    return reward * (n[SubmissionStatus.AWAITING_REVIEW] + sum(row.is_reward_to_come for row in rows)) + due
+    paid = sum((row.bonus_paid for row in rows), Decimal(0))
+    return money_of(terms, n, n_to_come=sum(row.is_reward_to_come for row in rows), paid=paid, due=due)
+
+
+def money_of(terms: Terms, n: Mapping[SubmissionStatus, int], *, n_to_come: int, paid: Decimal, due: Decimal) -> Money:
+    """Say what a country's visits have cost and still will, by the panel's word of them, rewards to come and bonuses.
+
+    Parts of a reward are not known here and left out.
+    """
+    if terms.reward is None:
+        return Money(None, None)
+    n_out = n[SubmissionStatus.SCREENED_OUT]
+    committed = terms.reward * (n[SubmissionStatus.AWAITING_REVIEW] + n_to_come) + due
+    if n_out and terms.screen_out_reward is None:
+        return Money(None, committed)
+    spent = terms.reward * n[SubmissionStatus.APPROVED] + (terms.screen_out_reward or Decimal(0)) * n_out + paid
+    return Money(spent, committed)
 
 
 def add_up_money(totals: Sequence[ArmTotals]) -> list[MoneySum]:

@@ -36,6 +36,9 @@ from survey.panels.terms import Terms, read_terms
 
 LATE_NEWS = timedelta(hours=1)  # a panel tells of a visit at the latest so long after of one that began later
 WITHOUT_VISITS = (PanelName.DIRECT, PanelName.SIMULATED)
+PAID = (SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED)
+WITH_CODE = (SubmissionStatus.AWAITING_REVIEW, *PAID)
+COUNTED_BY_PANEL = (*WITH_CODE, SubmissionStatus.SCREENED_OUT)  # the panel pays these, or is about to
 SESSION = {
     "session": "pk",
     "session_status": "status",
@@ -98,6 +101,7 @@ class Row:
     lease: str
     cell: str
     acts: Sequence[Act]
+    is_paid_elsewhere: bool = False  # another visit of the same person is paid, waits to be, or has a bonus
     details: Details = NO_DETAILS
 
     @cached_property
@@ -137,14 +141,15 @@ class Row:
     def bonus_due(self) -> Decimal | None:
         """Give what is marked to be paid and not confirmed yet; else the reward that is owed, None if not known."""
         marked = self._bonus({ActState.PLANNED, ActState.SENT, ActState.UNCONFIRMED})
-        if marked or self.bonus_paid or not is_owed(self.visit) or self.has_act(PanelVerb.COMPLETE):
+        is_settled = self.is_paid_elsewhere or self.has_act(PanelVerb.BONUS) or self.has_act(PanelVerb.COMPLETE)
+        if is_settled or not self.is_owed:
             return marked
         return self.terms.reward
 
     @property
     def is_reward_to_come(self) -> bool:
         """Say whether the panel is still to pay the reward: it has not told of the end, or was asked to complete."""
-        if not self.visit.is_answered or self._bonus(set(ActState) - {ActState.FAILED}):
+        if self.is_paid_elsewhere or not self.visit.is_answered or self.has_act(PanelVerb.BONUS):
             return False
         return self.visit.panel_status in UNTOLD or (self.is_owed and self.has_act(PanelVerb.COMPLETE))
 
@@ -193,13 +198,14 @@ def read_rows(study: Study) -> list[Row]:
     terms = {pk: read_terms(arm) for pk, arm in arms.items()}
     acts = read_acts(study)
     facts = [*_submissions(study), *_sessions_alone(study)]
-    second, asked = _seconds(facts), _asked(facts)
+    second, elsewhere, asked = _seconds(facts), _paid_elsewhere(facts, acts), _asked(facts)
     now = timezone.now()
     rows = []
     for one in facts:
         arm = arms[one["arm_id"]]
         visit = _visit(one, arm, terms[arm.pk], is_second=id(one) in second, asked_at=asked.get(arm.pk), now=now)
-        rows.append(_row(one, arm, terms[arm.pk], visit, acts.get(one["pk"], [])))
+        row = _row(one, arm, terms[arm.pk], visit, acts.get(one["pk"], []))
+        rows.append(replace(row, is_paid_elsewhere=id(one) in elsewhere))
     rows.sort(key=lambda row: (not row.advices, -(row.came_at.timestamp() if row.came_at else 0)))
     return rows
 
@@ -224,15 +230,32 @@ def _sessions_alone(study: Study) -> list[dict[str, Any]]:
 
 def _seconds(facts: Iterable[Mapping[str, Any]]) -> set[int]:
     """Find the visits (by their place in memory) of people whose answers are credited to another visit of theirs."""
-    people: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for one in facts:
-        people[one["panel"], one["person"]].append(one)
     second: set[int] = set()
-    for visits in people.values():
+    for visits in _by_person(facts):
         if len(visits) > 1:
             first = max(visits, key=lambda one: (_is_credited(one), -(one["pk"] or 0)))
             second |= {id(one) for one in visits if one is not first}
     return second
+
+
+def _paid_elsewhere(facts: Iterable[Mapping[str, Any]], acts: Mapping[int, Sequence[Act]]) -> set[int]:
+    """Find the visits of people one of whose other visits is paid or on the way to it: nobody is paid twice."""
+    found: set[int] = set()
+    for visits in _by_person(facts):
+        paying = [one for one in visits if one["status"] in COUNTED_BY_PANEL or _has_bonus(acts.get(one["pk"], []))]
+        found |= {id(one) for one in visits if any(other is not one for other in paying)}
+    return found
+
+
+def _has_bonus(acts: Sequence[Act]) -> bool:
+    return any(act.verb == PanelVerb.BONUS and act.state != ActState.FAILED for act in acts)
+
+
+def _by_person(facts: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+    people: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for one in facts:
+        people[one["panel"], one["person"]].append(one)
+    return people.values()
 
 
 def _is_credited(one: Mapping[str, Any]) -> bool:

@@ -51,3 +51,37 @@ def test_money_to_be_paid_goes_down_by_what_is_paid_as_a_bonus(study: Study) -> 
     act(make_visit(study, "b", SubmissionStatus.TIMED_OUT, Outcome.COMPLETE), PanelVerb.BONUS, ActState.FAILED, "1.50")
     (line,) = [line for line in Spending(study, panel_arms(study)).lines if line.country == "GB"]
     assert (line.totals.spent, line.totals.committed) == (Decimal("1.50"), Decimal("1.50"))
+
+
+@pytest.mark.parametrize("first", SubmissionStatus)
+@pytest.mark.parametrize("bonus", [None, "credited", "second"])
+def test_money_of_people_with_two_visits_is_the_same_on_both_pages(
+    study: Study, first: SubmissionStatus, bonus: str | None
+) -> None:
+    for number, status in enumerate(SubmissionStatus):
+        person = f"person-{number}"
+        credited = make_visit(study, f"a{number}", first, Outcome.COMPLETE, person=person)
+        second = make_visit(study, f"b{number}", status, person=person)
+        if bonus:
+            act(credited if bonus == "credited" else second, PanelVerb.BONUS, amount="1.20")
+    by_visits = {one.country: (one.spent, one.committed) for one in add_up_arms(panel_arms(study), read_rows(study))}
+    lines = Spending(study, panel_arms(study)).lines
+    assert {line.totals.country: (line.totals.spent, line.totals.committed) for line in lines} == by_visits
+
+
+@pytest.mark.parametrize(
+    ("status", "money"),
+    [
+        (SubmissionStatus.AWAITING_REVIEW, (Decimal(0), Decimal("1.50"))),
+        (SubmissionStatus.APPROVED, (Decimal("1.50"), Decimal(0))),
+        (SubmissionStatus.RETURNED, (Decimal(0), Decimal("1.50"))),
+    ],
+)
+def test_reward_of_somebody_who_came_twice_counts_once(
+    study: Study, status: SubmissionStatus, money: tuple[Decimal, Decimal]
+) -> None:
+    make_visit(study, "credited", SubmissionStatus.RETURNED, Outcome.COMPLETE, person="twice")
+    make_visit(study, "second", status, person="twice")
+    (by_visits,) = [one for one in add_up_arms(panel_arms(study), read_rows(study)) if one.n_visits]
+    (by_sums,) = [line.totals for line in Spending(study, panel_arms(study)).lines if line.totals.n_visits]
+    assert [(one.spent, one.committed) for one in (by_visits, by_sums)] == [money, money]
