@@ -1,7 +1,11 @@
 """Until a study is unblinded nobody sees what real people answered, wherever they look."""
 
+from io import StringIO
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -12,7 +16,7 @@ from analysis.models import AnalysisRun, FigureArchive
 from analysis.reports import Report
 from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
-from survey.models import Participant, Response, StudyChange
+from survey.models import AuditEntry, Participant, Response, StudyChange
 from tests.analysis.conftest import Made, store
 from tests.staff import make_staff, program_of
 
@@ -132,6 +136,33 @@ def test_files_of_answers_are_withheld_until_unblinded(blind_full: Made, role: R
     assert client.get(reverse("analysis:export", args=["tiny", "long.csv"])).status_code == 200
     assert program.get("/api/exports/tiny/long.csv/").status_code == 200
     assert " disabled" not in client.get(reverse("analysis:exports", args=["tiny"])).content.decode()
+
+
+@pytest.mark.parametrize("format", ["long", "pact", "all"])
+def test_command_writes_no_hidden_answers(blind_full: Made, tmp_path: Path, format: str) -> None:
+    with pytest.raises(CommandError, match="outcomes of this study are hidden"):
+        call_command("export", "tiny", out=tmp_path / "out", format=format, stdout=StringIO())
+    assert not (tmp_path / "out").exists()
+    Participant.objects.update(is_simulated=True)
+    call_command("export", "tiny", out=tmp_path / "out", format=format, stdout=StringIO())
+    assert (tmp_path / "out" / "SHA256SUMS").is_file()
+
+
+def test_command_unblinds_by_name_and_reason_alone(blind_full: Made, tmp_path: Path) -> None:
+    for options in ({"unblind": "the sample is full"}, {"unblind": " ", "by": "owner"}):
+        with pytest.raises(CommandError, match="for a reason"):
+            call_command("export", "tiny", out=tmp_path / "out", stdout=StringIO(), **options)
+    assert not (tmp_path / "out").exists()
+    assert not StudyChange.objects.exists()
+    assert not AuditEntry.objects.filter(act="unblind").exists()
+    for _ in range(2):
+        call_command(
+            "export", "tiny", out=tmp_path / "out", unblind="the sample is full", by="owner", stdout=StringIO()
+        )
+    change = StudyChange.objects.get()
+    assert (change.kind, change.by, change.reason) == ("blinding", "owner", "the sample is full")
+    assert AuditEntry.objects.get(act="unblind").by == "owner"
+    assert (tmp_path / "out" / "long.csv").is_file()
 
 
 def test_simulated_people_alone_are_given(blind_full: Made) -> None:
