@@ -2,9 +2,9 @@
 
 Each part draws studies with known effects, one per seed, and counts how often the 95 % interval holds the truth. With
 200 studies a right interval comes out between 92 % and 98 % nineteen times in twenty, with 1,000 between 93.6 % and
-96.4 %. `own_culture`, `gap` and `planted` are the models of answers; `rates` stands in `bench.intervals`, once for each
-design, and `models` in `bench.model_intervals`. A part is a function of a seed that gives its estimands, each as
-(truth, estimate, standard error, low, high); NaN for the last four where there is none.
+96.4 %. `own_culture`, `gap`, `slopes` and `planted` are the models of answers; `rates` stands in
+`bench.intervals`, once for each design, and `models` in `bench.model_intervals`. A part is a function of a seed that
+gives its estimands, each as (truth, estimate, standard error, low, high); NaN for the last four where there is none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from analysis.stats.margins import NODE_WEIGHTS, NODES, Setting, delta_se, mixed_margin
-from analysis.stats.own_culture.models import GAP, Names, Outcome, fit_outcome, two_way, within_item
+from analysis.stats.own_culture.models import GAP, Names, Outcome, fit_outcome, own_slopes, two_way, within_item
 from analysis.stats.own_culture.rows import Choices, Effect, Method, effect_of
 from analysis.stats.terms import design
 from analysis.stats.variance_table import Model, variance_rows
@@ -32,6 +32,7 @@ RELATION = {"same": -0.5, "close": 0.0, "far": 0.1}
 NORM_BY_RELATION = {"same": 0.2, "close": 0.0, "far": -0.3}
 INTERCEPT, NORM, OLDER = 0.9, 0.15, 0.15
 SD_PERSON, SD_ITEM = 0.8, 1.0
+SD_OWN = 0.5  # of the own relation's effect, by person and by item, where it differs
 NAMES = Names(
     value="answer", respondent="person", item="item", question="question", country="country", relation="relation",
     scenario_country="origin", covariates=("age",),
@@ -52,10 +53,11 @@ Part = Callable[[int], dict[str, Estimate]]
 # --- Studies with known effects ----------------------------------------------------------------------
 
 
-def study(seed: int, *, sd_gap: float = 0.0) -> pd.DataFrame:
+def study(seed: int, *, sd_gap: float = 0.0, sd_own: float = 0.0) -> pd.DataFrame:
     """Draw a study: 5 countries of 24 people with 6, 6 and 8 of 100 items in each relation, both questions.
 
-    People and items have normal effects; with `sd_gap` the gap between the questions differs by person and item, too.
+    People and items have normal effects; with `sd_gap` the gap between the questions differs by person and item, too,
+    with `sd_own` the effect of the own relation.
     """
     rng = np.random.default_rng(seed)
     origin = np.arange(N_ITEMS) % (2 * N_COUNTRIES)
@@ -80,6 +82,9 @@ def study(seed: int, *, sd_gap: float = 0.0) -> pd.DataFrame:
     side = np.where(stacked["question"] == "norm", 0.5, -0.5)
     eta = fixed(stacked, stacked["relation"], stacked["question"])
     eta = eta + u[of_person] + v[of_item] + side * (gap_u[of_person] + gap_v[of_item])
+    if sd_own:
+        own_u, own_v = rng.normal(0, sd_own, n_people), rng.normal(0, sd_own, N_ITEMS)
+        eta = eta + (stacked["relation"] == NAMES.own).to_numpy() * (own_u[of_person] + own_v[of_item])
     return stacked.assign(answer=(rng.random(len(eta)) < expit(eta)).astype(float))
 
 
@@ -93,9 +98,9 @@ def fixed(frame: pd.DataFrame, relation: Any, question: Any) -> Any:
     return eta + is_norm * (NORM + relation.map(NORM_BY_RELATION).to_numpy(float))
 
 
-def share(frame: pd.DataFrame, relation: str, question: str, sd_gap: float) -> float:
+def share(frame: pd.DataFrame, relation: str, question: str, sd_gap: float, sd_own: float = 0.0) -> float:
     """Give the true share that follows the culture, had everybody this relation and question."""
-    total = np.sqrt(SD_PERSON**2 + SD_ITEM**2 + 2 * (sd_gap / 2) ** 2)
+    total = np.sqrt(SD_PERSON**2 + SD_ITEM**2 + 2 * (sd_gap / 2) ** 2 + 2 * (relation == NAMES.own) * sd_own**2)
     eta = fixed(frame, relation, question)
     return float((expit(eta[:, None] + total * NODES) @ NODE_WEIGHTS).mean())
 
@@ -137,6 +142,24 @@ def gap(seed: int) -> dict[str, Estimate]:
     return found
 
 
+def slopes(seed: int) -> dict[str, Estimate]:
+    """The effect on personal choices where it differs by person and by item: with and without such slopes."""
+    frame = study(seed, sd_own=SD_OWN)
+    outcome = Outcome("personal", frame[frame["question"] == "personal"].reset_index(drop=True), NAMES)
+    plain = fit_outcome(outcome, outcome.frame, outcome.terms())
+    sloped = fit_outcome(outcome, outcome.frame, outcome.terms(), own_slopes(NAMES), start=plain.fit)
+    choices, found = Choices(), {}
+    for contrast in outcome.contrasts:
+        label = contrast.label
+        shares = [share(outcome.frame, one, "personal", 0.0, SD_OWN) for one in (NAMES.own, contrast.other)]
+        truth, log_odds = shares[0] - shares[1], RELATION[NAMES.own] - RELATION[contrast.other]
+        found[f"{label}, random slopes, points"] = held(truth, sloped.effect(contrast, Method.RANDOM_SLOPE, choices))
+        found[f"{label}, random slopes, log odds"] = held(log_odds, sloped.log_odds(contrast, choices))
+        found[f"{label}, without slopes, points"] = held(truth, plain.effect(contrast, Method.MIXED, choices))
+        found[f"{label}, without slopes, log odds"] = held(log_odds, plain.log_odds(contrast, choices))
+    return found
+
+
 def planted(seed: int) -> dict[str, Estimate]:
     """The differences of countries in points, and how far people and items differ, by the mixed model."""
     frame = study(seed)
@@ -171,7 +194,7 @@ def held(truth: float, effect: Effect) -> Estimate:
     return Estimate(truth, effect.estimate, effect.se, effect.ci_low, effect.ci_high)
 
 
-PARTS: list[Part] = [own_culture, gap, planted]
+PARTS: list[Part] = [own_culture, gap, slopes, planted]
 RATES, MODELS = "rates", "models"
 
 

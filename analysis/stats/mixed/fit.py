@@ -18,6 +18,7 @@ from analysis.stats.terms import Patterns, Term, design
 
 NAN = float("nan")
 START_SD = 0.7
+MORE_SD = 0.2  # of a term that the fit to begin from does not have: what is added is mostly small
 NO_SD = 1e-2  # a smaller standard deviation of logits is taken as none
 MAX_SD = 15.0
 MAX_DENSE = 6000  # levels of all factors but the largest
@@ -182,7 +183,7 @@ def _start(plain: LogitFit, columns: Codes, random: Sequence[RandomTerm], start:
         # What the other fit does not have begins at none: the plain fit's value belongs to the plain fit's intercept.
         known = dict(zip(start.names, start.coef, strict=True))
         coef = np.nan_to_num(np.array([known.get(plain.names[column], 0.0) for column in columns]))
-        sd = np.array([max(start.sd.get(term.name, START_SD), 0.1) for term in random])
+        sd = np.array([max(start.sd.get(term.name, MORE_SD), 0.1) for term in random])
     return np.concatenate([coef, sd])
 
 

@@ -208,6 +208,8 @@ def fit_outcome(
     data = Data(outcome, frame, terms)
     found = {**(question_slopes(outcome.names) if outcome.is_gap else {}), **(slopes or {})}
     random = data.random(found, with_origin=with_origin)
+    if start is None and found:  # a step with slopes costs several without
+        start = fit_mixed(data.patterns, data.terms, data.value, data.random({}), with_errors=False)
     fit = fit_mixed(data.patterns, data.terms, data.value, random, start, with_adjusted=with_adjusted)
     return Fitted(data, fit, found)
 
