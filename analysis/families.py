@@ -23,37 +23,52 @@ class FamilyKey(StrEnum):
 
 
 class Holds(NamedTuple):
-    """What belongs to a family; of tables whose names begin with `prefix` all."""
+    """What belongs to a family; of tables whose names begin with `prefix` all. `intervals`: of what kind its are."""
 
     title: str
     tables: tuple[str, ...]
     prefix: str = ""
     prints: tuple[str, ...] = ()
+    intervals: str = ""
 
     def has(self, table: str) -> bool:
         return table in self.tables or bool(self.prefix and table.startswith(self.prefix))
 
 
+TWO_WAY = "two-way cluster-robust by respondent and item, t distribution"
 HOLDS: Mapping[FamilyKey, Holds] = {
-    FamilyKey.PLAN: Holds("The analysis plan", ("plan",), prints=("plan_tests",)),
+    FamilyKey.PLAN: Holds(
+        "The analysis plan", ("plan",), prints=("plan_tests",), intervals="as in the family that a test is of"
+    ),
     FamilyKey.RATES: Holds(
         "Culture-following rates",
         ("rates", "rates_crossed", "rates_poststratified", "country_differences"),
         prints=("rates_by_country", "respondent_country_contrasts"),
+        intervals=TWO_WAY,
     ),
     FamilyKey.AGREEMENT: Holds(
         "Agreement between people",
         ("agreement", "reliability", "agreement_across", "pluralism", "item_agreement", "consensus"),
         prints=("agreement_by_relation", "agreement_and_ceiling"),
+        intervals=TWO_WAY,
     ),
-    FamilyKey.OWN_CULTURE: Holds("Own-country effect", ("own_culture",), prints=("own_country",)),
+    FamilyKey.OWN_CULTURE: Holds(
+        "Own-country effect",
+        ("own_culture",),
+        prints=("own_country",),
+        intervals="Wald, by the delta method from the mixed model, t distribution",
+    ),
     FamilyKey.EFFECT_SIZES: Holds(
         "Effect sizes",
         ("effect_sizes", "persona_countries"),
         prints=("factor_spreads", "model_spreads", "persona_country_contrasts"),
+        intervals="by inversion of a test, simulated",
     ),
     FamilyKey.VARIANCE: Holds(
-        "Where answers differ: people, items, countries", ("variance",), prints=("variance_parts",)
+        "Where answers differ: people, items, countries",
+        ("variance",),
+        prints=("variance_parts",),
+        intervals="Wald, by the delta method on the log or logit scale",
     ),
     FamilyKey.DROP_ONE: Holds("What answers depend on", ("drop_one",), prints=("drop_one_deviance",)),
     FamilyKey.ALIGNMENT: Holds(
@@ -65,11 +80,13 @@ HOLDS: Mapping[FamilyKey, Holds] = {
         prints=(
             "alignment_four_panel", "alignment_and_ceiling", "correlation_and_ceiling", "item_rates", "calibration",
         ),
+        intervals=f"{TWO_WAY}; those beside a ceiling by bootstrap of people and items",
     ),
     FamilyKey.SHIFT: Holds(
         "From base to instruct",
         ("shift",),
         prints=("base_to_instruct", "country_contrasts", "demographic_contrasts"),
+        intervals="cluster-robust by item, t distribution",
     ),
     FamilyKey.PAPER: Holds("The paper's own tables", (), prefix="paper_"),
 }  # fmt: skip

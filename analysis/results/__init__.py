@@ -45,7 +45,14 @@ def show_family(results: Results, key: FamilyKey) -> Family:
     made = SHOWS[key](results)
     names = sorted(name for name, table in results.tables.items() if HOLDS[key].has(name) and table["rows"])
     told = results.facts.get("doubts", {}).get(key, [])
-    return replace(made, csv_names=names, doubts=made.doubts._replace(told=told))
+    basis = " ".join(part for part in (made.basis, _intervals(results, key)) if made.basis and part)
+    return replace(made, basis=basis, csv_names=names, doubts=made.doubts._replace(told=told))
+
+
+def _intervals(results: Results, key: FamilyKey) -> str:
+    """Say the level and the kind of a family's intervals."""
+    kind = HOLDS[key].intervals
+    return f"Intervals: {100 * results.level:g}%, {kind}." if kind else ""
 
 
 def families(results: Results) -> list[Family]:

@@ -55,7 +55,9 @@ def _shown_rates(results: Results) -> ShownTable:
         if row["measure"] == "personal" and (group := row["group"])
     ]
     header = ["Group", "Personal choice", "Norm judgment", "Gap (points)", "Respondents", "Answers"]
-    return ShownTable("rates", "Share that follows the culture, with 95% intervals", header, shown)
+    return ShownTable(
+        "rates", f"Share that follows the culture, with {100 * results.level:g}% intervals", header, shown
+    )
 
 
 def _shown_crossed(results: Results) -> ShownTable:

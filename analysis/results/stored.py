@@ -9,6 +9,7 @@ from typing import Any, Self
 from django.db import connection
 
 from analysis.models import AnalysisRun
+from analysis.parameters import DEFAULTS
 
 Row = Mapping[str, Any]
 PART_OF_RESULTS = """
@@ -50,6 +51,11 @@ class Results:
     def is_simulated(self) -> bool:
         models = self.facts.get("models", [])
         return bool(self.facts.get("n_simulated_respondents") or any(model["is_simulated"] for model in models))
+
+    @property
+    def level(self) -> float:
+        """The confidence level that the analysis was asked for."""
+        return float(self.facts.get("parameters", {}).get("level", DEFAULTS["level"]))
 
     @property
     def note(self) -> str:

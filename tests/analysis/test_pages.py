@@ -5,6 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from analysis.families import HOLDS, FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
 from analysis.reports import Report, compute
+from analysis.results import show_family
 from analysis.results.stored import Results
 from survey.enums import Status
 from tests.analysis.conftest import Made, fill, make_session, make_study, store, with_plan
@@ -241,8 +243,41 @@ def test_overview_states_findings_with_intervals_and_where_they_rest(
 ) -> None:
     page = text_of(staff, reverse("analysis:result", args=[store(full, full_report).pk]))
     assert "People follow the local expectation in 67%" in page
-    assert "It rests on 36 answers, 12 respondents and 3 items." in page
+    assert (
+        "It rests on 36 answers, 12 respondents and 3 items. "
+        "Intervals: 95%, two-way cluster-robust by respondent and item, t distribution."
+    ) in page
     assert "<strong>Not estimable:</strong>" in page
+
+
+def test_intervals_are_named_by_level_and_kind(full: Made, full_report: Report) -> None:
+    run = store(full, full_report)
+    run.results["facts"]["parameters"]["level"] = 0.9
+    told = {key: show_family(Results(run), key) for key in FamilyKey}
+    assert {key for key in FamilyKey if not HOLDS[key].intervals} == {FamilyKey.DROP_ONE, FamilyKey.PAPER}
+    for key, family in told.items():
+        kind = HOLDS[key].intervals
+        assert family.basis.endswith(f" Intervals: 90%, {kind}.") == bool(kind and family.basis), key
+        assert ("It rests on" in family.basis) == bool(family.basis), key
+    assert told[FamilyKey.RATES].tables[0].caption == "Share that follows the culture, with 90% intervals"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (FamilyKey.RATES, ("95% unless chosen otherwise, two-way cluster-robust",)),
+        (FamilyKey.AGREEMENT, ("pairwise percent agreement", "95% unless chosen otherwise", "Spearman–Brown")),
+        (FamilyKey.OWN_CULTURE, ("average marginal effect", "crossed random effects", "Wald interval (95%", "TOST")),
+        (FamilyKey.EFFECT_SIZES, ("standard deviation of the level effects", "95% unless chosen otherwise")),
+        (FamilyKey.VARIANCE, ("95% unless chosen otherwise, by the delta method",)),
+        (FamilyKey.DROP_ONE, ("likelihood-ratio tests",)),
+        (FamilyKey.ALIGNMENT, ("(expected match)", "95% unless chosen otherwise", "bootstrap")),
+        (FamilyKey.SHIFT, ("95% unless chosen otherwise, are cluster-robust by item", "McNemar's for clustered pairs")),
+    ],
+)
+def test_how_names_estimators_and_intervals_as_the_field_does(key: FamilyKey, words: tuple[str, ...]) -> None:
+    told = render_to_string(f"analysis/how/{key}.html")
+    assert [one for one in words if one not in told] == []
 
 
 def test_family_page_says_how_and_what_is_doubtful_here(full: Made, full_report: Report, staff: Client) -> None:
