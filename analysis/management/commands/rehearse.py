@@ -123,4 +123,6 @@ class Command(BaseCommand):
             told = row.reason or f"[{row.ci_low:.2f}, {row.ci_high:.2f}] {'' if row.is_inside else 'outside'}"
             self.stdout.write(f"{row.parameter:44} {row.planted:8.2f} {row.estimate:9.2f}  {told}".rstrip())
         n_inside = sum(row.is_inside for row in rows)
-        self.stdout.write(f"{n_inside} of {len(rows)} intervals hold what was planted")
+        self.stdout.write(
+            f"{n_inside} of {len(rows)} intervals hold what was planted; one in twenty is expected to miss"
+        )

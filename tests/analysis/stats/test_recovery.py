@@ -40,3 +40,12 @@ def test_summary_counts_the_intervals_that_hold() -> None:
     values = np.array([[0.0, 0.1, 0.1, -0.1, 0.3], [0.0, 0.3, 0.1, 0.1, 0.5], [0.0, np.nan, np.nan, np.nan, np.nan]])
     found = coverage.summary("x", values)
     assert (found["n"], found["coverage"], found["estimate"], found["bias_in_se"]) == (2, 0.5, 0.2, 2.0)
+
+
+def test_effects_that_differ_by_person_and_item_need_slopes() -> None:
+    drawn = [coverage.slopes(seed) for seed in range(2001, 2005)]
+    for contrast, truth in (("same - close", -0.093), ("same - far", -0.109)):
+        sloped = [one[f"{contrast}, random slopes, points"] for one in drawn]
+        plain = [one[f"{contrast}, without slopes, points"] for one in drawn]
+        assert [one.truth for one in sloped] == pytest.approx([truth] * len(drawn), abs=2e-3)
+        assert np.mean([one.se for one in sloped]) > np.mean([one.se for one in plain])
