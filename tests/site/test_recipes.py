@@ -73,6 +73,24 @@ class EchoProvider:
     ) -> None:
         """Nothing is held open."""
 '''
+STATISTIC = '''"""The items with a majority for the culture: those with a share above one half, over all items."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def majority_share(answers: pd.DataFrame, *, value: str, item: str) -> float:
+    """Give the share of items to which more than half of the answers say yes."""
+    return float((answers.groupby(item)[value].mean() > 0.5).mean())
+'''
+MAJORITIES = """pd.DataFrame(
+                [{"estimate": majority_share(answers, value="follows_culture", item="item_code"), "n": len(answers)}]
+            )"""
+SHOWN = """ShownTable(
+            "majorities", "Items with a majority for the culture", ["Share"],
+            [[f"{row['estimate']:.0%}"] for row in results.rows("majorities")],
+        )"""
 USE = """
 import django
 django.setup()
@@ -121,6 +139,23 @@ domain.begin_run(run)
 tasks.work(spec.pk)
 assert set(Completion.objects.values_list("text", flat=True)) == {"A"}
 assert not Cell.objects.filter(state="todo").exists()
+from dataclasses import replace
+import pandas as pd
+from analysis.families import FamilyKey
+from analysis.models import AnalysisRun
+from analysis.parameters import choose
+from analysis.reports import compute
+from analysis.results import rates
+from analysis.results.stored import Results
+from analysis.stats.majorities import majority_share
+example = pd.DataFrame({"item": ["a", "a", "b", "b", "c"], "yes": [True, False, True, True, False]})
+assert majority_share(example, value="yes", item="item") == 1 / 3
+wanted = replace(choose(include_simulated=True), families=(FamilyKey.RATES,))
+results = Results(AnalysisRun(results=compute(study, wanted, lambda step: None).results))
+share = results.rows("majorities")[0]["estimate"]
+assert 0 <= share <= 1
+tables = {table.name: table.rows for table in rates.show(results).tables}
+assert tables["majorities"] == [[f"{share:.0%}"]], tables
 print("all of it works")
 """
 
@@ -240,8 +275,24 @@ def add_provider(copy: Copy) -> None:
     )
 
 
-def test_item_locale_country_page_panel_and_provider_are_added_as_the_readme_says(copy: Copy) -> None:
-    for add in (add_item, add_locale, add_country, add_page, add_panel, add_provider):
+def add_statistic(copy: Copy) -> None:
+    copy.write("analysis/stats/majorities.py", STATISTIC)
+    copy.edit(
+        "analysis/reports/rates.py",
+        (
+            "from analysis.stats.rates import",
+            "from analysis.stats.majorities import majority_share\nfrom analysis.stats.rates import",
+        ),
+        ('            "rates_crossed": ', f'            "majorities": {MAJORITIES},\n            "rates_crossed": '),
+    )
+    copy.edit("analysis/families.py", ('("rates", "rates_crossed"', '("rates", "majorities", "rates_crossed"'))
+    copy.edit(
+        "analysis/results/rates.py", ("shown = [_shown_rates(results)", f"shown = [{SHOWN}, _shown_rates(results)")
+    )
+
+
+def test_what_the_readme_has_recipes_for_is_added_as_it_says(copy: Copy) -> None:
+    for add in (add_item, add_locale, add_country, add_page, add_panel, add_provider, add_statistic):
         add(copy)
     copy.write("use.py", USE)
     told = copy.run(
