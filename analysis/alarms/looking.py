@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max, OuterRef, Subquery
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import Max, OuterRef, Subquery, Value
 from django.utils import timezone
 
 from analysis.alarms import judging
@@ -73,14 +74,18 @@ def _of_money(stand: StudyStand, limits: Limits) -> Iterator[Finding]:
 
 def _of_runs(study: Study, now: datetime, limits: Limits) -> Iterator[Finding]:
     latest = Pace.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(latest=Max("at"))
-    runs = Run.objects.filter(study=study, state__in=WITHOUT_END).annotate(ended_at=Subquery(latest.values("latest")))
+    runs = Run.objects.filter(study=study, state__in=WITHOUT_END).annotate(
+        ended_at=Subquery(latest.values("latest")), stopped=StringAgg("stops__reason", " ", default=Value(""))
+    )
     asked = [
         judging.Asked(
             f"run:{run.pk}",
             f"Run {run.pk}",
             is_under_way=run.state in UNDER_WAY,
-            is_stopped=run.state == RunState.FAILED or (run.state == RunState.PAUSED and bool(run.error)),
-            error=run.error,
+            is_stopped=run.state == RunState.FAILED
+            or (run.state == RunState.PAUSED and bool(run.error))
+            or (run.state in UNDER_WAY and bool(run.stopped)),
+            error=run.error or run.stopped,
             quiet_since=max(run.created_at, run.ended_at or run.created_at),
         )
         for run in runs

@@ -71,12 +71,18 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
 class RunDetailSerializer(RunSerializer):
     progress = serializers.SerializerMethodField(help_text="number of cells by model and state")
+    stopped = serializers.SerializerMethodField(
+        help_text="models that are asked no more, each with what to mend; resume asks them again, also in a running run"
+    )
 
     class Meta(RunSerializer.Meta):
-        fields = [*RunSerializer.Meta.fields, "manifest", "progress"]
+        fields = [*RunSerializer.Meta.fields, "manifest", "progress", "stopped"]
 
     def get_progress(self, run: Run) -> dict[str, dict[str, int]]:
         return {part.name: {str(state): n for state, n in part.counts.items()} for part in run_progress(run)}
+
+    def get_stopped(self, run: Run) -> dict[str, str]:
+        return dict(run.stops.values_list("spec__tag", "reason"))
 
 
 class RunRequestSerializer(serializers.Serializer[Any]):
@@ -247,7 +253,7 @@ class RunViewSet(OfStudies, mixins.CreateModelMixin, viewsets.ReadOnlyModelViewS
     @extend_schema(request=None, responses={200: RunDetailSerializer, 409: RunDetailSerializer})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Have a paused run go on (409: it is not paused)."""
+        """Have a run go on that is paused or stopped, or asks one of its models no more (409: neither)."""
         run: Run = self.get_object()
         did = domain.resume_run(run)
         if did:

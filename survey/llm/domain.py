@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
-from django.db.models import F, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from survey.llm.enums import OPEN_STATES, Again, CellState, PersonaSetting, RunState
 from survey.llm.experiment import Experiment, alignment_experiment
-from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Reasking, Run
+from survey.llm.models import Attempt, Cell, Completion, ModelSpec, ModelStop, Reasking, Run
 from survey.llm.prompts import Persona
 from survey.llm.queries import current_prices
 from survey.llm.requests import limits_answers
+from survey.llm.trouble import end_trouble, has_model_to_ask, stop_run_of_stopped_models
 from survey.models import Item, Study
 
 LEASE = timedelta(seconds=60)  # holders renew it long before
@@ -121,14 +122,10 @@ def begin_run(run: Run) -> bool:
     """Set a queued run going, with all patience for its models; False when somebody else did."""
     if not Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(state=RunState.RUNNING):
         return False
+    ModelStop.objects.filter(run_id=run.pk).delete()
     for spec in run.specs.exclude(trouble=""):
         end_trouble(spec)
     return True
-
-
-def stop_run(run: Run, error: str) -> None:
-    """Stop a running run for a reason that a person must mend; what was not asked stays to be asked."""
-    Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(state=RunState.FAILED, error=error)
 
 
 def pause_run(run: Run, reason: str = "") -> bool:
@@ -138,8 +135,9 @@ def pause_run(run: Run, reason: str = "") -> bool:
 
 
 def resume_run(run: Run) -> bool:
-    """Queue a paused or stopped run again; False when it was neither."""
-    held_up = Run.objects.filter(pk=run.pk, state__in=[RunState.PAUSED, RunState.FAILED])
+    """Queue a run again that is paused or stopped, or has a model that is; False when it was neither."""
+    has_stopped_model = Q(Exists(ModelStop.objects.filter(run=OuterRef("pk"))), state=RunState.RUNNING)
+    held_up = Run.objects.filter(has_stopped_model | Q(state__in=[RunState.PAUSED, RunState.FAILED]), pk=run.pk)
     return bool(held_up.update(state=RunState.QUEUED, error=""))
 
 
@@ -172,19 +170,6 @@ def ask_again(run: Run, kinds: Collection[Again], by: str = "") -> Reasking:
     return act
 
 
-def note_trouble(spec: ModelSpec, reason: str) -> float:
-    """Note why nothing gets through to a model; give the seconds since that began."""
-    began = Coalesce("trouble_since", Now())
-    ModelSpec.objects.filter(pk=spec.pk).update(trouble=reason, trouble_since=began)
-    since = ModelSpec.objects.values_list("trouble_since", flat=True).get(pk=spec.pk)
-    return (timezone.now() - since).total_seconds() if since else 0.0
-
-
-def end_trouble(spec: ModelSpec) -> None:
-    """Note that something gets through to a model again."""
-    ModelSpec.objects.filter(pk=spec.pk).update(trouble="", trouble_since=None)
-
-
 def change_budget(run: Run, budget: Decimal | None) -> None:
     """Set what a run may cost, None for no limit, from the next lease on; `ValueError` says why it could not hold."""
     if budget is not None:
@@ -214,9 +199,11 @@ def cancel_run(run: Run) -> bool:
 
 
 def finish_run_if_done(run: Run) -> bool:
-    """Close a running run that has no open cell left."""
-    if Cell.objects.filter(run_id=run.pk, state__in=OPEN_STATES).exists():
+    """Close a running run that has no open cell left, or none that may be asked; its error says what is left."""
+    if has_model_to_ask(run):
         return False
+    if Cell.objects.filter(run_id=run.pk, state__in=OPEN_STATES).exists():
+        return stop_run_of_stopped_models(run)
     running = Run.objects.filter(pk=run.pk, state=RunState.RUNNING)
     return bool(running.update(state=RunState.DONE, finished_at=Now()))
 

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Sum
 from survey.enums import ActorGender, Gender, OptionOrder, Question, Status
 from survey.llm.design import Shown
 from survey.llm.enums import CallOutcome, CellState, RunState
-from survey.llm.models import CallTally, Cell, CellTally, Completion, ModelPrice, ModelSpec, Probe, Run
+from survey.llm.models import CallTally, Cell, CellTally, Completion, ModelPrice, ModelSpec, ModelStop, Probe, Run
 from survey.llm.prompts import Persona
 from survey.models import Response, Study, SurveySession
 from survey.queries import version_structure
@@ -68,10 +68,11 @@ def add_up(parts: Iterable[Progress]) -> Progress:
 
 
 def idle_specs(run: Run) -> list[int]:
-    """Give the models of a run that have cells to do and none in anybody's hands."""
+    """Give the models of a run that have cells to do, may be asked, and have none in anybody's hands."""
     todo = Cell.objects.filter(run=run, spec=OuterRef("pk"), state=CellState.TODO)
     leased = Cell.objects.filter(run=run, spec=OuterRef("pk"), state=CellState.LEASED)
-    return list(run.specs.filter(Exists(todo), ~Exists(leased)).values_list("pk", flat=True))
+    idle = run.specs.filter(Exists(todo), ~Exists(leased)).exclude(stops__run=run)
+    return list(idle.values_list("pk", flat=True))
 
 
 def has_answered(spec: ModelSpec) -> bool:
@@ -85,11 +86,12 @@ def running_runs(spec: ModelSpec) -> list[Run]:
 
 
 def next_run(spec_id: int, *, after: int, without: Collection[int] = ()) -> int | None:
-    """Give the running run whose turn it is to ask a model: of those that have cells to do and the highest priority
-    among them, the next one, round and round.
+    """Give the running run whose turn it is to ask a model: of those that have cells to do for it, still ask it and
+    have the highest priority, the next one, round and round.
     """
     todo = Cell.objects.filter(run=OuterRef("pk"), spec=spec_id, state=CellState.TODO)
-    waiting = Run.objects.filter(Exists(todo), state=RunState.RUNNING, specs=spec_id).exclude(pk__in=without)
+    asking = Run.objects.filter(~has_stopped(spec_id), state=RunState.RUNNING, specs=spec_id)
+    waiting = asking.filter(Exists(todo)).exclude(pk__in=without)
     found = list(waiting.order_by("-priority", "pk").values_list("pk", "priority"))
     ids = [pk for pk, priority in found if priority == found[0][1]]
     return next((pk for pk in ids if pk > after), ids[0] if ids else None)
@@ -112,10 +114,15 @@ def _answers_to(hashes: Collection[str]) -> QuerySet[Completion]:
     return Completion.objects.current().filter(request_hash__in=hashes, cached_from=None).exclude(request_hash="")
 
 
-def are_running(run_ids: Iterable[int]) -> bool:
-    """Tell whether all of some runs are running."""
+def are_asking(run_ids: Iterable[int], spec: ModelSpec) -> bool:
+    """Tell whether all of some runs are running and still ask a model."""
     ids = list(run_ids)
-    return Run.objects.filter(pk__in=ids, state=RunState.RUNNING).count() == len(ids)
+    return Run.objects.filter(~has_stopped(spec.pk), pk__in=ids, state=RunState.RUNNING).count() == len(ids)
+
+
+def has_stopped(spec_id: int) -> Exists:
+    """Say of a run that it asks a model no more."""
+    return Exists(ModelStop.objects.filter(run=OuterRef("pk"), spec=spec_id))
 
 
 def probe_target(spec: ModelSpec) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from typing import ParamSpec, TypeVar
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from survey.llm import domain
+from survey.llm import domain, trouble
 from survey.llm.calls import Calls
 from survey.llm.domain import Held, Result
 from survey.llm.enums import CellState
 from survey.llm.models import Attempt, ModelSpec, Run
 from survey.llm.providers.contract import BadRequest
 from survey.llm.pump import MOST_REFUSALS, Answered, Blocked, Doubted, Event, GaveUp, Job, Stopped, Tried, Troubled
-from survey.llm.queries import are_running, has_answered, running_runs
+from survey.llm.queries import are_asking, has_answered, running_runs
 from survey.llm.requests import read_completion, state_after
 from survey.llm.supply import Supply
 
@@ -57,7 +57,7 @@ class Stint:
         self.supply = Supply(spec)
         self.is_dry = False  # nothing is left to lease
         self.is_blocked = False
-        self.has_stopped = False  # the runs, for a reason that somebody must mend
+        self.has_stopped = False  # for a reason that somebody must mend
         self.renewed_at = self.began_at = time.monotonic()
 
     def work(self) -> bool:
@@ -147,16 +147,16 @@ class Stint:
     # --- An endpoint in trouble --------------------------------------------------------------------
 
     def _weigh(self, latest: Answered | Troubled) -> None:
-        """Show what the model's runs wait for, as long as they do; stop them when that has taken too long."""
+        """Show what the model's runs wait for, as long as they do; stop asking when that has taken too long."""
         if isinstance(latest, Answered):
             if self.spec.trouble_since is not None:
-                self._lasting(domain.end_trouble, self.spec)
+                self._lasting(trouble.end_trouble, self.spec)
                 self.spec.trouble_since = None
             return
         if self.has_stopped:
             return
         said = latest.error.message
-        waited = self._lasting(domain.note_trouble, self.spec, said)
+        waited = self._lasting(trouble.note_trouble, self.spec, said)
         self.spec.trouble_since = self.spec.trouble_since or timezone.now()
         if waited > (PATIENCE_S if self._lasting(has_answered, self.spec) else FIRST_PATIENCE_S):
             reason = f"{self.spec.tag}: nothing got through for {_in_words(waited)}: {said}"
@@ -172,14 +172,14 @@ class Stint:
         self._stop(self.supply.runs.values(), reason, doubted.error.mend)
 
     def _stop(self, runs: Iterable[Run], *reasons: str) -> None:
-        """Stop runs until somebody has mended what is wrong."""
+        """Have runs ask the model nothing more until somebody has mended what is wrong."""
         self.has_stopped = True
         reason = " ".join(_sentence(reason) for reason in reasons if reason)
         if "resume the run" not in reason:
             reason += " Then resume the run."
         for run in runs:
-            self._lasting(domain.stop_run, run, reason)
-        self._lasting(domain.end_trouble, self.spec)
+            self._lasting(trouble.stop_model, run, self.spec, reason)
+        self._lasting(trouble.end_trouble, self.spec)
 
     # --- Staying entitled --------------------------------------------------------------------------
 
@@ -189,8 +189,8 @@ class Stint:
             self.renewed_at = time.monotonic()
 
     def _must_stop(self) -> bool:
-        """Tell whether the time is over, or a run that cells are held of was paused, cancelled or stopped."""
-        return self._is_time_over() or not self._lasting(are_running, self.supply.runs)
+        """Tell whether the time is over, or a run that cells are held of was paused or cancelled, or asks no more."""
+        return self._is_time_over() or not self._lasting(are_asking, self.supply.runs, self.spec)
 
     def _is_time_over(self) -> bool:
         return leaving.is_set() or time.monotonic() - self.began_at > STINT_SECONDS

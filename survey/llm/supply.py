@@ -89,12 +89,13 @@ class Supply:
         return cells
 
     def _least(self, run: Run) -> Decimal | None:
-        """Give the most that the next call to the cheapest of a run's models may cost; None without a budget."""
+        """Give the most that the next call to the cheapest model still asked may cost; None without a budget."""
         if not Run.objects.filter(pk=run.pk, budget__isnull=False).exists():
             return None
-        prices = current_prices(run.specs.all(), timezone.now().date())
+        asked = run.specs.exclude(stops__run=run)
+        prices = current_prices(asked, timezone.now().date())
         found = []
-        for spec in run.specs.all():
+        for spec in asked:
             todo = Cell.objects.filter(run=run, spec=spec, state=CellState.TODO).select_related("item")
             if cell := todo.order_by("pk").first():
                 body = build_request(spec, cell, run.study.version_id).body

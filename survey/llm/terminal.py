@@ -73,6 +73,8 @@ def _parts(stand: Stand) -> Iterator[str]:
         yield f"{stand.rate_overall:,.0f} a minute overall"
     shown = (CellState.DONE, CellState.REFUSED, CellState.UNPARSED, CellState.ERROR)
     yield ", ".join(f"{stand.total.counts.get(state, 0):,} {state.label.lower()}" for state in shown)
+    for model in stand.stopped:
+        yield f"{model.spec.tag} has stopped"
     if stand.run.currency:
         limit = "" if stand.run.budget is None else f" of {stand.run.budget:.2f}"
         yield f"{stand.run.spent:.4f}{limit} {stand.run.currency}"
@@ -82,6 +84,15 @@ def _parts(stand: Stand) -> Iterator[str]:
         yield f"{stand.calls.n_failed:,} other failed calls"
     if stand.calls.n_cached:
         yield f"{stand.calls.n_cached:,} from the cache"
+
+
+def stop_lines(stand: Stand) -> Iterator[str]:
+    """Say whom the run asks no more, why, and what to do; the others go on."""
+    for model in stand.stopped:
+        yield (
+            f"{model.spec.tag} is asked no more, {model.progress.n_open:,} questions to it are left: {model.stopped} "
+            f"In a terminal: run_llm --run {stand.run.pk} --resume."
+        )
 
 
 def failure_lines(stand: Stand) -> Iterator[str]:

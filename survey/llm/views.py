@@ -98,7 +98,7 @@ def _progress_context(run: Run) -> dict[str, Any]:
         "refresh_seconds": MOVING_SECONDS if is_moving else None if is_over else RESTING_SECONDS,
         "can_cancel": not is_over,
         "can_pause": now.is_open,
-        "can_resume": run.state in (RunState.PAUSED, RunState.FAILED),
+        "can_resume": run.state in (RunState.PAUSED, RunState.FAILED) or bool(now.is_open and now.stopped),
         "n_simulated": len(simulated),
         "states": ORDER,
         "segments": segments(now.total),

@@ -18,7 +18,7 @@ from django.db.models import Max, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from survey.llm.enums import CallOutcome, CellState, Failure, RunState
-from survey.llm.models import Attempt, CallTally, Cell, Completion, ModelSpec, Pace, Run
+from survey.llm.models import Attempt, CallTally, Cell, Completion, ModelSpec, ModelStop, Pace, Run
 from survey.llm.pace import BIN, WINDOWS, Left, Rates, bin_start, rates, time_left
 from survey.llm.queries import Progress, add_up, run_progress
 
@@ -78,6 +78,15 @@ class ModelStand:
     rates: Rates
     latency: Latency | None
     left: Left | None
+    stopped: str = ""  # why it is asked no more; blank: it may be
+
+
+class Ends(NamedTuple):
+    """When a model's first and latest cell ended, and why it is asked no more."""
+
+    first: datetime | None
+    latest: datetime | None
+    stopped: str
 
 
 class FailureKind(NamedTuple):
@@ -120,6 +129,12 @@ class Stand:
         return self.run.state in (RunState.QUEUED, RunState.RUNNING)
 
     @property
+    def stopped(self) -> Sequence[ModelStand]:
+        """Give the models that are asked no more though questions to them are left, as long as the run may go on."""
+        ended = (RunState.FAILED, RunState.CANCELLED, RunState.DONE)
+        return [m for m in self.models if m.stopped and m.progress.n_open and self.run.state not in ended]
+
+    @property
     def spent_share(self) -> float | None:
         """Give what part of the budget is spent; None without a budget."""
         return float(self.run.spent / self.run.budget) if self.run.budget else None
@@ -137,12 +152,12 @@ def stand(run: Run) -> Stand:
     models = []
     for spec in specs:
         part = progress.get(spec.tag, Progress(spec.tag, {}))
-        first, latest = ends[spec.pk]
+        first, latest, stopped = ends[spec.pk]
         last = now if is_open and part.n_open else (latest or now) + BIN
         n_ended = part.n_ended - part.counts.get(CellState.CANCELLED, 0)
         found = rates(paces[spec.pk], first=first, last=last, n=n_ended, now=now)
-        left = time_left([(part.n_open, found)]) if is_open else None
-        models.append(ModelStand(spec, part, calls[spec.pk], found, latencies.get(spec.pk), left))
+        left = time_left([(part.n_open, found)]) if is_open and not stopped else None
+        models.append(ModelStand(spec, part, calls[spec.pk], found, latencies.get(spec.pk), left, stopped))
     return Stand(
         run,
         models,
@@ -150,16 +165,14 @@ def stand(run: Run) -> Stand:
         sum((model.calls for model in models), Calls()),
         rate=sum(model.rates.minute for model in models) if is_open else 0.0,
         rate_overall=_overall(ends.values(), models, None if not is_open else now),
-        left=time_left((model.progress.n_open, model.rates) for model in models) if is_open else None,
+        left=time_left((m.progress.n_open, m.rates) for m in models if not m.stopped) if is_open else None,
         failures=failures,
     )
 
 
-def _overall(
-    ends: Iterable[tuple[datetime | None, datetime | None]], models: Sequence[ModelStand], now: datetime | None
-) -> float:
+def _overall(ends: Iterable[Ends], models: Sequence[ModelStand], now: datetime | None) -> float:
     """Give the rate of all models together, from the first answer of any to the latest, or to now."""
-    times = [(first, latest) for first, latest in ends if first and latest]
+    times = [(first, latest) for first, latest, _ in ends if first and latest]
     if not times:
         return 0.0
     last = now or max(latest for _, latest in times) + BIN
@@ -167,12 +180,14 @@ def _overall(
     return rates({}, first=min(first for first, _ in times), last=last, n=n_ended, now=last).overall
 
 
-def _ends(run: Run) -> Mapping[int, tuple[datetime | None, datetime | None]]:
-    """Give the ten seconds in which each model's first and latest cell ended."""
+def _ends(run: Run) -> Mapping[int, Ends]:
+    """Give the ten seconds in which each model's first and latest cell ended, and why it is asked no more."""
     paced = Pace.objects.filter(run=run, spec=OuterRef("pk")).order_by("at")
     first, latest = Subquery(paced.values("at")[:1]), Subquery(paced.reverse().values("at")[:1])
-    rows = run.specs.annotate(first_at=first, latest_at=latest).values_list("pk", "first_at", "latest_at")
-    return {pk: (first_at, latest_at) for pk, first_at, latest_at in rows}
+    stops = ModelStop.objects.filter(run=run, spec=OuterRef("pk")).values("reason")
+    found = run.specs.annotate(first_at=first, latest_at=latest, stopped=Subquery(stops))
+    rows = found.values_list("pk", "first_at", "latest_at", "stopped")
+    return {pk: Ends(first_at, latest_at, stopped or "") for pk, first_at, latest_at, stopped in rows}
 
 
 def _paces(run: Run, now: datetime) -> Mapping[int, Mapping[datetime, int]]:

@@ -1,6 +1,6 @@
 """Language models as respondents: specs, runs, the cells of a run, what came back."""
 
-from survey.llm.models.runs import Attempt, Cell, Completion, CompletionQuerySet, Reasking, Run
+from survey.llm.models.runs import Attempt, Cell, Completion, CompletionQuerySet, ModelStop, Reasking, Run
 from survey.llm.models.specs import ModelPrice, ModelSpec, Probe
 from survey.llm.models.tallies import CallTally, CellTally, Pace
 
@@ -13,6 +13,7 @@ __all__ = [
     "CompletionQuerySet",
     "ModelPrice",
     "ModelSpec",
+    "ModelStop",
     "Pace",
     "Probe",
     "Reasking",

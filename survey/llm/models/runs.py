@@ -63,6 +63,22 @@ class Run(models.Model):
         return f"run {self.pk}"
 
 
+class ModelStop(models.Model):
+    """A model that a run asks nothing more, for a reason that somebody must mend; its cells stay to be asked."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="stops", db_index=False)  # the constraint's
+    spec = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="stops")
+    reason = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(name="stopped_once", fields=["run", "spec"])]
+
+    def __str__(self) -> str:
+        return f"{self.spec_id} in run {self.run_id}"
+
+
 class Reasking(models.Model):
     """The act of asking again what had no usable answer; the answers that were set aside name it."""
 

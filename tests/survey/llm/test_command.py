@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from survey.llm import domain
+from survey.llm import domain, trouble
 from survey.llm.demo import DEMO_MODELS, DEMO_STUDY
 from survey.llm.enums import RunState
 from survey.llm.management.commands import run_llm
@@ -128,7 +128,7 @@ def test_demo_whose_worker_went_away_fails_and_says_so(
 
 def begin_and_stop(run: Run) -> None:
     domain.begin_run(run)
-    domain.stop_run(run, "mend the key")
+    trouble.stop_model(run, run.specs.get(), "mend the key")
 
 
 @pytest.mark.parametrize(

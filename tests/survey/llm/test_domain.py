@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from survey.enums import Choice, Locale
-from survey.llm import domain
+from survey.llm import domain, trouble
 from survey.llm.domain import MAX_LEASES, Held, Result
 from survey.llm.enums import CellState, ParseStage, PersonaSetting, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
@@ -190,7 +190,7 @@ def test_only_one_worker_begins_a_run(study: Study, spec: ModelSpec) -> None:
 
 
 def test_stopped_run_can_go_on_and_a_done_one_cannot(run: Run) -> None:
-    domain.stop_run(run, "mend the key")
+    trouble.stop_model(run, run.specs.get(), "mend the key")
     assert run_state(run) == RunState.FAILED
     assert Run.objects.get(pk=run.pk).error == "mend the key"
     assert domain.resume_run(run)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from survey.llm import completion_views, domain, tasks
+from survey.llm import completion_views, domain, tasks, trouble
 from survey.llm.completion_filter import CompletionFilter
 from survey.llm.design import Design
 from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, RunState
@@ -135,9 +135,14 @@ def test_page_of_an_open_run_refreshes_its_progress(run: Run, staff_client: Clie
     assert "<dd>0 % <small>0 of 24 questions</small></dd>" in part.content.decode()
 
 
+def stop(run: Run, reason: str) -> None:
+    for spec in run.specs.all():
+        trouble.stop_model(run, spec, reason)
+
+
 def test_page_shows_what_failed_and_what_to_mend(run: Run, staff_client: Client) -> None:
     domain.begin_run(run)
-    domain.stop_run(run, "Check the key <b>.")
+    stop(run, "Check the key <b>.")
     cell = run.cells.first()
     assert cell is not None
     for message in ("no key", "bad key"):
@@ -224,7 +229,7 @@ def test_cancel_ends_the_run(run: Run, staff_client: Client) -> None:
 @pytest.mark.usefixtures("in_process")
 def test_resume_goes_on_where_the_run_stopped(run: Run, staff_client: Client) -> None:
     domain.begin_run(run)
-    domain.stop_run(run, "mend the key")
+    stop(run, "mend the key")
     staff_client.post(reverse("llm:run_resume", args=[run.pk]))
     run.refresh_from_db()
     assert (run.state, run.error, Completion.objects.count()) == (RunState.DONE, "", 24)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from survey.llm import domain, stint, tasks
+from survey.llm import domain, stint, tasks, trouble
 from survey.llm.domain import Held
 from survey.llm.enums import CellState, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec
@@ -36,13 +36,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give what runs were said to wait for."""
     said: list[str] = []
-    note = domain.note_trouble
+    note = trouble.note_trouble
 
     def keep(spec: ModelSpec, reason: str) -> float:
         said.append(reason)
         return note(spec, reason)
 
-    monkeypatch.setattr(domain, "note_trouble", keep)
+    monkeypatch.setattr(trouble, "note_trouble", keep)
     return said
 
 
@@ -187,7 +187,7 @@ def test_run_page_says_whom_it_waits_for(study: Study, endpoint_spec: ModelSpec,
     run = make_run(study, endpoint_spec)
     page = reverse("llm:run_progress", args=[run.pk])
     assert "Waiting for" not in staff_client.get(page).content.decode()
-    domain.note_trouble(endpoint_spec, "no connection: <refused>")
+    trouble.note_trouble(endpoint_spec, "no connection: <refused>")
     assert re.search(
         r"Waiting for served since \d\d:\d\d:\d\d UTC: no connection: &lt;refused&gt;\. One call now and then",
         staff_client.get(page).content.decode(),

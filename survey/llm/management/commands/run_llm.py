@@ -17,7 +17,7 @@ from survey.llm.forms import Respondents
 from survey.llm.models import ModelSpec, Run
 from survey.llm.preview import preview
 from survey.llm.tasks import launch
-from survey.llm.terminal import ProgressLine, failure_lines
+from survey.llm.terminal import ProgressLine, failure_lines, stop_lines
 from survey.llm.watching import stand
 from survey.models import Study
 
@@ -118,10 +118,15 @@ class Command(BaseCommand):
         """Show the progress until the run ends; fail where nobody works on it."""
         line = ProgressLine(self.stdout)
         changed_at, seen = time.monotonic(), -1
+        told: set[str] = set()
         while True:
             run.refresh_from_db()
             found = stand(run)
             line.show(found, is_last=not found.is_open)
+            for model, text in zip(found.stopped, stop_lines(found), strict=True):
+                if model.spec.tag not in told:
+                    told.add(model.spec.tag)
+                    self.stdout.write(self.style.WARNING(f"\n{text}"))
             if not found.is_open:
                 for failure in failure_lines(found):
                     self.stdout.write(failure)
