@@ -17,7 +17,8 @@ from survey.enums import ActState, PanelVerb, Status, SubmissionStatus
 from survey.models import PanelAct, PanelEvent, PanelIdentity, PanelSubmission
 from survey.views import panel_events
 from tests.survey.panels.conftest import EVENTS, Field
-from tests.survey.panels.test_prolific_live import complete, join
+from tests.survey.panels.test_prolific_live import complete
+from tests.survey.panels.test_signed_links import join
 
 
 # --- the inbox -----------------------------------------------------------------------------------
