@@ -92,11 +92,6 @@ HOLDS: Mapping[FamilyKey, Holds] = {
 }  # fmt: skip
 
 
-def family_of(table: str) -> FamilyKey | None:
-    """Find the family that a stored table belongs to."""
-    return next((key for key, holds in HOLDS.items() if holds.has(table)), None)
-
-
 def chosen_families(names: tuple[str, ...]) -> tuple[FamilyKey, ...]:
     """Give the families that were chosen, in their order; none named means all."""
     return tuple(key for key in FamilyKey if not names or key in names)

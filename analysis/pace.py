@@ -24,10 +24,6 @@ class Projection(NamedTuple):
     early: datetime
     late: datetime | None  # None: more than a year away
 
-    @property
-    def per_hour(self) -> float:
-        return self.n_recent / self.hours
-
 
 def project(by_hour: Mapping[datetime, int], *, n_missing: int, now: datetime, since: datetime) -> Projection | None:
     """Project the end from the completes of the last day, or since the study opened where that is less.

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-GUIDE = "docs/operations.md#alarms"
-
 
 class Told(NamedTuple):
     """One alarm as it is told."""

@@ -21,7 +21,6 @@ NAMES: Mapping[str, str] = {code: name for name, code in CODES.items()}
 OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
 LONGEST_ITEM, LONGEST_PERSON = 40, 64
-PLACES = {name: place for place, name in enumerate(LONG.names)}
 COUNTRY_MEND = "Write the country's name as the paper does, such as 'United Kingdom', or its ISO code, such as GB"
 
 Cells = list[str | None]

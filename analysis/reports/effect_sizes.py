@@ -26,7 +26,6 @@ PEOPLE_FACTORS = {
     "receiver_age": "receiver_age",
     "receiver_gender": "receiver_gender",
 }
-ITEM_FACTORS = ("theme", "scenario_country", "receiver_age", "receiver_gender")
 PERSONA_FACTORS = {name: name for name in ("persona_country", "persona_age", "persona_gender")}
 PROMPT_FACTORS = {name: name for name in ("condition", "preference_config", "demographic_config", "option_order")}
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 
 from analysis.stats.observations import Floats
-from analysis.stats.terms import Patterns, Variable
+from analysis.stats.terms import Patterns
 
 Flags = npt.NDArray[np.bool_]
 
@@ -84,7 +84,3 @@ def name_groups(patterns: Patterns, flags: Flags) -> list[str]:
         if covered[flags].all():
             break
     return named
-
-
-def _level(name: str, variable: Variable, pattern: int) -> str:
-    return f"{name} {variable.labels[variable.codes[pattern]]}"

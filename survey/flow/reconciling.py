@@ -15,7 +15,6 @@ REVIEW_DAYS = 14  # from here on a submission has waited for long
 APPROVED_BY_ITSELF_DAYS = 21  # Prolific approves what nobody has reviewed
 SOON_DAYS = 3
 SHORTEST_MESSAGE = 100  # characters of a message that asks for a return
-NO_CODE = "NOCODE"  # what Prolific notes of somebody who entered none
 
 OVER_UNPAID = frozenset({SubmissionStatus.RETURNED, SubmissionStatus.TIMED_OUT, SubmissionStatus.REJECTED})
 OVER = OVER_UNPAID | {SubmissionStatus.APPROVED, SubmissionStatus.PARTIALLY_APPROVED, SubmissionStatus.SCREENED_OUT}

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from analysis.plots.people import Frames
 
 POLL_SECONDS = 0.5
-LAYERS = ("paper", "methods")
 
 
 class Command(BaseCommand):
