@@ -81,20 +81,26 @@ def look_over(page: Page, width: int) -> None:
     assert find_breaches(page) == [], page.url
 
 
-@pytest.mark.parametrize("width", [360, 1200])
-def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage, width: int) -> None:
+def look_at_each(page: Page, paths: list[str], widths: tuple[int, ...]) -> None:
+    """Open each page once and look it over at every width."""
+    for path in paths:
+        reply = page.goto(path)
+        assert reply is not None
+        assert reply.status == 200, path
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 740})
+            look_over(page, width)
+
+
+def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage) -> None:
     make_staff("staff", password="a long pass phrase")
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     add_visits(study)
     run = create_alignment_run(study, specs=[spec], limit=1)
     ring(study)
-    page = new_page(width=width, bypass_csp=False)
+    page = new_page(bypass_csp=False)
     log_in(page, "/studies/e2e/")
-    for path in PATHS:
-        reply = page.goto(path.format(run=run.pk))
-        assert reply is not None
-        assert reply.status == 200, path
-        look_over(page, width)
+    look_at_each(page, [path.format(run=run.pk) for path in PATHS], (360, 1200))
 
 
 @pytest.mark.parametrize("width", [360, 1280])
