@@ -72,7 +72,7 @@ def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) ->
     """
     parts: list[bytes] = []
     size = 0
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor, reading_in_order(table, study, selection):
         with cursor.copy(copy_statement(table, study, selection)) as copy:
             for part in copy:
                 parts.append(bytes(part))
@@ -82,6 +82,23 @@ def stream_csv(table: Table, study: Study, selection: Selection = EVERYTHING) ->
                     parts, size = [], 0
         yield b"".join(parts)
         return int(cursor.rowcount)
+
+
+@contextmanager
+def reading_in_order(table: Table, study: Study, selection: Selection) -> Iterator[None]:
+    """Have PostgreSQL follow the indexes, as long as the table's order is theirs: then rows leave at once.
+
+    Left to itself it sorts all sessions first, for a few percent of the whole and half a second before the first byte.
+    """
+    shape = SHAPES[table.name]
+    if study.is_imported or selection.disguise or shape.group or not shape.people:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_sort = off")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_sort TO DEFAULT")
 
 
 def copy_statement(table: Table, study: Study, selection: Selection) -> str:

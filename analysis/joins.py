@@ -4,12 +4,14 @@
 
 from dataclasses import dataclass
 
+# A pseudonym is made where its session is read: were all made first, no row could leave before. OFFSET keeps PostgreSQL
+# from making it anew for every row.
+PSEUDONYM = """CROSS JOIN LATERAL (
+    SELECT 'R' || left(encode(
+        sha256({outer} || sha256({inner} || convert_to(%s.participant_id::text, 'UTF8'))), 'hex'), 12) AS code OFFSET 0
+) respondent"""
 PARTS = """
-WITH respondent AS MATERIALIZED (
-    SELECT id,
-        'R' || left(encode(sha256({outer} || sha256({inner} || convert_to(id::text, 'UTF8'))), 'hex'), 12) AS code
-    FROM survey_participant WHERE study_id = {study}
-), fieldwork AS MATERIALIZED (
+WITH fieldwork AS MATERIALIZED (
     SELECT min(landed_at) AS first_landing_at
     FROM survey_surveysession JOIN survey_arm arm ON arm.id = arm_id WHERE arm.study_id = {study}
 ), flagged AS MATERIALIZED (
@@ -64,8 +66,8 @@ YOKED_IN_RELEASE = (
     " (SELECT 1 FROM told WHERE told.session_id = cell.session_id AND told.gender IS NOT NULL)))"
 )
 BY_CODE = 'respondent.code COLLATE "C"'  # the order of entry would link releases to each other
-OF_SESSION = """
-JOIN respondent ON respondent.id = session.participant_id
+OF_SESSION = f"""
+{PSEUDONYM % "session"}
 JOIN survey_participant participant ON participant.id = session.participant_id
 JOIN survey_arm arm ON arm.id = session.arm_id
 JOIN survey_study study ON study.id = arm.study_id
@@ -125,7 +127,7 @@ JOIN survey_instrument instrument ON instrument.id = version.instrument_id
 JOIN survey_item item ON item.version_id = version.id
 JOIN survey_text text ON text.version_id = version.id
     AND split_part(text.key, '.', 1) = 'items' AND split_part(text.key, '.', 2) = item.code"""
-OF_COMPLETION = """
+OF_COMPLETION = f"""
 FROM (
     SELECT cell_id, choice, p_culture, label_mass, model_returned, parse_stage, parser_version, prompt_tokens,
         completion_tokens, latency_ms, is_simulated, seed, text_hash, cached_from_id, row_number() OVER (
@@ -135,14 +137,14 @@ FROM (
     ) = 1 AS is_latest
     FROM llm_completion completion
     JOIN llm_cell cell ON cell.id = completion.cell_id
-    JOIN llm_run run ON run.id = cell.run_id AND run.study_id = {study}
+    JOIN llm_run run ON run.id = cell.run_id AND run.study_id = {{study}}
     WHERE completion.set_aside_by_id IS NULL
 ) completion
 JOIN llm_cell cell ON cell.id = completion.cell_id
 JOIN llm_modelspec spec ON spec.id = cell.spec_id
 JOIN llm_run run ON run.id = cell.run_id
 LEFT JOIN survey_surveysession yoked ON yoked.id = cell.session_id
-LEFT JOIN respondent ON respondent.id = yoked.participant_id
+{PSEUDONYM % "yoked"}
 JOIN survey_item item ON item.id = cell.item_id
 JOIN survey_study study ON study.id = run.study_id
 JOIN survey_instrumentversion version ON version.id = item.version_id

@@ -4,10 +4,13 @@ import csv
 import hashlib
 import hmac
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from django.db import connection, transaction
+from psycopg.errors import DivisionByZero
 
 from analysis import frames, reshape
 from analysis.columns import COMPLETIONS, LONG, PARTICIPANTS, TABLES, WIDE, Table
@@ -16,8 +19,10 @@ from analysis.extract import (
     ALL_TABLES,
     EVERYTHING,
     Selection,
+    copy_statement,
     pseudonym_key,
     read_snapshot_hash,
+    reading_in_order,
     stream_csv,
 )
 from survey.enums import AgeBand, Gender, Status
@@ -201,3 +206,24 @@ def test_models_may_answer_a_study_without_people(made: Made) -> None:
     fill_models(made)
     assert len(read(COMPLETIONS, made)) == 2 * 3 * 2 * 2 * 3
     assert read(LONG, made) == []
+
+
+def test_answers_leave_before_all_sessions_are_read(full: Made) -> None:
+    query = copy_statement(LONG, full.study, EVERYTHING).removeprefix("COPY (").rpartition(") TO STDOUT")[0]
+    with transaction.atomic(), connection.cursor() as cursor:
+        with reading_in_order(LONG, full.study, EVERYTHING):
+            cursor.execute("SHOW enable_sort")
+            assert cursor.fetchone() == ("off",)
+            cursor.execute(f"EXPLAIN {query}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("SHOW enable_sort")
+        assert cursor.fetchone() == ("on",)
+    assert plan.startswith("Incremental Sort")
+    assert "Presorted Key: response.session_id" in plan
+    assert "CTE respondent" not in plan
+
+
+def test_fault_before_the_first_row_is_an_error_and_no_half_file(full: Made) -> None:
+    broken = replace(LONG, columns=(replace(LONG.columns[0], source="1 / (study.id - study.id)"),))
+    with pytest.raises(DivisionByZero), transaction.atomic():
+        next(stream_csv(broken, full.study))
