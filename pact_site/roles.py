@@ -43,6 +43,8 @@ class Scope(StrEnum):
     STUDIES = "read:studies"
     REVIEW = "read:review"
     NOTES = "write:review"
+    SUBMISSIONS = "read:submissions"
+    APPROVALS = "write:submissions"
     ANSWERS = "read:answers"
     MODELS = "read:models"
     RUNS = "write:runs"
@@ -54,14 +56,16 @@ class Scope(StrEnum):
 
 MEANINGS: Mapping[Scope, str] = {
     Scope.TEXTS: "items and texts",
-    Scope.STUDIES: "studies, quotas, fieldwork, quality, alarms, registrations and deviations",
-    Scope.REVIEW: "sessions under review, with flags and notes",
-    Scope.NOTES: "write notes on sessions, take alarms on",
+    Scope.STUDIES: "studies, quotas, fieldwork, quality, alarms, registrations and deviations, planning",
+    Scope.REVIEW: "sessions under review, with flags and notes; test runs",
+    Scope.NOTES: "write notes on sessions, take alarms on, begin and remove test runs",
+    Scope.SUBMISSIONS: "visits that panels pay, without identifiers",
+    Scope.APPROVALS: "approve submissions, which pays people",
     Scope.ANSWERS: "answers, sessions, exported tables",
     Scope.MODELS: "models, runs and their completions",
     Scope.RUNS: "set up, change and continue runs of models, which costs money",
     Scope.RESULTS: "results of analyses, comparisons, imports",
-    Scope.ANALYSES: "start analyses",
+    Scope.ANALYSES: "start analyses, have studies simulated for planning",
     Scope.RELEASES: "list and download releases",
     Scope.LOG: "the log of what staff did",
 }
@@ -111,10 +115,13 @@ SCOPES: Mapping[str, Scoped] = {
     "api:flags": Scoped(Scope.STUDIES),
     "api:alarms": Scoped(Scope.STUDIES, Scope.NOTES),
     "api:review": Scoped(Scope.REVIEW, Scope.NOTES),
+    "api:submissions": Scoped(Scope.SUBMISSIONS, Scope.APPROVALS),
+    "api:trials": Scoped(Scope.REVIEW, Scope.NOTES),
     "api:registrations": Scoped(Scope.STUDIES),
     "api:deviations": Scoped(Scope.STUDIES),
     "api:imports": Scoped(Scope.RESULTS),
     "api:comparison": Scoped(Scope.RESULTS),
+    "api:planning": Scoped(Scope.STUDIES, Scope.ANALYSES),
     "api:fieldwork": Scoped(Scope.STUDIES),
     "api:summaries": Scoped(Scope.STUDIES),
     "api:items": Scoped(Scope.TEXTS),
@@ -170,6 +177,9 @@ NEEDED: Mapping[str, Needed] = {
     "api:models": Needed(Right.WATCH, Right.MODELS),
     "api:alarms": Needed(Right.WATCH, Right.REVIEW),
     "api:review": Needed(Right.REVIEW, Right.REVIEW),
+    "api:submissions": Needed(Right.REVIEW, Right.REVIEW, Fresh.ALWAYS),
+    "api:trials": Needed(Right.REVIEW, Right.REVIEW),
+    "api:planning": Needed(Right.WATCH, Right.ANALYSE),
     "api:imports": Needed(Right.ANALYSE, Right.ANALYSE),
     "api:comparison": Needed(Right.ANALYSE, Right.ANALYSE),
     "api:items": Needed(Right.TEXTS, Right.SET_UP),

@@ -309,6 +309,7 @@ SPECTACULAR_SETTINGS = {
         "AnalysisStateEnum": "analysis.models.AnalysisRun.State",
         "ImportStateEnum": "analysis.models.Import.State",
         "ImportKindEnum": "analysis.models.Import.Kind",
+        "SampleKindEnum": "analysis.sample_questions.Kind",
     },
 }
 

@@ -1,6 +1,8 @@
-"""The API's view of studies: quotas, sessions, flags, review, registrations, items, answers; the log. Staff only."""
+"""The API's view of studies, from items to sessions, review, submissions, answers and the log. Staff only."""
 
 from survey.api.review import DeviationViewSet, RegistrationViewSet, ReviewViewSet
+from survey.api.submissions import SubmissionViewSet
+from survey.api.trials import TrialViewSet
 from survey.api.views import (
     ItemViewSet,
     LogViewSet,
@@ -18,6 +20,8 @@ router_entries = [
     ("sessions", SessionViewSet),
     ("flags", QualityFlagViewSet),
     ("review", ReviewViewSet),
+    ("submissions", SubmissionViewSet),
+    ("trials", TrialViewSet),
     ("registrations", RegistrationViewSet),
     ("deviations", DeviationViewSet),
     ("responses", ResponseViewSet),

@@ -86,7 +86,7 @@ def test_every_address_holds_to_the_scope(name: str, study: Study) -> None:
 
 def test_every_list_can_be_limited_to_a_study() -> None:
     of_none = {prefix for prefix, viewset, _ in router.registry if not getattr(viewset, "study_path", "")}
-    assert of_none == {"models", "log", "fieldwork", "summaries", "exports", "comparison"}
+    assert of_none == {"models", "log", "fieldwork", "summaries", "exports", "comparison", "planning"}
     assert all(issubclass(viewset, OfStudies) or prefix in of_none for prefix, viewset, _ in router.registry)
 
 

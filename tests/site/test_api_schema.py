@@ -21,18 +21,23 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from analysis.alarms.models import Alarm
-from analysis.models import AnalysisRun, Import, Release
+from analysis.models import AnalysisRun, Import, Release, SampleSimulation
+from analysis.sample_questions import SampleQuestion
+from analysis.simulations import request_simulation
 from pact_site.accounts.tokens import make_token
 from pact_site.roles import Role, Scope
 from survey.domain.registration import report_deviation
 from survey.domain.study_states import unblind_study
+from survey.domain.trial_runs import begin_trial, trials
+from survey.enums import Outcome, SubmissionStatus
 from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
 from survey.llm.models import Completion, ModelSpec, Run
-from survey.models import Deviation, Item, QuotaCell, Registration, Response, Study, SurveySession
-from tests.factories import make_session, make_study
+from survey.models import Deviation, Item, PanelSubmission, QuotaCell, Registration, Response, Study, SurveySession
+from tests.factories import make_session
 from tests.staff import make_staff
 from tests.survey.test_flow_pages import Walker
+from tests.survey.visits import make_panel_study, make_visit
 
 EXAMPLES = 3  # per operation, each sent by every role; seeded, so that a failure comes again
 CHECKS = [
@@ -45,9 +50,12 @@ CHECKS = [
 TEXTS = frozenset({"GET /api/items/", "GET /api/items/{id}/"})
 WATCHED = TEXTS | {
     "GET /api/studies/{code}/", "GET /api/quotas/{id}/", "GET /api/summaries/{study}/{table}/", "GET /api/alarms/{id}/",
-    "GET /api/registrations/{id}/", "GET /api/deviations/{id}/",
+    "GET /api/registrations/{id}/", "GET /api/deviations/{id}/", "GET /api/planning/{id}/", "GET /api/planning/answer/",
 }  # fmt: skip
-REVIEWED = {"GET /api/review/{id}/", "GET /api/review/{id}/notes/", "POST /api/alarms/{id}/acknowledge/"}
+REVIEWED = {
+    "GET /api/review/{id}/", "GET /api/review/{id}/notes/", "POST /api/alarms/{id}/acknowledge/",
+    "GET /api/submissions/{id}/", "GET /api/trials/{id}/",
+}  # fmt: skip
 ANSWERS = (
     WATCHED
     | {"GET /api/exports/{study}/{file}/", "GET /api/sessions/{id}/", "GET /api/results/{id}/"}
@@ -77,7 +85,11 @@ def first_of(path: str) -> int:
         "quotas": QuotaCell, "items": Item, "sessions": SurveySession, "responses": Response, "runs": Run,
         "completions": Completion, "results": AnalysisRun, "releases": Release, "alarms": Alarm,
         "review": SurveySession, "registrations": Registration, "deviations": Deviation, "imports": Import,
+        "submissions": PanelSubmission,
+        "planning": SampleSimulation,
     }.get(subject, Item)  # fmt: skip
+    if subject == "trials":
+        return trials(Study.objects.get(code="s1")).values_list("pk", flat=True).first() or 1
     return model._default_manager.order_by("pk").values_list("pk", flat=True).first() or 1
 
 
@@ -87,6 +99,9 @@ def add_rows(study: Study) -> None:
     spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
     create_alignment_run(study, specs=[spec], limit=1)
     AnalysisRun.objects.create(study=study)
+    make_visit(study, "a", SubmissionStatus.AWAITING_REVIEW, Outcome.COMPLETE)
+    begin_trial(study, "GB")
+    request_simulation(SampleQuestion())
     now = timezone.now()
     Alarm.objects.create(study=study, kind="drop_out", text="x", opened_at=now, seen_at=now)
     Import.objects.create(kind="answers", name="a.csv", faults=[["a.csv", 1, "", "", "x", "y"]])
@@ -97,8 +112,9 @@ def add_rows(study: Study) -> None:
 def test_no_fault_and_no_breach_of_the_description(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pact_site.throttles.PerMinute.allow_request", lambda *_: True)
     monkeypatch.setattr("analysis.api.results.launch", lambda pk: None)
+    monkeypatch.setattr("analysis.api.planning.launch_simulation", lambda pk: None)
     monkeypatch.setattr("survey.llm.api.launch", lambda pk: None)
-    study = make_study()
+    study = make_panel_study()
     unblind_study(study, by="pi", reason="tests")
     add_rows(study)
     ends = timezone.now() + timedelta(days=1)
