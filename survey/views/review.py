@@ -64,6 +64,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
         "locales": Locale.choices,
         "flags": [(name, flag.label) for name, flag in FLAGS.items()],
         "is_filtered": bool(query),
+        "has_simulated": not rows and not query and chosen_sessions(study, Filter(kind=SIMULATED)).exists(),
     }
     return render(request, "study/review.html", context)
 

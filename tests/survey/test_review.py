@@ -184,3 +184,17 @@ def test_approving_from_review_asks_who_one_is_before_anything_is_shown(client: 
     for name in ("reconciliation_confirm", "reconciliation_act"):
         held = client.post(reverse(f"survey:{name}", args=[study.code]), {"verb": "approve", "all": "1"})
         assert held["Location"].startswith("/account/confirm/?next="), name
+
+
+def test_empty_list_leads_to_simulated_sessions_where_there_are_some() -> None:
+    study = make_study()
+    client = sign_in()
+    address = reverse("survey:review", args=[study.code])
+    assert "Nobody has come in yet" in client.get(address).content.decode()
+    session = make_session(study)
+    session.participant.is_simulated = True
+    session.participant.save()
+    page = client.get(address).content.decode()
+    assert "No real person has come in yet" in page
+    assert 'href="?kind=simulated"' in page
+    assert str(session) in client.get(f"{address}?kind=simulated").content.decode()
