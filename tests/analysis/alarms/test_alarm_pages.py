@@ -42,7 +42,7 @@ def test_dashboard_begins_with_what_needs_somebody(made: Made, staff: Client) ->
     page = text_of(staff, address("live"))
     assert "No answers come in" in page
     assert "Open the country's link yourself" in page.replace("&#x27;", "'")
-    assert page.index("What needs you now") < page.index('class="strip"')
+    assert page.index("What needs you now") < page.index('class="strip stand"')
 
 
 def test_alarm_of_a_run_leads_to_its_page(made: Made, staff: Client) -> None:
