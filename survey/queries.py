@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
-from django.db.models import Count, Model, Q
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from survey.enums import LeaseState, OptionOrder, Question
 from survey.flow.plan import PlanPage
 from survey.flow.status import LIVE_FOR
 from survey.flow.wording import Shown, Wording, word_item
-from survey.models import Arm, InstrumentVersion, Item, Lease, Study, SurveySession, Text
-
-Convert = Callable[..., Any]
+from survey.models import Arm, InstrumentVersion, Item, Lease, SurveySession, Text
+from survey.statements import Convert, Read, Row
 
 
 class ItemFacts(NamedTuple):
@@ -67,16 +65,6 @@ def text_hashes(shown: Shown) -> Mapping[Question, str]:
 # --- A session, at every page ---------------------------------------------------------------------
 
 
-class Part(NamedTuple):
-    """A model's place in a joined row."""
-
-    model: type[Model]
-    names: Sequence[str]
-    converters: Sequence[tuple[int, Convert]]  # of the column at an index
-    start: int
-    end: int
-
-
 class Standing(NamedTuple):
     """Where a session stands: what an item's page takes of it, its arm and its study."""
 
@@ -90,77 +78,39 @@ class Standing(NamedTuple):
     test_of_id: int | None
 
 
-class SessionRead(NamedTuple):
-    sql: str
-    parts: Sequence[Part]
-    standing: Sequence[tuple[int, Convert | None]]  # the columns of a `Standing`
+SESSION = Read(SurveySession, "arm", "study", where="survey_surveysession.token = %s")
 
 
 @lru_cache(maxsize=1)
-def session_read() -> SessionRead:
-    """Write the statement that reads a session with its arm and study, once: the ORM takes longer than the page."""
-    parts: list[Part] = []
-    columns: list[str] = []
-    for model in (SurveySession, Arm, Study):
-        fields = model._meta.concrete_fields
-        converters = [
-            (at, convert) for at, field in enumerate(fields) for convert in field.get_db_converters(connection)
-        ]
-        start, end = len(columns), len(columns) + len(fields)
-        parts.append(Part(model, [field.attname for field in fields], converters, start, end))
-        columns += [f'{model._meta.db_table}."{field.column}"' for field in fields]
-    sql = (
-        f"SELECT {', '.join(columns)} FROM survey_surveysession"  # noqa: S608 - our own names
-        " JOIN survey_arm ON survey_arm.id = survey_surveysession.arm_id"
-        " JOIN survey_study ON survey_study.id = survey_arm.study_id WHERE survey_surveysession.token = %s"
-    )
-    return SessionRead(sql, parts, [_column(parts, name) for name in Standing._fields])
-
-
-def _column(parts: Sequence[Part], name: str) -> tuple[int, Convert | None]:
-    """Find a column of the first model that has it, with what makes its value."""
-    part = next(one for one in parts if name in one.names)
-    at = part.names.index(name)
-    return part.start + at, dict(part.converters).get(at)
+def standing_columns() -> Sequence[tuple[int, Convert | None]]:
+    return [SESSION.find(name) for name in Standing._fields]
 
 
 class SessionRow(NamedTuple):
     """A session with its arm and study as they were read; models are made of it only where they are needed."""
 
-    row: Sequence[Any]
+    row: Row
 
     def standing(self) -> Standing:
-        columns = ((self.row[at], convert) for at, convert in session_read().standing)
+        columns = ((self.row[at], convert) for at, convert in standing_columns())
         return Standing._make(convert(value, None, connection) if convert else value for value, convert in columns)
 
     def session(self) -> SurveySession:
-        session: SurveySession
-        session, arm, study = (make(part, self.row) for part in session_read().parts)
-        SurveySession.arm.field.set_cached_value(session, arm)
-        Arm.study.field.set_cached_value(arm, study)
-        return session
+        return SESSION.make(self.row)
 
 
 def find_session(token: str) -> SessionRow | None:
     """Read a session with its arm and study by the token in its address."""
-    with prepared_cursor() as cursor:
-        cursor.execute(session_read().sql, (token,))
-        row = cursor.fetchone()
+    row = SESSION.row(token)
     return SessionRow(row) if row else None
 
 
-def prepared_cursor() -> CursorWrapper:
-    """Give a cursor whose statements PostgreSQL plans once for each connection: for what every page asks."""
-    cursor: CursorWrapper = connection.prepared_cursor()  # type: ignore[attr-defined] # of our own backend
-    return cursor
+ARM = Read(Arm, "study", where="survey_study.code = %s AND survey_arm.country = %s")
 
 
-def make(part: Part, row: Sequence[Any]) -> Any:
-    """Make a model's instance from its part of a row."""
-    values = list(row[part.start : part.end])
-    for at, convert in part.converters:
-        values[at] = convert(values[at], None, connection)
-    return part.model.from_db(connection.alias, part.names, values)
+def find_arm(study: str, country: str) -> Arm | None:
+    """Read an arm with its study by what stands in an entry link."""
+    return ARM.first(study, country)
 
 
 def places_held(study_id: int) -> Counter[tuple[int, str]]:

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import F
 from django.utils import timezone
 
 from survey.domain.lifecycle import change_status, rules_of
@@ -20,36 +19,49 @@ from survey.enums import Choice, OptionOrder, Question, Status
 from survey.flow.outcomes import Ended, outcome_of
 from survey.flow.wording import Shown, Wording
 from survey.models import Consent, Demographics, Response, SurveySession
-from survey.queries import item_facts, prepared_cursor, text_hashes, version_structure
+from survey.queries import item_facts, text_hashes, version_structure
+from survey.statements import Read, insert, run
 
 
 class LostRace(RuntimeError):
     """The session moved while its row was thought to be locked."""
 
 
+HELD_SESSION = Read(
+    SurveySession, "arm", "study", where="survey_surveysession.token = %s FOR UPDATE OF survey_surveysession"
+)
+ADVANCE = """
+UPDATE survey_surveysession SET position = position + 1, last_activity_at = %s, locale = %s
+WHERE id = %s AND position = %s
+"""
+
+
 def lock_session(token: str) -> SurveySession:
     """Read a session and hold its row until the transaction ends; `SurveySession.DoesNotExist` for a bad token."""
-    sessions = SurveySession.objects.select_related("arm__study").select_for_update(of=("self",))
-    return sessions.get(token=token)
+    session = HELD_SESSION.first(token)
+    if session is None:
+        raise SurveySession.DoesNotExist
+    return session
 
 
-def advance(session: SurveySession, **changes: str) -> None:
+def advance(session: SurveySession) -> None:
     """Move on by one page, only from the page we think the session is at."""
     now = timezone.now()
-    here = SurveySession.objects.filter(pk=session.pk, position=session.position)
-    if not here.update(position=F("position") + 1, last_activity_at=now, **changes):
+    if not run(ADVANCE, (now, session.locale, session.pk, session.position)):
         raise LostRace(str(session))
     session.position += 1
     session.last_activity_at = now
 
 
 def choose_language(session: SurveySession, *, locale: str) -> None:
-    advance(session, locale=locale)
+    session.locale = locale
+    advance(session)
 
 
 def record_consent(session: SurveySession, *, is_given: bool, shown: Sequence[str], consent_version: str) -> None:
     """Keep what was shown and what was said; without consent the session ends here."""
-    Consent.objects.create(
+    insert(
+        Consent,
         session=session,
         consent_version=consent_version,
         locale=session.locale,
@@ -138,16 +150,15 @@ def record_answers_at_once(
         "norm": norm.value,
         "norm_hash": hashes[Question.NORM],
     }
-    with prepared_cursor() as cursor:
-        cursor.execute(AT_ONCE, values)
-        return bool(cursor.rowcount)
+    return bool(run(AT_ONCE, values))
 
 
 def record_demographics(
     session: SurveySession, *, age_band: str, gender: str, country: str, is_country_undisclosed: bool
 ) -> None:
     """Store what a participant says of themselves at the end; their quota cell counts them while it has a place."""
-    Demographics.objects.create(
+    insert(
+        Demographics,
         session=session,
         age_band=age_band,
         gender=gender,

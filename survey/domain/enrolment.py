@@ -6,7 +6,7 @@ import secrets
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from survey.enums import PanelName, Status, StudyState
@@ -16,7 +16,6 @@ from survey.flow.plan import PlannedItem, build_plan
 from survey.flow.status import LIVE_FOR
 from survey.models import (
     Arm,
-    Assignment,
     PanelIdentity,
     PanelSubmission,
     Participant,
@@ -25,6 +24,7 @@ from survey.models import (
 )
 from survey.panels import Identity, UnknownParticipant
 from survey.queries import item_facts, version_structure
+from survey.statements import Read, insert, rows, run
 
 RECEIPT_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -56,10 +56,13 @@ def enrol(arm: Arm, *, identity: Identity) -> SurveySession:
         return session
 
 
+HELD_ARM = Read(Arm, "study", where="survey_arm.id = %s FOR UPDATE OF survey_arm")
+
+
 @transaction.atomic
 def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
     """Find or begin a session under a lock on the arm, so that two who come at once draw on each other's loads."""
-    arm = Arm.objects.select_for_update(of=("self",)).select_related("study__version").get(pk=arm.pk)
+    arm = HELD_ARM.first(arm.pk) or arm  # a removed one has no study that takes in
     session = find_session(arm, identity)
     if session is not None:
         note_visit(session.arm, identity, session.participant_id)
@@ -87,7 +90,7 @@ def find_session(arm: Arm, identity: Identity) -> SurveySession | None:
 def register(arm: Arm, identity: Identity) -> Participant:
     """Create the participant, with what the panel says of them in its own table."""
     is_simulated = identity.panel == PanelName.SIMULATED
-    participant = Participant.objects.create(study=arm.study, is_simulated=is_simulated)
+    participant = insert(Participant, study=arm.study, is_simulated=is_simulated)
     if identity.person:
         PanelIdentity.objects.create(
             participant=participant,
@@ -144,14 +147,15 @@ def identity_of(session: SurveySession) -> Identity:
 def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None) -> SurveySession:
     """Draw the items and lay out the plan. The seed is stored: with the loads of that moment it gives the same draw."""
     seed = secrets.randbits(62) if seed is None else seed
-    structure = arm.study.version.structure
+    structure = version_structure(arm.study.version_id)
     settings = Settings(structure["option_order"], structure["question_order"], structure["questions"])
     design = derive_design(assign_items(arm, seed=seed), country=arm.country, settings=settings, seed=seed)
     now = timezone.now()
-    session = SurveySession.objects.create(
+    session = insert(
+        SurveySession,
         participant=participant,
         arm=arm,
-        version=arm.study.version,
+        version_id=arm.study.version_id,
         token=secrets.token_urlsafe(24),
         receipt=draw_receipt(),
         locale=arm.locales[0],
@@ -171,7 +175,7 @@ def begin_session(participant: Participant, arm: Arm, *, seed: int | None = None
         last_activity_at=now,
     )
     store_assignments(session, design.items)
-    StatusChange.objects.create(session=session, old="", new=Status.LANDED, reason="entry link")
+    insert(StatusChange, session=session, old="", new=Status.LANDED, reason="entry link")
     return session
 
 
@@ -182,7 +186,7 @@ def draw_receipt() -> str:
 
 def assign_items(arm: Arm, *, seed: int) -> list[str]:
     """Draw the least-filled core items and items of each relation within the arm."""
-    arms = arm.study.version.structure["arms"]
+    arms = version_structure(arm.study.version_id)["arms"]
     candidates: dict[str, list[Candidate]] = {pool: [] for pool in POOLS}
     for item in items_with_load(arm):
         pool = pool_of(arms, arm.country, item.scenario_country, is_core=item.is_core)
@@ -191,29 +195,33 @@ def assign_items(arm: Arm, *, seed: int) -> list[str]:
     return draw_items(candidates, n_items=arms[arm.country]["items"], seed=seed)
 
 
+# By the arm, since a version has many studies; of those under way, whom the panel has not said to be gone.
+LOADS = """
+SELECT item_id, count(*) FROM survey_assignment
+JOIN survey_surveysession ON survey_surveysession.id = survey_assignment.session_id
+WHERE arm_id = %s AND (status = 'complete'
+    OR (status IN ('landed', 'active') AND last_activity_at >= %s AND outcome = ''))
+GROUP BY item_id
+"""
+
+
 def items_with_load(arm: Arm) -> list[LoadedItem]:
     """Give the items with the number of the arm's complete or live sessions that hold each."""
-    counts = Q(session__status=Status.COMPLETE) | Q(
-        session__status__in=[Status.LANDED, Status.ACTIVE],
-        session__last_activity_at__gte=timezone.now() - LIVE_FOR,
-        session__outcome="",  # the panel has not said that they are gone
-    )
-    held = Assignment.objects.filter(counts, session__arm=arm).order_by()  # by the arm: a version has many studies
-    loads = dict(held.values_list("item").annotate(n=Count("pk")))
+    loads = dict(rows(LOADS, (arm.pk, timezone.now() - LIVE_FOR)))
     facts = item_facts(arm.study.version_id).items()
     return [LoadedItem(code, item.scenario_country, item.is_core, loads.get(item.pk, 0)) for code, item in facts]
+
+
+ASSIGN = """
+INSERT INTO survey_assignment (session_id, item_id, relation, number)
+SELECT %s, item_id, relation, number
+FROM unnest(%s::bigint[], %s::varchar[]) WITH ORDINALITY AS drawn (item_id, relation, number)
+"""
 
 
 def store_assignments(session: SurveySession, codes: list[str]) -> None:
     facts = item_facts(session.version_id)
     arms = version_structure(session.version_id)["arms"]
     country = session.arm.country
-    Assignment.objects.bulk_create(
-        Assignment(
-            session=session,
-            item_id=facts[code].pk,
-            relation=relation_between(arms, country, facts[code].scenario_country),
-            number=number,
-        )
-        for number, code in enumerate(codes, start=1)
-    )
+    relations = [relation_between(arms, country, facts[code].scenario_country).value for code in codes]
+    run(ASSIGN, (session.pk, [facts[code].pk for code in codes], relations))

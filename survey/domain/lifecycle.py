@@ -12,6 +12,7 @@ from survey.flow.outcomes import Ended, Rules, estimate_minutes, outcome_of
 from survey.flow.status import FINAL, may_follow
 from survey.models import StatusChange, SurveySession
 from survey.queries import version_structure
+from survey.statements import insert, run
 
 
 class IllegalTransition(ValueError):
@@ -48,7 +49,12 @@ def report_failure(session: SurveySession) -> bool:
     return bool(moved)
 
 
-@transaction.atomic
+CHANGE_STATUS = """
+UPDATE survey_surveysession SET status = %s, finished_at = %s, outcome = %s WHERE id = %s AND status = %s
+"""
+
+
+@transaction.atomic(savepoint=False)
 def change_status(session: SurveySession, new: Status, *, reason: str, outcome: Outcome | None = None) -> bool:
     """Move a session to ``new`` unless somebody else moved it meanwhile; say whether it was us.
 
@@ -63,13 +69,12 @@ def change_status(session: SurveySession, new: Status, *, reason: str, outcome: 
         outcome = outcome_for_panel(session)
     elif outcome is None:
         outcome = outcome_of(Ended(new, override=override_of(session)), rules_of(session))
-    changes = {"status": new, "finished_at": finished_at, "outcome": outcome or ""}
-    moved = SurveySession.objects.filter(pk=session.pk, status=old).update(**changes)
+    moved = run(CHANGE_STATUS, (new.value, finished_at, outcome.value if outcome else "", session.pk, old.value))
     if moved:
         if new in FINAL and new != Status.COMPLETE:
             free_place(session)
         if outcome is not None and old not in FINAL:
             plan_completion(session, outcome)
-        StatusChange.objects.create(session=session, old=old, new=new, reason=reason)
+        insert(StatusChange, session=session, old=old, new=new, reason=reason)
         session.status, session.finished_at, session.outcome = new, finished_at, outcome or ""
     return bool(moved)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from survey.enums import CheckKind, Choice, OptionOrder
 from survey.flow.quality import FLAGS, Evidence, Given, measure, raise_flags
-from survey.models import CheckAnswer, PanelIdentity, QualityFlag, Response, SurveySession
+from survey.models import PanelIdentity, SurveySession
 from survey.panels.simulated import TIMED
 from survey.queries import version_structure
+from survey.statements import rows, run
+
+IS_SIMULATED = "SELECT is_simulated FROM survey_participant WHERE id = %s"
+STORE_FLAG = "INSERT INTO survey_qualityflag (session_id, name, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 
 
 def flag_session(session: SurveySession, evidence: Evidence) -> frozenset[str]:
@@ -15,12 +19,12 @@ def flag_session(session: SurveySession, evidence: Evidence) -> frozenset[str]:
     A simulated participant needs no time to read: flags on time are for people, and for those sent to take time.
     """
     limits = version_structure(session.version_id)["flags"]
-    if session.participant.is_simulated and not is_timed(session):
+    ((is_simulated,),) = rows(IS_SIMULATED, (session.participant_id,))
+    if is_simulated and not is_timed(session):
         limits = {name: limit for name, limit in limits.items() if FLAGS[name].unit != "seconds"}
     raised = raise_flags(measure(evidence), limits)
-    QualityFlag.objects.bulk_create(
-        [QualityFlag(session=session, name=name, value=value) for name, value in raised.items()], ignore_conflicts=True
-    )
+    for name, value in raised.items():
+        run(STORE_FLAG, (session.pk, name, value))
     return frozenset(raised)
 
 
@@ -29,17 +33,17 @@ def is_timed(session: SurveySession) -> bool:
     return PanelIdentity.objects.filter(participant=session.participant_id, panel_study=TIMED).exists()
 
 
+FAILED_CHECKS = "SELECT kind FROM survey_checkanswer WHERE session_id = %s AND NOT is_correct"
+ANSWERS = """
+SELECT choice, option_order, served_at, submitted_at FROM survey_response WHERE session_id = %s ORDER BY position, id
+"""
+
+
 def gather_evidence(session: SurveySession, *, is_within_quota: bool) -> Evidence:
-    wrong = CheckAnswer.objects.filter(session=session, is_correct=False).values_list("kind", flat=True)
-    failed = list(wrong)
-    rows = Response.objects.filter(session=session).order_by("position", "pk")
+    failed = [kind for (kind,) in rows(FAILED_CHECKS, (session.pk,))]
     answers = [
-        Given(
-            choice=Choice(row.choice) if row.choice else None,
-            option_order=OptionOrder(row.option_order),
-            duration_s=(row.submitted_at - row.served_at).total_seconds(),
-        )
-        for row in rows
+        Given(Choice(choice) if choice else None, OptionOrder(order), (submitted_at - served_at).total_seconds())
+        for choice, order, served_at, submitted_at in rows(ANSWERS, (session.pk,))
     ]
     return Evidence(
         answers=answers,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from survey.domain.registration import note_change
@@ -17,68 +17,68 @@ from survey.enums import Country, LeaseState, Status, StudyChangeKind
 from survey.flow.cells import cell_label
 from survey.flow.status import LIVE_FOR
 from survey.models import Arm, Lease, QuotaCell, StudyChange, SurveySession
+from survey.statements import Read, insert, rows, run
 
 NO_CELL = "none"
 
 
-def find_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
-    """Find the cell that a participant counts in: the one that says most about them."""
-    cells = QuotaCell.objects.filter(arm=arm_id, age_bucket__in=[age_bucket, ""], gender__in=[gender, ""])
-    return max(cells, key=lambda cell: (bool(cell.age_bucket) + bool(cell.gender), cell.pk), default=None)
+# The cell that says most about a participant. Whoever waits for one that is just being removed gets the next.
+HELD_CELL = Read(
+    QuotaCell,
+    where="""arm_id = %s AND age_bucket IN (%s, '') AND gender IN (%s, '')
+    ORDER BY (age_bucket <> '')::int + (gender <> '')::int DESC, id DESC LIMIT 1 FOR UPDATE""",
+)
+FREE_IDLE = """
+UPDATE survey_lease SET state = 'freed' FROM survey_surveysession
+WHERE survey_surveysession.id = survey_lease.session_id AND cell_id = %s AND state = 'live' AND last_activity_at < %s
+"""
+# One statement for both numbers: whoever finishes between two would be counted in neither.
+COUNT_HELD = """
+SELECT count(*) FILTER (WHERE state = 'live'), count(*) FILTER (WHERE state = 'complete')
+FROM survey_lease WHERE cell_id = %s
+"""
+COMPLETE_LIVE = "UPDATE survey_lease SET state = 'complete' WHERE session_id = %s AND state = 'live'"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def take_place(session: SurveySession, *, age_bucket: str, gender: str) -> bool:
     """Take a place for a session; False when there is none. An arm without cells takes everybody."""
-    if not QuotaCell.objects.filter(arm=session.arm_id).exists():
-        return True
     cell = lock_cell(session.arm_id, age_bucket=age_bucket, gender=gender)
-    if cell is None or not has_room(cell, for_newcomer=True):
+    if cell is None:
+        return not QuotaCell.objects.filter(arm=session.arm_id).exists()
+    if not has_room(cell, for_newcomer=True):
         return False
-    Lease.objects.create(session=session, cell=cell)
+    insert(Lease, session=session, cell=cell)
     return True
 
 
 def lock_cell(arm_id: int, *, age_bucket: str, gender: str) -> QuotaCell | None:
-    """Find a participant's cell and hold its row until the transaction ends; look again where it was just removed."""
-    while (cell := find_cell(arm_id, age_bucket=age_bucket, gender=gender)) is not None:
-        if locked := hold(cell.pk).first():
-            return locked
-    return None
-
-
-def hold(cell_id: int) -> QuerySet[QuotaCell]:
-    """Ask for a cell's row to be held, and for no other: cells are ordered by their arm, whose row everybody needs."""
-    return QuotaCell.objects.filter(pk=cell_id).select_for_update(of=("self",))
+    """Find a participant's cell and hold its row, and no other, until the transaction ends."""
+    return HELD_CELL.first(arm_id, age_bucket, gender)
 
 
 def has_room(locked: QuotaCell, *, for_newcomer: bool) -> bool:
     """Free what idle sessions hold of a cell whose row is held, and say whether a place is left."""
-    idle_since = timezone.now() - LIVE_FOR
-    leases = Lease.objects.filter(cell=locked)
-    idle = leases.filter(state=LeaseState.LIVE, session__last_activity_at__lt=idle_since)
-    idle.update(state=LeaseState.FREED)
-    # One statement for both numbers: whoever finishes between two would be counted in neither.
-    held = leases.aggregate(
-        live=Count("pk", filter=Q(state=LeaseState.LIVE)), complete=Count("pk", filter=Q(state=LeaseState.COMPLETE))
-    )
-    if for_newcomer and (not locked.is_open or held["complete"] >= locked.stops_at):
+    run(FREE_IDLE, (locked.pk, timezone.now() - LIVE_FOR))
+    ((n_live, n_complete),) = rows(COUNT_HELD, (locked.pk,))
+    if for_newcomer and (not locked.is_open or n_complete >= locked.stops_at):
         return False
-    return bool(held["live"] + held["complete"] < locked.hard_limit)
+    return bool(n_live + n_complete < locked.hard_limit)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def complete_place(session: SurveySession) -> bool:
     """Make a session's place a complete one; False when it lost the place meanwhile and the cell is full.
 
     Who comes back late finishes all the same; their answers are then beyond the quota, and the session is flagged.
     """
-    if Lease.objects.filter(session=session, state=LeaseState.LIVE).update(state=LeaseState.COMPLETE):
+    if run(COMPLETE_LIVE, (session.pk,)):
         return True
     lease = Lease.objects.filter(session=session, state=LeaseState.FREED).first()
     if lease is None:
         return True  # an arm without cells
-    if not has_room(hold(lease.cell_id).get(), for_newcomer=False):
+    cell = QuotaCell.objects.select_for_update(of=("self",)).get(pk=lease.cell_id)
+    if not has_room(cell, for_newcomer=False):
         return False
     return bool(Lease.objects.filter(pk=lease.pk, state=LeaseState.FREED).update(state=LeaseState.COMPLETE))
 

@@ -9,13 +9,15 @@ from survey.enums import AgeBand, Fluency, Gender, Status
 from survey.flow.screening import Answers, is_eligible
 from survey.models import Demographics, SurveySession
 from survey.queries import version_structure
+from survey.statements import insert
 
 
 def screen(
     session: SurveySession, *, country: str | None, age_band: AgeBand, gender: Gender, fluency: Fluency
 ) -> Status:
     """Store what a newcomer says of themselves and decide: on, out, or the quota is full. Gives the status then."""
-    Demographics.objects.create(
+    insert(
+        Demographics,
         session=session,
         age_band=age_band,
         gender=gender,

@@ -1,17 +1,21 @@
 """An instructional check: the question itself says which option to select."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from survey.domain.checking import record_attention
+from survey.flow.plan import PlanPage
 from survey.instruments.schema import ATTENTION_OPTIONS
 from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 
 class AttentionPage(PageKind):
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
+        return (plan[position]["number"],)
+
     def correct(self, turn: Turn) -> str:
         wanted: list[str] = turn.structure["attention_checks"]
         return wanted[turn.page["number"] - 1]

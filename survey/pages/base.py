@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -84,6 +84,10 @@ class PageKind(ABC):
 
     def shown(self, turn: Turn) -> Shown | None:
         """Give the item that the page shows; None where it shows none."""
+        return None
+
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...] | None:
+        """Give what of a plan decides how the page looks to whoever first sees it; None: other things do as well."""
         return None
 
     @abstractmethod

@@ -1,12 +1,13 @@
 """Tell what the study is and ask for consent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from survey.domain.answering import record_consent
+from survey.flow.plan import PlanPage
 from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 PARAGRAPHS = ("consent.purpose", "consent.task", "consent.data", "consent.rights")
@@ -14,6 +15,9 @@ YES, NO = "yes", "no"
 
 
 class ConsentPage(PageKind):
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
+        return ()
+
     def groups(self, turn: Turn) -> list[RadioGroup]:
         options = (Option(YES, turn.texts["consent.agree"]), Option(NO, turn.texts["consent.decline"]))
         return [

@@ -1,6 +1,6 @@
 """Ask age band, gender and country of residence; each has a way not to say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +8,15 @@ from django.utils.translation import gettext as _
 
 from survey.domain.answering import record_demographics
 from survey.enums import AgeBand, Gender
+from survey.flow.plan import PlanPage
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
 from survey.pages.base import Option, PageKind, RadioGroup, Turn, country_options
 
 
 class DemographicsPage(PageKind):
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
+        return ()
+
     def groups(self, turn: Turn) -> list[RadioGroup]:
         texts = turn.texts
         ages = tuple(Option(band.value, texts[f"age.{band}"]) for band in AgeBand)

@@ -1,6 +1,6 @@
 """Say what the task is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from survey.domain.answering import pass_page
 from survey.enums import Page
-from survey.flow.plan import n_scenarios
+from survey.flow.plan import PlanPage, n_scenarios
 from survey.flow.status import REMIND_AFTER
 from survey.pages.base import PageKind, Turn
 
@@ -33,6 +33,9 @@ def is_away_long(last_activity_at: datetime) -> bool:
 
 
 class InstructionsPage(PageKind):
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
+        return (n_scenarios(plan),)
+
     def context(self, turn: Turn) -> dict[str, Any]:
         return {"heading": turn.texts["instructions.heading"], "paragraphs": instructions(turn)}
 

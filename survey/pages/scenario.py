@@ -25,6 +25,10 @@ def heading_numbers(plan: Sequence[PlanPage], position: int) -> dict[str, int]:
 class ScenarioPage(PageKind):
     template = "survey/pages/scenario.html"
 
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
+        page = plan[position]
+        return (page["option_order"], *page["questions"])
+
     def wording(self, turn: Turn) -> Wording:
         return item_wording(turn.session.version_id, turn.session.locale, turn.page["item"])
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -15,9 +14,9 @@ from django.views.decorators.http import require_safe
 
 from survey.domain.enrolment import StudyNotOpen, enrol
 from survey.enums import Outcome, PanelName
-from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
+from survey.queries import find_arm
 from survey.rates import ENTRIES, VISITS, seconds_to_wait
 from survey.views.faults import enduring, too_many
 from survey.views.framing import BROKEN_LINK, SeeOther, notice
@@ -34,7 +33,9 @@ NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothin
 @require_safe
 def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
     """Enter from a panel's link: find or begin the session, go to its page."""
-    arm = get_object_or_404(Arm.objects.select_related("study"), study__code=study, country=country)
+    arm = find_arm(study, country)
+    if arm is None:
+        raise Http404
     panel = PanelName.SIMULATED if SIMULATED_PARAMETER in request.GET else PanelName(arm.panel)
     with translation.override(arm.locales[0].lower()):
         if request.method == "HEAD":  # link previews must not begin sessions

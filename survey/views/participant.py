@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.signing import BadSignature
@@ -55,33 +56,33 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def show_at_once(found: SessionRow, token: str) -> str | None:
-    """Give an item's page as it is first shown, filled in on its skeleton; None for every other page."""
+    """Give a page as it is first shown, filled in on its skeleton; None where it must be rendered."""
     stands = found.standing()
     if stands.status in FINAL or is_away_long(stands.last_activity_at):
         return None
     here = stands.plan[stands.position]
-    if here["kind"] != Page.SCENARIO:
+    form = PAGES[Page(here["kind"])].form(stands.plan, stands.position)
+    if form is None:
         return None
-    shown = Shown(stands.version_id, stands.locale, here["option_order"], here["item"])
-    form = (
-        stands.version_id, stands.locale, shown.option_order, *here["questions"],
-        stands.status, stands.contact_email, stands.test_of_id is not None,
-    )  # fmt: skip
-    drawn = skeleton(form, lambda: draw(found.session()))
-    own = {
-        "token": token,
-        "stamp": Stamp(stands.position, timezone.now(), shown=shown).sign(token),
-        "heading": drawn.heading % heading_numbers(stands.plan, stands.position),
-    }
-    return drawn.fill({**words(shown), **own})
+    about = (stands.version_id, stands.locale, stands.status, stands.contact_email, stands.test_of_id is not None)
+    drawn = skeleton((here["kind"], form, about), lambda: draw(found.session()))
+    own: Mapping[str, str] = {}
+    shown = None
+    if here["kind"] == Page.SCENARIO:
+        shown = Shown(stands.version_id, stands.locale, here["option_order"], here["item"])
+        own = {**words(shown), "heading": drawn.heading % heading_numbers(stands.plan, stands.position)}
+    stamp = Stamp(stands.position, timezone.now(), shown=shown).sign(token)
+    return drawn.fill({**own, "token": token, "stamp": stamp})
 
 
 def draw(session: SurveySession) -> Skeleton:
-    """Render the page of the item that a session stands at, with slots for what is the item's or the session's own."""
+    """Render the page that a session stands at, with slots for what is the session's or the item's own."""
     with translation.override(session.locale.lower()):
-        turn, kind = Turn(session), SkeletonPage()
+        turn = Turn(session)
+        is_scenario = turn.page["kind"] == Page.SCENARIO
+        kind = SkeletonPage() if is_scenario else PAGES[Page(turn.page["kind"])]
         context = page_context(turn, kind, Reading({}, {}), is_second_try=False)
-        context |= {"heading": slot("heading"), "stamp": slot("stamp"), **addresses(slot("token"), session.status)}
+        context |= {"stamp": slot("stamp"), **addresses(slot("token"), session.status)}
         return Skeleton.cut(render_to_string(kind.template, context))
 
 

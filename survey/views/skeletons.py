@@ -1,7 +1,7 @@
-"""Item pages, rendered once for all who are shown the same form; what is an item's or a session's own is filled in.
+"""Pages, rendered once for all who are shown the same form; what is an item's or a session's own is filled in.
 
-Rendering a template takes longer than everything else of a request together. An item's page differs by language, by
-the order of its options and questions, and by what the study says around it: a few dozen forms in all.
+Rendering a template takes longer than everything else of a request together. A page differs by language, by what the
+study says around it, an item's by the order of its options and questions as well: a few dozen forms in all.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from analysis import domain
 from analysis.models import AnalysisRun
 from analysis.parameters import Parameters, choose
 from analysis.reports import Report, compute
-from survey.domain.quotas import find_cell
+from survey.domain.quotas import lock_cell
 from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
 from survey.flow.status import FINAL
 from survey.instruments.loader import SHIPPED, read_instrument
@@ -181,7 +181,7 @@ def make_session(
         _store_answers(session, made, answers, landed, order)
     if is_complete:
         Demographics.objects.create(session=session, age_band=age_band, gender=gender, country=country)
-        cell = find_cell(session.arm_id, age_bucket=STRUCTURE["age_buckets"].get(age_band, ""), gender=gender)
+        cell = lock_cell(session.arm_id, age_bucket=STRUCTURE["age_buckets"].get(age_band, ""), gender=gender)
         if cell is not None:
             Lease.objects.create(session=session, cell=cell, state=LeaseState.COMPLETE)
     return session

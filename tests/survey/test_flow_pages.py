@@ -268,12 +268,12 @@ def test_queries_per_page_are_few(study: Study, page: Page, django_assert_num_qu
         walker.client.get(walker.url)
     # savepoint and release of the test's transaction; lock, insert(s), update
     expected = {
-        Page.CONSENT: 9,
-        Page.SCREENING: 13,
+        Page.CONSENT: 7,
+        Page.SCREENING: 9,
         Page.INSTRUCTIONS: 4,
         Page.SCENARIO: 1,  # without a lock of its own
         Page.ATTENTION: 5,
-        Page.DEBRIEF: 15,
+        Page.DEBRIEF: 11,
     }
     with django_assert_num_queries(expected[page]):
         walker.client.post(walker.url, {"stamp": stamp, **answers})

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bench.profile_submit import ask, warm_submit
 from survey import queries
-from survey.enums import Choice, OptionOrder, Page, Question, Status
+from survey.enums import Choice, Locale, OptionOrder, Page, Question, Status
 from survey.models import Response, Study, SurveySession
 from survey.views import participant, skeletons
 from survey.views.stamps import Stamp
@@ -24,6 +24,7 @@ from tests.survey.test_flow_pages import Walker
 MOST_CALLS = {"POST": 1_390, "GET": 1_160}  # of Python and C functions, a third more than counted
 MOST_BYTES, MOST_PACKED = 8_000, 1_500
 STAMPED = re.compile(r'name="stamp" value="[^"]+"')
+STAMPED_AS = re.compile(r'name="stamp" value="([^"]+)"')
 
 
 @pytest.fixture
@@ -64,6 +65,29 @@ def test_a_page_filled_in_is_the_page_rendered(study: Study, country: str, monke
         assert not skeletons.SLOT.search(filled)
         assert session.token in filled
     assert len(skeletons._kept) == 2 * 2 * 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("locale", Locale.values)
+def test_every_page_filled_in_is_the_page_rendered(study: Study, locale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = make_session(study, "US")
+    url = f"/s/{session.token}/"
+    n_filled = 0
+    for position, status in product(range(len(session.plan)), (Status.LANDED, Status.ACTIVE)):
+        SurveySession.objects.filter(pk=session.pk).update(position=position, status=status, locale=locale)
+        found = queries.find_session(session.token)
+        assert found is not None
+        n_filled += participant.show_at_once(found, session.token) is not None
+        filled = Client().get(url).content.decode()
+        with monkeypatch.context() as patch:
+            patch.setattr(participant, "show_at_once", lambda found, token: None)
+            rendered = Client().get(url).content.decode()
+        assert STAMPED.sub("", filled) == STAMPED.sub("", rendered)
+        stamps = [Stamp.unsign(STAMPED_AS.findall(page)[0], session.token) for page in (filled, rendered)]
+        assert stamps[0]._replace(served_at=stamps[1].served_at) == stamps[1]
+    kinds = [page["kind"] for page in session.plan]
+    assert n_filled == 2 * sum(kind not in {Page.LANGUAGE, Page.COMPREHENSION} for kind in kinds)
+    assert len(set(kinds)) >= 7
 
 
 def forms(session: SurveySession) -> Iterator[tuple[Status, str, OptionOrder, list[str]]]:

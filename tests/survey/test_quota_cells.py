@@ -5,7 +5,6 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from survey.domain.quotas import find_cell, lock_cell, remove_cell
 from survey.enums import LeaseState, Page, Status
 from survey.models import Lease, QuotaCell, StudyChange, SurveySession
 from tests.factories import get_arm, make_session, make_study
@@ -160,20 +159,6 @@ def test_cell_somebody_is_in_or_may_come_back_to_stays(staff: Client, state: Lea
     page = staff.get(reverse("survey:setup", args=["s1"])).content.decode()
     is_shown = reverse("survey:setup_cell_remove", args=["s1", cell.pk]) in page
     assert is_shown == (state == LeaseState.FREED)
-
-
-def test_newcomer_whose_cell_is_being_removed_finds_the_next_one() -> None:
-    study = make_study()
-    arm = get_arm(study, "IN")
-    gone = find_cell(arm.pk, age_bucket="older", gender="man")
-    assert gone is not None
-    found = iter([gone, QuotaCell.objects.get(arm=arm, age_bucket="", gender="")])
-    remove_cell(gone.pk, reason="decided")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("survey.domain.quotas.find_cell", lambda *_, **__: next(found))
-        locked = lock_cell(arm.pk, age_bucket="older", gender="man")
-    assert locked is not None
-    assert (locked.age_bucket, locked.gender) == ("", "")
 
 
 def test_setup_says_where_a_country_has_no_cells_or_none_for_everybody_else(staff: Client) -> None:

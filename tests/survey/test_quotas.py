@@ -1,19 +1,20 @@
 """Places in quota cells: never more live and complete sessions than the hard limit, whoever comes at once."""
 
 import random
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 from django.test import Client
 from django.utils import timezone
 
 from survey.domain.lifecycle import withdraw
-from survey.domain.quotas import find_cell
+from survey.domain.quotas import COUNT_HELD, lock_cell, remove_cell
 from survey.enums import LeaseState, Page, Status
 from survey.models import Arm, Lease, QualityFlag, QuotaCell, Study, SurveySession
 from tests.factories import get_arm, make_session, make_study
@@ -51,11 +52,11 @@ def test_newcomer_takes_a_place_in_their_cell(study: Study) -> None:
 
 def test_cell_that_says_most_about_a_person_is_theirs(study: Study) -> None:
     arm = get_arm(study, "GB")
-    everyone = find_cell(arm.pk, age_bucket="older", gender="another")
+    everyone = lock_cell(arm.pk, age_bucket="older", gender="another")
     assert everyone is not None
     assert (everyone.age_bucket, everyone.gender) == ("", "")
     QuotaCell.objects.create(arm=arm, age_bucket="older", target=1)
-    older = find_cell(arm.pk, age_bucket="older", gender="another")
+    older = lock_cell(arm.pk, age_bucket="older", gender="another")
     assert older is not None
     assert (older.age_bucket, older.gender) == ("older", "")
 
@@ -121,6 +122,35 @@ def test_idle_session_gets_its_place_again_where_nobody_took_it(study: Study) ->
 
 
 @pytest.mark.django_db(transaction=True)
+def test_newcomer_who_waited_for_a_cell_that_was_removed_gets_the_next_one() -> None:
+    arm = get_arm(make_study(), "GB")
+    gone = lock_cell(arm.pk, age_bucket="older", gender="man")
+    assert gone is not None
+
+    def wait_and_lock() -> QuotaCell | None:
+        try:
+            return lock_cell(arm.pk, age_bucket="older", gender="man")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            remove_cell(gone.pk, reason="decided")
+            coming = pool.submit(wait_and_lock)
+            while not somebody_waits_for_a_lock():
+                time.sleep(0.01)
+        locked = coming.result()
+    assert locked is not None
+    assert (locked.age_bucket, locked.gender) == ("", "")
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone() != (0,))
+
+
+@pytest.mark.django_db(transaction=True)
 def test_who_finishes_while_places_are_counted_is_counted_once() -> None:
     cell = only_cell(get_arm(make_study(), "GB"), target=2, over_target=0)
     inside = [screen(make_session(cell.arm.study, "GB")) for _ in range(2)]
@@ -138,7 +168,7 @@ def test_who_finishes_while_places_are_counted_is_counted_once() -> None:
 
     def finish_one_after(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         rows = execute(sql, params, many, context)
-        if "COUNT(" in sql and inside:
+        if sql == COUNT_HELD and inside:
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(finish, inside.pop()).result()
         return rows
