@@ -21,6 +21,7 @@ NAMES: Mapping[str, str] = {code: name for name, code in CODES.items()}
 OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
 LONGEST_ITEM, LONGEST_PERSON = 40, 64
+PLACES = {name: place for place, name in enumerate(LONG.names)}
 COUNTRY_MEND = "Write the country's name as the paper does, such as 'United Kingdom', or its ISO code, such as GB"
 
 Cells = list[str | None]
@@ -114,11 +115,24 @@ def demographic_cell(judgment: Judgment) -> str | None:
 
 def long_rows(judgment: Judgment, study: str, instrument: str) -> Iterator[Cells]:
     """Give a row of the long table per question that was answered."""
+    whole = [*_of_answer(study, instrument, judgment._replace(respondent="", personal="", norm=""))]
+    whole[PLACES["respondent_id"]] = judgment.respondent
+    for question, letter in ((Question.PERSONAL, judgment.personal), (Question.NORM, judgment.norm)):
+        if letter:
+            cells = whole.copy()
+            cells[PLACES["question"]] = question.value
+            cells[PLACES["choice"]] = CHOICES[letter]
+            cells[PLACES["follows_culture"]] = "1" if letter == "A" else "0"
+            yield cells
+
+
+@lru_cache(maxsize=10_000)
+def _of_answer(study: str, instrument: str, judgment: Judgment) -> tuple[str | None, ...]:
+    """Give the cells that all people share who are alike and judge the same item."""
     own, place = NAMES[judgment.country], NAMES[judgment.scenario_country]
     facts: dict[str, str | None] = {
         "study_code": study,
         "instrument": instrument,
-        "respondent_id": judgment.respondent,
         "is_simulated": "false",
         "respondent_country": judgment.country,
         "session_status": Status.COMPLETE.value,
@@ -133,10 +147,7 @@ def long_rows(judgment: Judgment, study: str, instrument: str) -> Iterator[Cells
         "receiver_gender": judgment.receiver_gender or None,
         "locale": judgment.locale,
     }
-    for question, letter in ((Question.PERSONAL, judgment.personal), (Question.NORM, judgment.norm)):
-        if letter:
-            told = {"question": question.value, "choice": CHOICES[letter], "follows_culture": str(int(letter == "A"))}
-            yield [{**facts, **told}.get(name) for name in LONG.names]
+    return tuple(facts.get(name) for name in LONG.names)
 
 
 def human_row(judgment: Judgment) -> Cells:

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ def header_of(path: Path, faults: Faults) -> list[str]:
             return []
     if not any(header):
         faults.add(path.name, 1, "", None, "has no header", "Put the names of the columns into the first line")
+    if "\0" in "".join(header):
+        faults.add(path.name, 1, "", None, "holds a NUL, which is no text", SAVE_AS_UTF8)
+        return []
     for name, n in Counter(header).items():
         if n > 1:
             faults.add(path.name, 1, name, None, "is named twice", "Give every column a name of its own")
@@ -57,7 +61,10 @@ def lines(path: Path, faults: Faults) -> Iterator[Line]:
             header = next(reader, [])
             number = reader.line_num + 1
             for row in reader:
-                if len(row) == len(header):
+                if "\0" in "".join(row):
+                    column = next(name for name, cell in zip_longest(header, row, fillvalue="") if "\0" in cell)
+                    faults.add(path.name, number, column, None, "holds a NUL, which is no text", SAVE_AS_UTF8)
+                elif len(row) == len(header):
                     yield Line(number, dict(zip(header, row, strict=True)))
                 elif row:
                     faults.add(
