@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -247,7 +248,8 @@ def pin_tree(root: int, cores: Sequence[int]) -> None:
     from bench.survey.meters import family
 
     for pid in family(root):
-        os.sched_setaffinity(pid, cores)
+        with suppress(ProcessLookupError):  # PostgreSQL's helpers come and go
+            os.sched_setaffinity(pid, cores)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def folder(db: None, tmp_path: Path) -> Path:
     study = make_study()
     Walker(begin(study, "BR", 7)).finish()
     begin(study, "US", 8)
-    call_command("export", study.code, out=tmp_path, stdout=StringIO())
+    call_command("export", study.code, out=tmp_path, unblind="to check the design", by="ada", stdout=StringIO())
     return tmp_path
 
 

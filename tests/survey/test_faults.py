@@ -253,6 +253,21 @@ def test_error_of_ours_is_told_in_the_participants_language(
     assert any(r.levelno == logging.ERROR and r.exc_info for r in caplog.records)
 
 
+def test_error_of_ours_on_a_page_of_staff_says_what_is_stored_and_asks_no_database(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pact_site.access.AccessMiddleware.__call__", fail)
+    with django_assert_num_queries(0):
+        reply = Client(raise_request_exception=False).get("/studies/s1/")
+    assert reply.status_code == 500
+    text = reply.content.decode()
+    assert "What you did is stored whole or not at all" in text
+    assert "Your answers" not in text
+
+
 def test_unreachable_broker_is_not_noticed_by_participants(walker: Walker, settings: Any) -> None:
     settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     assert "broker unreachable" in walker.client.get("/healthz").content.decode()

@@ -1,0 +1,131 @@
+"""How participants fare while a million answers leave: `python -m bench.beside [--rows N] [--seconds S]`.
+
+300 people who think six seconds about a page, about 50 submits a second, are served twice by the compose file's
+command with a worker per core: alone, and while a program downloads the long table of another study from the same
+workers, again and again. Prints both as JSON and what does not hold of its goal, which makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import json
+import os
+import sys
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from bench import export
+from bench.servers import own_servers
+from bench.survey.flows import FLOWS, with_index
+from bench.survey.load import Crowd, Load
+from bench.survey.meters import Meter
+
+MOST_P95_MS = 50.0
+PART = 1 << 16
+
+
+class Downloads:
+    """A program that downloads the long table again and again, as fast as it comes."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.port, self.token = port, token
+        self.n_bytes, self.seconds, self.is_over = 0, 0.0, False
+        self.fault = ""
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self) -> Downloads:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over = True
+        self.thread.join()
+
+    def run(self) -> None:
+        begun = time.perf_counter()
+        while not self.is_over and not self.fault:
+            self.download()
+        self.seconds = time.perf_counter() - begun
+
+    def download(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        connection.request("GET", f"/api/exports/{export.STUDY}/long.csv", headers=headers)
+        reply = connection.getresponse()
+        if reply.status != http.client.OK:
+            self.fault = f"{reply.status}: {reply.read(300)!r}"
+        while not self.is_over and (part := reply.read(PART)):
+            self.n_bytes += len(part)
+        connection.close()
+
+
+def token() -> str:
+    """Give a token that may download."""
+    from django.contrib.auth.models import Group, User
+    from django.utils import timezone
+
+    from pact_site.accounts.tokens import make_token
+    from pact_site.roles import Role, Scope
+
+    user = User.objects.create_user("bench", is_staff=True)
+    user.groups.add(Group.objects.get_or_create(name=Role.PI)[0])
+    return make_token(user, "bench", tuple(Scope), timezone.now() + timedelta(days=1)).text
+
+
+def serve(system: Any, load: Load, codes: Any, meter: Meter) -> dict[str, Any]:
+    """Let people take the survey; give how they fared."""
+    crowd = Crowd(load, FLOWS["ours"], with_index(system.spec), system.port, codes)
+    outcome = asyncio.run(crowd.run(meter))
+    took = sorted(outcome.took)
+    assert outcome.reading is not None
+    return {
+        "submits_per_s": round(len(took) / outcome.seconds, 1),
+        "p50_ms": round(took[len(took) // 2] * 1000, 1),
+        "p95_ms": round(took[len(took) * 95 // 100] * 1000, 1),
+        "errors": dict(outcome.errors),
+        "driver_share": round(outcome.reading.driver_share, 2),
+        "foreign_cores": round(outcome.reading.foreign_cores, 2),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.beside", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=30)
+    chosen = parser.parse_args()
+    with own_servers() as servers:
+        os.environ.update(servers.environment, DB_POOL_MAX="0")
+        import django
+
+        django.setup()
+        n_rows = export.fill(chosen.rows)
+        from bench.survey.spec import make_spec
+        from bench.survey.systems import Ours
+
+        system = Ours(servers, make_spec(), servers.family.var)
+        system.prepare(0)
+        bearer = token()
+        load = Load(chosen.people, seconds=chosen.seconds, warm_up=10, warm_submits=1, think=6)
+        child = system.start(n_workers=os.cpu_count() or 1)
+        codes, meter = system.codes(), Meter(child.pid, servers.child("postgres").pid)
+        alone = serve(system, load, codes, meter)
+        with Downloads(system.port, bearer) as downloads:
+            beside = serve(system, load, codes, meter)
+        system.stop()
+    sent = {"rows": n_rows, "mb_per_s": round(downloads.n_bytes / 1e6 / downloads.seconds, 1), "fault": downloads.fault}
+    print(json.dumps({"alone": alone, "beside": beside, "download": sent}))
+    is_right = not (downloads.fault or alone["errors"] or beside["errors"]) and downloads.n_bytes > 0
+    if beside["p95_ms"] > MOST_P95_MS:
+        print(
+            f"P10 does not hold: p95 beside an export {beside['p95_ms']} ms, at most {MOST_P95_MS:g}", file=sys.stderr
+        )
+    return 0 if is_right and beside["p95_ms"] <= MOST_P95_MS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
