@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, F, FloatField, Q, Sum, Value, When
@@ -68,15 +68,12 @@ class Side:
     groups: Mapping[str, Group]
     is_simulated: bool
     is_hidden: bool = False
+    n_people: int | None = None  # who judged anything; None of a model
+    leaves_out_simulated: bool = False  # beside real people
 
     @property
     def is_imported(self) -> bool:
         return self.chosen.who.study.is_imported
-
-    @property
-    def n_people(self) -> int | None:
-        found = [group.people.n_people for group in self.groups.values() if group.people]
-        return max(found, default=0) if not self.chosen.who.model else None
 
 
 class QuestionRow(NamedTuple):
@@ -91,6 +88,8 @@ class QuestionRow(NamedTuple):
     second_alpha: Estimate
     n_shared: int
     correlation: float | None
+    first_n: float  # answers
+    second_n: float
 
 
 class ItemRow(NamedTuple):
@@ -174,7 +173,13 @@ def read_side(chosen: Chosen, *, core: bool) -> Side:
         .order_by()
     }
     groups = {q: Group(_items(rows, q), sums.get(q, PeopleSums(0, 0, 0, 0))) for q in Question.values}
-    return Side(chosen, groups, is_simulated=simulated and bool(summed))
+    return Side(
+        chosen,
+        groups,
+        is_simulated=simulated and bool(summed),
+        n_people=max((one.n_people for one in sums.values()), default=0),
+        leaves_out_simulated=not simulated and any(row[0] for row in summed),
+    )
 
 
 def _conditions(traits: Mapping[str, str]) -> dict[str, str]:
@@ -241,8 +246,7 @@ def only_shared(first: Side, second: Side) -> tuple[Side, Side]:
         for place, group in enumerate(groups):
             kept[place][question] = Group({item: one for item, one in group.items.items() if item in shared})
     return tuple(  # type: ignore[return-value]
-        Side(side.chosen, groups, side.is_simulated, side.is_hidden)
-        for side, groups in zip((first, second), kept, strict=True)
+        replace(side, groups=groups) for side, groups in zip((first, second), kept, strict=True)
     )
 
 
@@ -256,7 +260,7 @@ def _row(question: Question, first: Group, second: Group) -> QuestionRow:
         question, rate_of(first), rate_of(second), difference_of(first, second), item_by_item(first, second),
         alpha_of(first) if first.people or _is_whole(first) else NOTHING,
         alpha_of(second) if second.people or _is_whole(second) else NOTHING,
-        len(set(first.items) & set(second.items)), correlation(first, second),
+        len(set(first.items) & set(second.items)), correlation(first, second), first.n, second.n,
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class QuestionSerializer(serializers.Serializer[QuestionRow]):
     first_alpha = EstimateSerializer(help_text="agreement within the group")
     second_alpha = EstimateSerializer(help_text="the same of the second group")
     n_shared = serializers.IntegerField(help_text="items that both judged")
+    first_n = serializers.FloatField(help_text="answers of the first group")
+    second_n = serializers.FloatField(help_text="the same of the second group")
     correlation = serializers.FloatField(allow_null=True)
 
 

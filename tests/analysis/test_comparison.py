@@ -94,6 +94,13 @@ def test_difference_is_that_of_the_answers(people: Made) -> None:
             [expected.estimate, expected.se, expected.ci_low, expected.ci_high]
         )
         assert row.n_shared == 7
+        by_country = answered(people, row.question)["respondent_country"].value_counts()
+        assert (row.first_n, row.second_n) == (by_country["BR"], by_country["US"])
+
+
+def test_people_are_counted_also_where_items_are_left_out(people: Made) -> None:
+    shared = comparison.only_shared(side(people, country="BR"), side(people, country="US"))
+    assert [one.n_people for one in shared] == [9, 9]
 
 
 def test_alpha_is_that_of_the_answers(people: Made) -> None:
@@ -230,3 +237,14 @@ def test_hidden_outcomes_stay_hidden(people: Made, staff: Client) -> None:
     count_answers()
     labelled = staff.get(address(other)).content.decode()
     assert ": simulated answers." in labelled
+
+
+def test_simulated_people_beside_real_ones_are_left_out_and_that_is_said(people: Made, staff: Client) -> None:
+    before = side(people)
+    assert not before.leaves_out_simulated
+    make_session(people, is_simulated=True)
+    count_answers()
+    after = side(people)
+    assert after.leaves_out_simulated
+    assert (after.groups, after.n_people) == (before.groups, before.n_people)
+    assert "simulated people are left out" in staff.get(address(people)).content.decode()
