@@ -255,11 +255,14 @@ def compare(first: Side, second: Side) -> list[QuestionRow]:
     return [_row(q, first.groups.get(q, Group({})), second.groups.get(q, Group({}))) for q in Question]
 
 
+def _alpha_of(group: Group) -> Estimate:
+    return alpha_of(group) if group.people or _is_whole(group) else NOTHING._replace(reason="probabilities, no choices")
+
+
 def _row(question: Question, first: Group, second: Group) -> QuestionRow:
     return QuestionRow(
         question, rate_of(first), rate_of(second), difference_of(first, second), item_by_item(first, second),
-        alpha_of(first) if first.people or _is_whole(first) else NOTHING,
-        alpha_of(second) if second.people or _is_whole(second) else NOTHING,
+        _alpha_of(first), _alpha_of(second),
         len(set(first.items) & set(second.items)), correlation(first, second), first.n, second.n,
     )  # fmt: skip
 

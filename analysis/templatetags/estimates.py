@@ -30,6 +30,11 @@ def points(value: float | str | None) -> str:
 
 
 @register.filter
+def number(value: float | None) -> str:
+    return MISSING if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+@register.filter
 def percent_ci(one: Estimate) -> str:
     return _with_interval(one, lambda value: f"{100 * value:.1f}", "%")
 
@@ -41,7 +46,7 @@ def points_ci(one: Estimate) -> str:
 
 @register.filter
 def number_ci(one: Estimate) -> str:
-    return _with_interval(one, lambda value: f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), "")
+    return _with_interval(one, number, "")
 
 
 def _with_interval(one: Estimate, write: Any, unit: str) -> str:

@@ -150,7 +150,7 @@ def test_models_stand_beside_people(people: Made) -> None:
     assert rate_of(persona.groups["personal"]).estimate == pytest.approx(0.2)
     (row, _) = comparison.compare(side(people), plain)
     assert row.difference.low is not None
-    assert row.second_alpha.estimate is None  # of probabilities there is no agreement
+    assert (row.second_alpha.estimate, row.second_alpha.reason) == (None, "probabilities, no choices")
 
 
 def test_shared_items_alone_are_compared_item_by_item(people: Made) -> None:
