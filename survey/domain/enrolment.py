@@ -62,7 +62,10 @@ HELD_ARM = Read(Arm, "study", where="survey_arm.id = %s FOR UPDATE OF survey_arm
 @transaction.atomic
 def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
     """Find or begin a session under a lock on the arm, so that two who come at once draw on each other's loads."""
-    arm = HELD_ARM.first(arm.pk) or arm  # a removed one has no study that takes in
+    held = HELD_ARM.first(arm.pk)
+    if held is None:
+        raise StudyNotOpen("its country was removed")
+    arm = held
     session = find_session(arm, identity)
     if session is not None:
         note_visit(session.arm, identity, session.participant_id)

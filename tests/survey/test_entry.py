@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from survey.domain.enrolment import assign_items
+from survey.domain.enrolment import StudyNotOpen, assign_items, enrol
 from survey.enums import Outcome, PanelName, Relation, StudyState
 from survey.models import Arm, Assignment, PanelIdentity, Participant, Study, SurveySession
 from survey.panels import Identity
@@ -174,3 +174,11 @@ def test_prolific_exit_carries_the_code_of_the_outcome() -> None:
     assert done == "https://app.prolific.com/submissions/complete?cc=CDONE"
     assert Prolific().exit(arm, Outcome.NO_CONSENT, nobody).url.endswith("cc=CNO")
     assert Prolific().exit(Arm(), Outcome.COMPLETE, nobody).url == ""
+
+
+def test_country_removed_since_its_page_was_asked_for_takes_nobody_in() -> None:
+    arm = get_arm(make_study(), "GB")
+    Arm.objects.filter(pk=arm.pk).delete()
+    with pytest.raises(StudyNotOpen):
+        enrol(arm, identity=Identity(PanelName.DIRECT))
+    assert not SurveySession.objects.exists()
