@@ -15,6 +15,7 @@ from analysis.fieldwork import IS_LIVE
 from analysis.stats.balance import Tested, binomial_test, cross_test, dispersion_test
 from survey.enums import Country, OptionOrder, Question, Status
 from survey.flow.assignment import POOLS, pool_of
+from survey.flow.counted import counted
 from survey.flow.design import first_question
 from survey.models import Arm, Item, Study, SurveySession
 
@@ -94,7 +95,7 @@ class ArmBalance(NamedTuple):
     @property
     def checks(self) -> list[Check]:
         """Give every test of the arm, those of the pools first."""
-        return [Check(f"items: {pool.pool}", f"{len(pool.loads)} items", pool.test) for pool in self.pools] + [
+        return [Check(f"items: {pool.pool}", counted(len(pool.loads), "item"), pool.test) for pool in self.pools] + [
             *self.orders
         ]
 
@@ -192,14 +193,14 @@ class Balance:
     def _orders(self, sessions: Sequence[tuple[str, str, bool, int]], loads: Sequence[ItemLoad]) -> Iterator[Check]:
         n = sum(row[-1] for row in sessions)
         culture = sum(row[-1] for row in sessions if row[0] == OptionOrder.CULTURE_FIRST)
-        yield Check("option order", f"culture first in {culture} of {n} sessions", binomial_test(culture, n))
+        yield Check("option order", f"culture first in {culture} of {counted(n, 'session')}", binomial_test(culture, n))
         if self.study.version.structure.get("question_order", "fixed") == "participant":
             personal = sum(row[-1] for row in sessions if row[1] == Question.PERSONAL)
-            told = f"personal choice first in {personal} of {n} sessions"
+            told = f"personal choice first in {personal} of {counted(n, 'session')}"
             yield Check("question order", told, binomial_test(personal, n))
         pairs = [(load.n_culture_first, load.n_preference_first) for load in loads]
         n_shown = sum(map(sum, pairs))
-        told = f"{n_shown} showings of {sum(any(pair) for pair in pairs)} items"
+        told = f"{counted(n_shown, 'showing')} of {counted(sum(any(pair) for pair in pairs), 'item')}"
         yield Check("option order by item", told, cross_test(pairs))
 
 

@@ -15,7 +15,7 @@ from django.db.models import Count, Q, QuerySet
 
 from analysis.parameters import COMPLETE_ONLY, NO_SIMULATED, choose, without
 from survey.enums import CheckKind, Country, Status
-from survey.flow.quality import FLAGS, Flag
+from survey.flow.quality import FLAGS, limit_of
 from survey.models import CheckAnswer, QualityFlag, Study, SurveySession
 
 DURATIONS = """
@@ -200,13 +200,6 @@ class Quality:
     def _of_study(self, rows: QuerySet[Any], prefix: str) -> QuerySet[Any]:
         rows = rows.filter(**{f"{prefix}arm__study": self.study})
         return rows if self.include_simulated else rows.filter(**{f"{prefix}participant__is_simulated": False})
-
-
-def limit_of(flag: Flag, limit: float) -> str:
-    """Say in words when a flag is raised."""
-    if flag.is_raised_below:
-        return f"below {limit:g} {flag.unit}"
-    return f"share of {limit:g} or more" if flag.unit == "share" else f"{limit:g} or more {flag.unit}"
 
 
 def keeps(name: str, group: _Answered) -> bool:

@@ -15,11 +15,11 @@ from analysis.fieldwork import Fieldwork, Step
 from analysis.live_summary import Outcome, live_outcomes
 from analysis.model_runs import ModelRuns, model_runs
 from analysis.pace import Projection, by_day, project
-from analysis.quality import Share, limit_of
+from analysis.quality import Share
 from analysis.spending import Spending
 from analysis.watched import EVERYBODY, Watched
 from survey.enums import PanelName, Status, StudyState
-from survey.flow.quality import FLAGS
+from survey.flow.quality import FLAGS, limit_of
 from survey.models import QualityFlag, Study, SurveySession
 
 

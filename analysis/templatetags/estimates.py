@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.timesince import timesince
 
 from analysis.stats.additive import Estimate
 
@@ -17,6 +19,15 @@ MISSING = "–"
 def item(mapping: Mapping[str, Any], key: str) -> Any:
     """Look a key up."""
     return mapping.get(key, "")
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """Say how long ago something was."""
+    if moment is None:
+        return MISSING
+    told = timesince(moment)
+    return "just now" if told.startswith("0") else f"{told} ago"
 
 
 @register.filter

@@ -18,6 +18,7 @@ from analysis.models import Import
 from analysis.tasks import launch_import
 from analysis.views.access import find_study, staff_only
 from survey.enums import Country, Locale
+from survey.flow.counted import counted
 
 N_SHOWN = 50
 N_FAULTS = 100
@@ -116,7 +117,7 @@ def remove(request: HttpRequest, code: str) -> HttpResponse:
     except NotImported as error:
         messages.error(request, f"Nothing was removed: {error}.")
         return redirect("analysis:exports", code=code)
-    messages.success(request, f"{code} is removed, {n_rows} rows with it.")
+    messages.success(request, f"{code} is removed, {counted(n_rows, 'row')} with it.")
     return redirect("analysis:imports")
 
 

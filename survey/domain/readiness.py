@@ -12,6 +12,7 @@ from survey.domain import readiness_of_study as of_study
 from survey.domain.points import Point
 from survey.domain.translations import accepted_locales, text_faults
 from survey.enums import Country, TextStatus
+from survey.flow.counted import counted
 from survey.models import Arm, QuotaCell, Study, Text
 from survey.panels.lint import lint_arm
 from survey.panels.rules import Severity
@@ -48,7 +49,7 @@ def instrument_point(study: Study) -> Point:
     hints = []
     if newest is not None and newest.number > version.number:
         hints.append(f"{newest} was loaded meanwhile: a draft study can be put on it below.")
-    return Point("Instrument", f"{version}, {version.items.count()} items", (), hints)
+    return Point("Instrument", f"{version}, {counted(version.items.count(), 'item')}", (), hints)
 
 
 def arms_point(arms: Sequence[Arm]) -> Point:
@@ -66,13 +67,17 @@ def texts_point(study: Study, arms: Sequence[Arm]) -> Point:
     for locale, status, n in rows.annotate(n=Count("pk")).order_by("locale"):
         counts[locale][status] = n
     told = "; ".join(
-        f"{locale}: " + ", ".join(f"{n} {TextStatus(status).label.lower()}" for status, n in sorted(by.items()))
+        f"{locale}: " + ", ".join(f"{n:,} {TextStatus(status).label.lower()}" for status, n in sorted(by.items()))
         for locale, by in counts.items()
     )
     faults, accepted = text_faults(study), accepted_locales(study)
-    missing = [f"{fault}." for fault in faults if fault.locale not in accepted]
-    hints = [f"accepted as they are: {fault}." for fault in faults if fault.locale in accepted]
+    missing = [full_stop(str(fault)) for fault in faults if fault.locale not in accepted]
+    hints = [full_stop(f"accepted as they are: {fault}") for fault in faults if fault.locale in accepted]
     return Point(TEXTS, told or "no locale offered", missing, hints)
+
+
+def full_stop(sentence: str) -> str:
+    return sentence if sentence.endswith("…") else f"{sentence}."
 
 
 def panels_point(arms: Sequence[Arm]) -> Point:
@@ -98,7 +103,7 @@ def quotas_point(study: Study, arms: Sequence[Arm]) -> Point:
             hints.append(f"{Country(arm.country).label} has no quota cells: it takes everybody, without end.")
         elif not any(cell.is_open and cell.target for cell in cells[arm.pk]):
             hints.append(f"{Country(arm.country).label} has no open cell with a target: it takes nobody.")
-    return Point("Quotas", f"{n_cells} cells, {n_wanted} completes wanted", (), hints)
+    return Point("Quotas", f"{counted(n_cells, 'cell')}, {counted(n_wanted, 'complete')} wanted", (), hints)
 
 
 def contact_point(study: Study) -> Point:

@@ -12,20 +12,23 @@ from survey.domain.points import Point
 from survey.domain.registration import FULL_CELLS, compare_with_now, newest_registration
 from survey.domain.trial_runs import trial_state
 from survey.enums import Country, PanelName, StudyChangeKind
+from survey.flow.counted import counted
 from survey.flow.outcomes import estimate_minutes
 from survey.flow.pay import hourly_pay, judge_pay
-from survey.flow.quality import FLAGS
-from survey.instruments.plan import PLAN_KEY
+from survey.flow.quality import FLAGS, limit_of
+from survey.instruments.plan import PLAN_KEY, HypothesisFamily
 from survey.models import Arm, QuotaCell, Study
 from survey.panels.terms import Terms, faulty_settings, read_terms
 
+ORDER = tuple(HypothesisFamily)
 UNPAID = frozenset({PanelName.DIRECT, PanelName.SIMULATED})
 
 
 def plan_point(study: Study) -> Point:
     plan = study.version.structure.get(PLAN_KEY) or {}
     families = Counter(one.get("family", "") for one in plan.get("hypotheses", {}).values())
-    told = ", ".join(f"{n} {family}" for family, n in families.items())
+    order = sorted(families, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    told = ", ".join(f"{families[name]} {name}" for name in order)
     hints = [] if families else ["No hypothesis is declared: analysis_plan.yaml beside instrument.yaml says them."]
     return Point("Analysis plan", f"hypotheses: {told}" if told else "none", (), hints)
 
@@ -33,7 +36,9 @@ def plan_point(study: Study) -> Point:
 def exclusions_point(study: Study) -> Point:
     structure = study.version.structure
     limits, excluded = structure["flags"], structure["exclusions"]
-    told = "; ".join(f"{FLAGS[name].label.lower()} {limits[name]}" for name in excluded if name in limits)
+    told = "; ".join(
+        f"{FLAGS[name].label.lower()}: {limit_of(FLAGS[name], limits[name])}" for name in excluded if name in limits
+    )
     hints = [] if excluded else ["Nothing is left out of the analysis: is that meant?"]
     return Point("Exclusions", told or "none", (), hints)
 
@@ -73,10 +78,11 @@ def pay_hints(arm: Arm, terms: Terms, target: int) -> Iterator[str]:
     if judgement.startswith("below"):
         yield f"{name}: by the time that it takes at least, pay is {judgement} an hour."
     needed = (terms.reward * target).quantize(Decimal("0.01"))
+    cost = f"{counted(target, 'complete')} will cost {needed} {terms.currency}"
     if terms.budget is None:
-        yield f"{name}: no budget is set; {target} completes cost {needed} {terms.currency} before the panel’s fee."
+        yield f"{name}: no budget is set; {cost} before the panel’s fee."
     elif needed > terms.budget:
-        yield f"{name}: {target} completes cost {needed} {terms.currency} before fees, the budget is {terms.budget}."
+        yield f"{name}: {cost} before fees, the budget is {terms.budget}."
 
 
 def ethics_point(study: Study) -> Point:
@@ -106,5 +112,6 @@ def registration_point(study: Study) -> Point:
     if newest is None:
         return Point("Registration", "made by the launch")
     differing = compare_with_now(study, newest)
-    hints = [f"{len(differing)} values are not as registered: resuming the study needs a reason."] if differing else []
+    told = counted(len(differing), "value is", "values are")
+    hints = [f"{told} not as registered: resuming the study needs a reason."] if differing else []
     return Point("Registration", f"number {newest.number}, {newest.sha256[:12]}", (), hints)

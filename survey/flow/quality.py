@@ -34,6 +34,13 @@ FLAGS: dict[str, Flag] = {
 }
 
 
+def limit_of(flag: Flag, limit: float) -> str:
+    """Say in words when a flag is raised."""
+    if flag.is_raised_below:
+        return f"below {limit:g} {flag.unit}"
+    return f"{100 * limit:g}% or more" if flag.unit == "share" else f"{limit:g} or more {flag.unit}"
+
+
 class Given(NamedTuple):
     """One answer as it was given; ``choice`` is None where it was declined."""
 

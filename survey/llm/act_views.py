@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
+from survey.flow.counted import counted
 from survey.llm import domain
 from survey.llm.forms import AgainForm, PriorityForm
 from survey.llm.models import Run
@@ -47,5 +48,7 @@ def run_again(request: HttpRequest, pk: int) -> HttpResponse:
     except ValueError as error:
         messages.error(request, f"Nothing is asked again: {error}")
     else:
-        messages.success(request, f"{act.n_cells:,} questions are asked again. Their earlier answers are kept.")
+        messages.success(
+            request, f"{counted(act.n_cells, 'question is', 'questions are')} asked again. Earlier answers are kept."
+        )
     return redirect("llm:run", pk)

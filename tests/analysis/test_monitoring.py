@@ -160,7 +160,7 @@ def test_flags_are_counted_among_the_complete_sessions_of_each_arm(flagged: Made
     assert lines["too_fast"].total.percent == pytest.approx(200 / 3)
     assert (lines["too_fast"].limit, lines["declined"].limit) == (
         "below 4 seconds",
-        "share of 0.2 or more",
+        "20% or more",
     )
     assert [line.is_exclusion for line in lines.values()] == [True, True, False]
     rows = table(staff, "quality", "flags", "flagged")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
@@ -22,7 +23,9 @@ from analysis.parameters import choose
 from analysis.reports import Report, compute
 from analysis.results import show_family
 from analysis.results.stored import Results
+from analysis.templatetags.estimates import ago
 from survey.enums import Status
+from survey.models import Study
 from tests.analysis.conftest import Made, fill, make_session, make_study, store, with_plan
 
 ALL = choose(include_simulated=True)
@@ -123,6 +126,29 @@ def test_dashboard_of_an_empty_study_says_what_to_do(made: Made, staff: Client) 
     assert "No model has been asked yet." in page
     assert reverse("survey:join", args=["tiny", "BR"]) in page
     assert "Contains simulated data" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "next_step"),
+    [
+        ("draft", "The study is a draft: nobody can take part.", "Launch the study on Setup"),
+        ("paused", "The study is paused: nobody new is taken in.", "Nobody can come in now: the study is paused."),
+    ],
+)
+def test_dashboard_of_a_study_that_takes_nobody_in_leads_to_its_setup(
+    made: Made, staff: Client, state: str, told: str, next_step: str
+) -> None:
+    Study.objects.filter(pk=made.study.pk).update(state=state)
+    page = text_of(staff, reverse("analysis:live", args=["tiny"]))
+    plain = re.sub("<[^>]+>", "", page)
+    assert (told in plain, next_step in plain, "Send out the links" in plain) == (True, True, False)
+    assert reverse("survey:setup", args=["tiny"]) in page
+
+
+def test_how_long_ago_is_said_in_words() -> None:
+    now = timezone.now()
+    told = [ago(moment) for moment in (None, now, now - timedelta(minutes=1), now - timedelta(hours=2, minutes=3))]
+    assert [one.replace("\xa0", " ") for one in told] == ["–", "just now", "1 minute ago", "2 hours, 3 minutes ago"]
 
 
 def test_dashboard_tells_real_from_simulated(made: Made, staff: Client) -> None:

@@ -15,6 +15,7 @@ from survey.flow.assignment import (
     item_option_orders,
     relation_between,
 )
+from survey.flow.counted import counted
 from survey.flow.design import Settings, derive_design, first_question
 from survey.flow.plan import PlannedItem, build_plan, n_scenarios, scenario_number
 from survey.flow.status import FINAL, TRANSITIONS
@@ -142,3 +143,11 @@ def test_status_changes_once_even_if_two_try() -> None:
 def test_status_that_may_not_follow_is_refused() -> None:
     with pytest.raises(IllegalTransition):
         change_status(make_session(make_study()), Status.COMPLETE, reason="shortcut")
+
+
+def test_one_is_not_counted_as_many() -> None:
+    assert [counted(n, "item") for n in (0, 1, 2, 1162)] == ["0 items", "1 item", "2 items", "1,162 items"]
+    assert (counted(1, "value is", "values are"), counted(3, "value is", "values are")) == (
+        "1 value is",
+        "3 values are",
+    )

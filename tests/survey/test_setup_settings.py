@@ -54,8 +54,8 @@ def test_lines_tell_what_was_decided() -> None:
     assert point(study, "Analysis plan")[1].startswith("hypotheses: 3 primary")
     assert point(study, "Exclusions") == (
         "ready",
-        "attention checks answered otherwise than asked 1; median time on a scenario 4; "
-        "questions not answered when asked a second time 0.2",
+        "attention checks answered otherwise than asked: 1 or more checks; median time on a scenario: below 4 seconds; "
+        "questions not answered when asked a second time: 20% or more",
         [],
     )
     assert point(study, "Ethics approval")[0] == "look"
@@ -67,7 +67,7 @@ def test_lines_tell_what_was_decided() -> None:
     [
         ({}, "look", "without a reward"),
         ({"reward": 50, "budget": 100_000, "currency": "GBP"}, "look", "below the floor of 6"),
-        ({"reward": 200, "budget": 1000, "currency": "GBP"}, "look", "25 completes cost 50.00 GBP before fees"),
+        ({"reward": 200, "budget": 1000, "currency": "GBP"}, "look", "25 completes will cost 50.00 GBP before fees"),
         ({"reward": 200, "currency": "GBP"}, "look", "no budget is set"),
         ({"reward": 200, "budget": 6000, "currency": "GBP"}, "ready", ""),
     ],
