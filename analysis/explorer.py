@@ -10,15 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db.models import Avg, Case, Count, F, FloatField, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 
-from analysis.figures import Figure, FigureRow, draw, share_scale
-from analysis.figures import Value as Shown
-from analysis.models import ItemCount, ModelCount
+from analysis.figures import Figure, FigureRow, Value, draw, share_scale
+from analysis.models import ItemCount
 from analysis.stats.live_counts import wilson_95
-from survey.enums import Choice, Country, OptionOrder, Question, Theme
-from survey.llm.enums import Method, PersonaSetting
+from survey.enums import Country, Question, Theme
 from survey.llm.models import Completion
 from survey.models import Item, Study, Text
 
@@ -40,9 +37,9 @@ class Answers(NamedTuple):
         return self.n_culture / self.n if self.n else None
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> Value:
         low, high = wilson_95(self.n_culture, self.n) or (None, None)
-        return Shown(self.rate, low, high)
+        return Value(self.rate, low, high)
 
 
 NOBODY = Answers(0, 0)
@@ -81,30 +78,6 @@ class MapRow:
         return sum(spot.answers.n for spot in self.spots)
 
 
-class ModelLine(NamedTuple):
-    """What one model answers to one question of an item, in one persona setting, asked by one method."""
-
-    tag: str
-    setting: str
-    method: str
-    question: Question
-    is_simulated: bool
-    culture_first: float | None
-    preference_first: float | None
-    n: int
-
-    @property
-    def mean(self) -> float | None:
-        both = [p for p in (self.culture_first, self.preference_first) if p is not None]
-        return sum(both) / len(both) if len(both) == 2 else None
-
-    @property
-    def order_bias(self) -> float | None:
-        if self.culture_first is None or self.preference_first is None:
-            return None
-        return self.culture_first - self.preference_first
-
-
 def read_counts(study: Study, *, simulated: bool, items: Iterable[Item] | None = None) -> Counts:
     """Read the counts of a study's items, of real or of simulated people."""
     counts = ItemCount.objects.filter(study=study, is_simulated=simulated)
@@ -138,72 +111,33 @@ def draw_map(
     ]
 
 
-def people_figure(item: Item, countries: Sequence[Country], counts: Counts, note: str) -> Figure:
-    """Draw the share that follows the culture by country and question, with intervals over people."""
-    rows = [
-        FigureRow(country.label, [counts.get((item.pk, country, q), NOBODY).shown for q in Question])
+class PeopleLine(NamedTuple):
+    """One country's answers to an item, by question."""
+
+    country: Country
+    answers: Sequence[Answers]
+
+
+def people_lines(item: Item, countries: Sequence[Country], counts: Counts) -> list[PeopleLine]:
+    """Give each country's answers to an item, in the order of the questions."""
+    return [
+        PeopleLine(country, [counts.get((item.pk, country, question), NOBODY) for question in Question])
         for country in countries
     ]
+
+
+def any_of(line: PeopleLine) -> bool:
+    """Tell whether anybody of a country answered."""
+    return any(each.n for each in line.answers)
+
+
+def people_figure(item: Item, countries: Sequence[Country], counts: Counts, note: str) -> Figure:
+    """Draw the share that follows the culture by country and question, with intervals over people."""
+    lines = people_lines(item, countries, counts)
+    rows = [FigureRow(one.country.label, [each.shown for each in one.answers]) for one in lines if any_of(one)]
     return draw(
         f"item_{item.code}", "Share that follows the culture", rows, series=SERIES, scale=share_scale(), note=note
     )
-
-
-def model_lines(study: Study, item: Item) -> list[ModelLine]:
-    """Give each model's probability of the culture's option by order, or its share of choices; one line per method."""
-    if study.is_imported:
-        return _imported_lines(study, item)
-    said = Case(
-        When(p_culture__isnull=False, then=F("p_culture")),
-        When(choice=Choice.CULTURE, then=Value(1.0)),
-        When(choice=Choice.PREFERENCE, then=Value(0.0)),
-        output_field=FloatField(),
-    )
-    of_item = Completion.objects.filter(cell__item=item, cell__run__study=study, set_aside_by=None)
-    groups = (
-        of_item.values("cell__spec__tag", "cell__persona_setting", "cell__method", "cell__question", "is_simulated")
-        .annotate(
-            culture=Avg(said, filter=Q(cell__option_order=OptionOrder.CULTURE_FIRST)),
-            preference=Avg(said, filter=Q(cell__option_order=OptionOrder.PREFERENCE_FIRST)),
-            n=Count("pk"),
-        )
-        .order_by("cell__spec__tag", "cell__persona_setting", "cell__method", "-cell__question")
-    )
-    return [
-        ModelLine(
-            group["cell__spec__tag"],
-            PersonaSetting(group["cell__persona_setting"]).label,
-            Method(group["cell__method"]).label,
-            Question(group["cell__question"]),
-            group["is_simulated"],
-            group["culture"],
-            group["preference"],
-            group["n"],
-        )
-        for group in groups
-    ]
-
-
-def _imported_lines(study: Study, item: Item) -> list[ModelLine]:
-    """Give the same of imported models, from their counts."""
-    first, last = (Q(option_order=order) for order in OptionOrder)
-    groups = (
-        ModelCount.objects.filter(study=study, item=item)
-        .values("model_tag", "persona_setting", "method", "question", "is_simulated")
-        .annotate(
-            culture=Sum("total", filter=first) / Sum(Cast("n", FloatField()), filter=first),
-            preference=Sum("total", filter=last) / Sum(Cast("n", FloatField()), filter=last),
-            answers=Sum("n"),
-        )
-        .order_by("model_tag", "persona_setting", "method", "-question")
-    )
-    return [
-        ModelLine(
-            group["model_tag"], PersonaSetting(group["persona_setting"]).label, Method(group["method"]).label,
-            Question(group["question"]), group["is_simulated"], group["culture"], group["preference"], group["answers"],
-        )
-        for group in groups
-    ]  # fmt: skip
 
 
 def sample_completions(study: Study, item: Item) -> QuerySet[Completion]:

@@ -21,7 +21,17 @@ from rest_framework.permissions import BasePermission
 from pact_site.accounts.factors import has_passed, is_fresh
 from pact_site.accounts.models import ApiToken
 from pact_site.accounts.steps import step_before
-from pact_site.roles import FOR_ANYBODY, FOR_STAFF, SAFE, Right, asks_fresh, needed_for, rights_of, scope_for
+from pact_site.roles import (
+    FOR_ANYBODY,
+    FOR_STAFF,
+    SAFE,
+    Right,
+    asks_fresh,
+    needed_for,
+    rights_of,
+    roles_with,
+    scope_for,
+)
 from survey.domain.audit import record
 
 if TYPE_CHECKING:  # the framework reads its settings, and so this module, while it loads
@@ -74,6 +84,17 @@ def may(user: Person, name: str, method: str) -> bool:
     return right in rights(user) if right else isinstance(user, User) and user.is_staff
 
 
+def refusal(user: Person, name: str, method: str) -> str:
+    """Say what somebody would need to be let in, and what they have; empty where no role would do."""
+    needed = needed_for(name)
+    right = needed and (needed.look if method in SAFE else needed.change)
+    if not needed or not right or not isinstance(user, User):
+        return ""
+    own = ", ".join(sorted(user.groups.values_list("name", flat=True)))
+    had = f"Your account's role is {own}" if own else "Your account has no role yet"
+    return f"This is for whoever may {right} ({', '.join(roles_with(right))}). {had}. Ask whoever gave you the account."
+
+
 class AccessMiddleware:
     """Asks of every request whether whoever sends it may use the address; addresses of participants are for anybody."""
 
@@ -93,7 +114,7 @@ class AccessMiddleware:
         if not getattr(request.user, "is_staff", False):
             return redirect_to_login(request.get_full_path())
         if not may(request.user, name, request.method or ""):
-            raise PermissionDenied
+            raise PermissionDenied(refusal(request.user, name, request.method or ""))
         if (step := step_before(request, name)) is not None:
             return step
         if is_logged(name, request.method or ""):

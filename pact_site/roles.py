@@ -206,6 +206,11 @@ def rights_of(roles: Iterable[str]) -> frozenset[Right]:
     return frozenset().union(*known)
 
 
+def roles_with(right: Right) -> list[Role]:
+    """Give the roles that have a right."""
+    return [role for role, rights in MATRIX.items() if right in rights]
+
+
 def needed_for(name: str) -> Needed | None:
     """Give what an address of staff asks for; None where no part of the site is known by that name."""
     longest = _longest(name, NEEDED)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from analysis import explorer
+from analysis import explorer, item_models
 from analysis.export.table_csv import csv_response
 from analysis.views.access import find_study, staff_only
 from survey.enums import Country, Question, Theme
@@ -42,28 +42,80 @@ def items_csv(request: HttpRequest, code: str) -> HttpResponse:
 @staff_only
 def item_page(request: HttpRequest, code: str, item: str) -> HttpResponse:
     """Show what one item says in each language, and what people and models answered."""
-    study = find_study(code, imported_too=True)
-    found = get_object_or_404(Item, version=study.version_id, code=item)
-    simulated = not explorer.has_real_counts(study)
-    is_shown = simulated or study.unblinded_at is not None
-    counts = explorer.read_counts(study, simulated=simulated, items=[found])
+    study, found = _found(code, item)
+    people = _people(study, found)
+    personas = item_models.persona_lines(study, found)
+    note = "Simulated people" if people.is_simulated and people.counts else ""
     countries = _countries(study)
-    note = "Simulated people" if simulated and counts else ""
+    has_figure = people.is_shown and people.counts
     context = {
         "study": study,
         "item": found,
         "texts": explorer.item_texts(found),
-        "is_simulated": simulated,
-        "is_shown": is_shown,
-        "figure": explorer.people_figure(found, countries, counts, note) if is_shown and counts else None,
-        "people": [
-            (country.label, [counts.get((found.pk, country, q), explorer.NOBODY).n for q in Question])
-            for country in countries
-        ],
-        "models": explorer.model_lines(study, found),
+        "is_simulated": people.is_simulated,
+        "is_shown": people.is_shown,
+        "figure": explorer.people_figure(found, countries, people.counts, note) if has_figure else None,
+        "people": explorer.people_lines(found, countries, people.counts),
+        "models": item_models.together(personas),
+        "personas": [line for line in personas if line.persona],
         "samples": explorer.sample_completions(study, found),
     }
     return render(request, "analysis/item.html", context)
+
+
+@staff_only
+def item_people_csv(request: HttpRequest, code: str, item: str) -> HttpResponse:
+    """Give people's answers to one item as a table; shares only where they are shown."""
+    study, found = _found(code, item)
+    people = _people(study, found)
+    header = ["item_code", "respondent_country", "question", "is_simulated", "n", "rate", "ci_low", "ci_high"]
+    rows = [
+        [found.code, str(line.country), str(question), people.is_simulated, answers.n, *_shares(answers, people)]
+        for line in explorer.people_lines(found, _countries(study), people.counts)
+        for question, answers in zip(Question, line.answers, strict=True)
+    ]
+    return csv_response(f"{code}_{found.code}_people.csv", header, rows)
+
+
+@staff_only
+def item_models_csv(request: HttpRequest, code: str, item: str) -> HttpResponse:
+    """Give models' answers to one item as a table, one row per persona."""
+    study, found = _found(code, item)
+    header = [
+        "item_code", "model_tag", "persona_setting", *item_models.PERSONA, "method", "question", "is_simulated",
+        "culture_first", "preference_first", "mean", "order_bias", "n",
+    ]  # fmt: skip
+    rows = [
+        [
+            found.code, line.tag, line.setting, *(line.persona or ("", "", "")), line.method, str(line.question),
+            line.is_simulated, line.culture_first, line.preference_first, line.mean, line.order_bias, line.n,
+        ]
+        for line in item_models.persona_lines(study, found)
+    ]  # fmt: skip
+    return csv_response(f"{code}_{found.code}_models.csv", header, rows)
+
+
+class _People(NamedTuple):
+    """What is counted of an item's people, and whether their outcomes may be shown."""
+
+    counts: explorer.Counts
+    is_simulated: bool
+    is_shown: bool
+
+
+def _found(code: str, item: str) -> tuple[Study, Item]:
+    study = find_study(code, imported_too=True)
+    return study, get_object_or_404(Item, version=study.version_id, code=item)
+
+
+def _people(study: Study, item: Item) -> _People:
+    simulated = not explorer.has_real_counts(study)
+    counts = explorer.read_counts(study, simulated=simulated, items=[item])
+    return _People(counts, simulated, simulated or study.unblinded_at is not None)
+
+
+def _shares(answers: explorer.Answers, people: _People) -> Sequence[float | None]:
+    return answers.shown if people.is_shown else (None, None, None)
 
 
 def _map(request: HttpRequest, study: Study) -> dict[str, Any]:

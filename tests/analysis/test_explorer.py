@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from analysis.explorer import Answers, Spot, model_lines
+from analysis.explorer import Answers, Spot
+from analysis.item_models import model_lines, persona_lines
 from analysis.live_summary import count_answers
 from analysis.stats.live_counts import wilson_95
 from analysis.stats.wilson import wilson_interval
@@ -88,6 +89,47 @@ def test_order_bias_is_the_difference_between_the_orders(made: Made) -> None:
     make_completion(run, spec, made.items[1], p=0.9)
     (line,) = model_lines(made.study, made.items[1])
     assert (line.mean, line.order_bias) == (None, None)
+
+
+def test_each_persona_has_its_line_and_all_of_them_one_together(made: Made) -> None:
+    spec = make_spec()
+    run = make_run(made, spec)
+    for country, p in (("BR", 0.9), ("IN", 0.3)):
+        make_completion(run, spec, made.items[0], p=p, persona=(country, "younger", "female"))
+    lines = persona_lines(made.study, made.items[0])
+    assert [line.persona_words for line in lines] == ["Brazil, Younger, Female", "India, Younger, Female"]
+    assert [line.culture_first for line in lines] == pytest.approx([0.9, 0.3])
+    (together,) = model_lines(made.study, made.items[0])
+    assert (together.persona, together.n) == ((), 2)
+    assert together.culture_first == pytest.approx(0.6)
+
+
+def test_item_has_its_numbers_as_files(full: Made, staff: Client) -> None:
+    count_answers()
+    item = full.items[0]
+    rows = list(csv.DictReader(io.StringIO(page(staff, "item_people_csv", full.study.code, item.code))))
+    assert [(row["respondent_country"], row["question"]) for row in rows] == [
+        (country, question) for country in ("BR", "US") for question in Question.values
+    ]
+    low, high = wilson_95(6, 6) or (0, 0)
+    norm = next(row for row in rows if (row["respondent_country"], row["question"]) == ("BR", "norm"))
+    assert norm["n"] == "6"
+    assert [float(norm["rate"]), float(norm["ci_low"])] == pytest.approx([1.0, low])
+    shown = page(staff, "item", full.study.code, item.code)
+    assert f"100% [{100 * low:.0f}%, {100 * high:.0f}%]" in shown
+    models = list(csv.DictReader(io.StringIO(page(staff, "item_models_csv", full.study.code, item.code))))
+    assert {row["model_tag"] for row in models} == {"tiny_a", "tiny_b"}
+    full.study.unblinded_at = None
+    full.study.save()
+    hidden = csv.DictReader(io.StringIO(page(staff, "item_people_csv", full.study.code, item.code)))
+    assert [(row["n"], row["rate"], row["ci_low"]) for row in hidden if row["respondent_country"] == "BR"] == [
+        ("6", "NA", "NA")
+    ] * 2
+
+
+def test_map_says_what_its_shades_mean(full: Made, staff: Client) -> None:
+    count_answers()
+    assert "80% or more" in page(staff, "items", full.study.code)
 
 
 @pytest.mark.parametrize("n_more", [0, 12])

@@ -126,12 +126,53 @@ def test_pages_and_tokens_hold_to_it() -> None:
     client.force_login(viewer)
     assert client.get(reverse("analysis:dashboard", args=[study.code])).status_code == 200
     denied = client.get(reverse("survey:reconciliation", args=[study.code]))
-    assert (denied.status_code, "Ask whoever gave you the account" in denied.content.decode()) == (403, True)
+    told = denied.content.decode().replace("&#x27;", "'")
+    assert "This is for whoever may see panel identifiers and deal with submissions (PI, Research assistant)." in told
+    assert (denied.status_code, "Your account's role is Viewer. Ask whoever gave you the account." in told) == (
+        403,
+        True,
+    )
     assert client.post(reverse("survey:setup_state", args=[study.code]), {"action": "pause"}).status_code == 403
     study.refresh_from_db()
     assert study.state == "live"
     program = program_of(viewer)
     assert (program.get("/api/studies/").status_code, program.get("/api/responses/").status_code) == (200, 403)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "leads_to", "not_to"),
+    [
+        (Role.TRANSLATOR, ["analysis:translations", "survey:preview"], ["analysis:dashboard", "llm:runs"]),
+        (Role.VIEWER, ["analysis:dashboard", "llm:runs"], ["analysis:study_results", "analysis:exports"]),
+        (None, [], ["analysis:dashboard", "analysis:translations", "llm:runs"]),
+    ],
+)
+def test_list_of_studies_leads_where_a_role_may_go(role: Role | None, leads_to: list[str], not_to: list[str]) -> None:
+    study = make_study()
+    user = make_staff("somebody", role) if role else User.objects.create_user("somebody", is_staff=True)
+    client = Client()
+    client.force_login(user)
+    page = client.get(reverse("home")).content.decode()
+
+    def address(name: str) -> str:
+        return reverse(name) if name == "llm:runs" else reverse(name, args=[study.code])
+
+    assert [name for name in [*leads_to, *not_to] if f'href="{address(name)}"' in page] == leads_to
+    assert ("no role yet" in page) == (role is None)
+    for link in re.findall('href="(/[^"]*)"', page):
+        assert "/static/" in link or client.get(link).status_code == 200, link
+
+
+@pytest.mark.django_db
+def test_tabs_of_a_study_lead_where_a_translator_may_go() -> None:
+    study = make_study()
+    client = Client()
+    client.force_login(make_staff("tara", Role.TRANSLATOR))
+    page = client.get(reverse("analysis:translations", args=[study.code])).content.decode()
+    links = [link for link in re.findall('href="(/[^"]*)"', page) if "/static/" not in link]
+    assert [link for link in links if client.get(link).status_code != 200] == []
+    assert "Accept these texts" not in page
 
 
 @pytest.mark.django_db
