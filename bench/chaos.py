@@ -80,6 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--short-leases", action="store_true", help="a dead worker's leases end at once, not in a minute"
     )
+    parser.add_argument("--hosts", type=int, default=1, help="web hosts; each request goes to any of them")
+    parser.add_argument("--pooler", choices=["session", "transaction"], help="PgBouncer between web and PostgreSQL")
     parser.add_argument("--deadline", type=float, default=600.0, help="seconds after which nobody is waited for")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only JSON, no table")
@@ -109,8 +111,11 @@ def run(servers: Servers, options: argparse.Namespace) -> Report:
     from bench.verdict import judge
 
     servers.migrate()
-    crowd = Crowd(servers.base_url, options.participants, options.p_fault, options.seed)
-    servers.start_web()
+    if options.pooler:
+        servers.start_pooler(options.pooler)
+    servers.start_web(options.hosts)
+    addresses = [f"http://127.0.0.1:{port}" for port in servers.web_names.values()]
+    crowd = Crowd(addresses, options.participants, options.p_fault, options.seed)
     report = Report(participants=options.participants)
     models = ModelRun(servers, crowd.study, options.cells, LATENCY) if options.cells else None
     begun = time.monotonic()

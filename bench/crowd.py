@@ -123,11 +123,25 @@ class BadLine:
         return reply
 
 
+class Spread(httpx2.HTTPTransport):
+    """Sends each request to any of the web hosts, as a load balancer without stickiness does."""
+
+    def __init__(self, addresses: list[str], seed: str) -> None:
+        super().__init__(verify=False)
+        self.hosts = [httpx2.URL(address) for address in addresses]
+        self.rng = random.Random(f"hosts of {seed}")
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        host = self.rng.choice(self.hosts)
+        request.url = request.url.copy_with(host=host.host, port=host.port)
+        return super().handle_request(request)
+
+
 class Crowd:
     """The study with its small cells, and everybody who takes it."""
 
-    def __init__(self, base_url: str, n: int, p_fault: float, seed: int) -> None:
-        self.base_url, self.p_fault = base_url, p_fault
+    def __init__(self, addresses: list[str], n: int, p_fault: float, seed: int) -> None:
+        self.addresses, self.p_fault = addresses, p_fault
         self.is_over = Event()
         self.study = make_study(n)
         self.world = read_world(self.study)
@@ -141,7 +155,8 @@ class Crowd:
     def walk(self, walker: Walker) -> None:
         """Take the survey; whatever comes in between is noted."""
         try:
-            with httpx2.Client(base_url=self.base_url, timeout=60, verify=False) as client:
+            spread = Spread(self.addresses, walker.person.name)
+            with httpx2.Client(base_url=self.addresses[0], timeout=60, transport=spread) as client:
                 line = BadLine(client, walker, self.p_fault, self.is_over)
                 walker.is_finished = take_survey(
                     cast(httpx2.Client, line), walker.entry, walker.person, self.world

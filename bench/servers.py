@@ -14,9 +14,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from bench.pooler import start_pooler
 from pact_site import embedded
 from pact_site.postgres import data_folders, start_postgres
 from pact_site.processes import Account, Child, Family, LaunchError, await_ready, clean_environment, database_account
@@ -41,6 +43,8 @@ class Servers:
     account: Account | None
     environment: dict[str, str]
     port: int
+    web_environment: dict[str, str] = field(default_factory=dict)  # where it differs: behind a pooler
+    other_ports: list[int] = field(default_factory=list)  # of further web hosts
 
     @property
     def base_url(self) -> str:
@@ -50,20 +54,32 @@ class Servers:
         command = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
         subprocess.run(command, cwd=embedded.ROOT, env=self.environment, check=True)
 
-    def start_web(self) -> None:
-        command = [sys.executable, *WEB, "--bind", f"127.0.0.1:{self.port}"]
-        child = self.family.start("web", command, cwd=embedded.ROOT, env=self.environment)
-        await_ready(child, self.answers)
+    @property
+    def web_names(self) -> dict[str, int]:
+        """Name each web host's process, with its port."""
+        return {"web": self.port} | {f"web-{port}": port for port in self.other_ports}
 
-    def answers(self) -> bool:
-        return asks(self.port, "/healthz")
+    def start_web(self, hosts: int = 1) -> None:
+        """Start a gunicorn for each host; they share nothing but the database (and Redis, where it runs)."""
+        self.other_ports = [free_port() for _ in range(hosts - 1)]
+        for name, port in self.web_names.items():
+            command = [sys.executable, *WEB, "--bind", f"127.0.0.1:{port}"]
+            child = self.family.start(name, command, cwd=embedded.ROOT, env=self.environment | self.web_environment)
+            await_ready(child, partial(asks, port, "/healthz"))
+
+    def start_pooler(self, mode: str) -> None:
+        """Have the web hosts that start from now on reach the database through PgBouncer."""
+        address = start_pooler(self.family, self.sockets, self.account, mode, free_port())
+        self.web_environment = {"DATABASE_URL": address, "DB_POOL_MAX": "0"}
+        if mode == "transaction":
+            self.web_environment["DB_PREPARE"] = "0"
 
     def child(self, name: str) -> Child:
         return next(child for child in self.family.children if child.name == name)
 
     def kill_a_worker(self, rng: random.Random) -> bool:
         """Kill -9 one of gunicorn's workers, in the middle of whatever it does."""
-        parent = self.child("web").pid
+        parent = self.child(rng.choice(list(self.web_names))).pid
         listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
         workers = [pid for pid, ppid in pairs if ppid == parent]
@@ -150,7 +166,8 @@ class Servers:
 
     def tracebacks(self) -> list[str]:
         """List what the web server logged as an error of ours."""
-        lines = self.child("web").log.read_text(errors="replace").splitlines()
+        logs = [self.child(name).log.read_text(errors="replace") for name in self.web_names]
+        lines = [line for log in logs for line in log.splitlines()]
         return [line for line in lines if "Internal Server Error" in line or line.endswith("Error handling request")]
 
 

@@ -72,7 +72,7 @@ def walk(servers: Servers) -> tuple[dict[str, Any], int]:
 
     from bench.crowd import Crowd
 
-    crowd = Crowd(servers.base_url, WALKERS, 0.0, 1)
+    crowd = Crowd([servers.base_url], WALKERS, 0.0, 1)
     servers.start_web()
     parents = {"web": servers.child("web").pid, "database": servers.child("postgres").pid}
     for walker in crowd.walkers[:10]:  # they fill what a process keeps of the texts

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
@@ -96,7 +96,9 @@ def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> H
     while True:
         try:
             return answer()
-        except UNREACHABLE as error:
+        except (*UNREACHABLE, InternalError) as error:
+            if isinstance(error, InternalError):
+                leave_confused_connection(error)
             spent = time.monotonic() - begun
             if isinstance(error.__cause__, psycopg.errors.DiskFull):
                 log.error("the database's disk is full, answers cannot be stored: %s", first_line(error))
@@ -110,6 +112,16 @@ def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> H
         connection.close_if_unusable_or_obsolete()
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def leave_confused_connection(error: InternalError) -> None:
+    """Close a connection whose replies do not fit what was asked, as a pooler leaves one when the database goes away.
+
+    Whatever the server itself says carries a code; that is no connection's fault and is raised again.
+    """
+    if getattr(error.__cause__, "sqlstate", None):
+        raise error
+    connection.close()
 
 
 def first_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import InternalError, OperationalError, connection
 from django.test import Client
 from psycopg_pool import ConnectionPool
 
@@ -121,6 +121,26 @@ def test_submit_is_repeated_while_the_database_restarts(walker: Walker, caplog: 
     assert walker.session.position == position + 1
     assert Response.objects.count() == 2
     assert [r.levelname for r in caplog.records if r.name == faults.__name__] == ["WARNING"] * 3
+
+
+@pytest.mark.parametrize("cause", [psycopg.InternalError("received 2 results"), psycopg.errors.InternalError_("XX000")])
+def test_connection_that_a_pooler_confused_is_left(walker: Walker, cause: psycopg.InternalError) -> None:
+    """What the server itself calls an internal error is one, and is not tried again."""
+    tries = []
+
+    def confused(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        tries.append(sql)
+        if len(tries) == 1:
+            raise InternalError(str(cause)) from cause
+        return execute(sql, params, many, context)
+
+    walker.client.raise_request_exception = False
+    stamp = walker.stamp()
+    with connection.execute_wrapper(confused):
+        reply = walker.post(stamp, **ANSWERS)
+    is_the_servers = cause.sqlstate is not None
+    assert (reply.status_code == 500) is is_the_servers
+    assert Response.objects.count() == (0 if is_the_servers else 2)
 
 
 def test_page_that_could_not_be_stored_keeps_its_answers(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
