@@ -52,6 +52,20 @@ def test_site_does_not_start_without_a_secret_key() -> None:
     assert "SECRET_KEY is not set" in done.stderr
 
 
+@pytest.mark.parametrize("given", [["--input", "{folder}"], ["--input={folder}"]])
+def test_files_are_analysed_without_any_setting(given: list[str], tmp_path: Path) -> None:
+    folder, out = ROOT / "tests" / "reference" / "behaviour_runs", tmp_path / "out"
+    named = [part.format(folder=folder) for part in given]
+    done = manage("analyse", *named, "--layer", "paper", "--out", str(out), env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 0, done.stderr
+    assert (out / "paired_flip_overall.csv").is_file()
+
+
+def test_analysis_of_a_study_needs_the_secret_key() -> None:
+    done = manage("analyse", "--study", "tiny", env={"PATH": os.environ["PATH"]})
+    assert "SECRET_KEY is not set" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -71,7 +71,7 @@ def closest_subgroups(long: pd.DataFrame, subgroups: pd.DataFrame) -> pd.DataFra
     table = _summary(joined, [*MODEL_KEYS, *SUBGROUP])
     order = ["model_tag", "response_type", "majority_choice_alignment", "distributional_mae"]
     table = table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
-    table[RANK] = table.groupby(["model_tag", "response_type"], dropna=False).cumcount() + 1
+    table[RANK] = table.groupby(["model_tag", "response_type"]).cumcount() + 1  # none without a tag, as in the paper
     return table
 
 

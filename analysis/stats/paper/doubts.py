@@ -9,6 +9,7 @@ COLUMNS = ["table", "row", "column", "reason"]
 PERSONAL, NORM = "nobody answered the personal question", "nobody answered the norm question"
 UNREAD = "the model gave no readable answer"
 UNDECIDED = "no valid decision"
+NO_ANSWERS = "no answers: the numbers of this row are no result"
 REASONS: Mapping[str, str] = {
     "personal_culture_rate": PERSONAL,
     "norm_culture_rate": NORM,
@@ -47,6 +48,7 @@ def not_estimable(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     parts = [_empty(name, table) for name, table in tables.items() if name != ITEM_LEVEL]
     parts += [_aliased(name, table) for name, table in tables.items() if "std_err" in table]
+    parts += [_unanswered(name, table) for name, table in tables.items() if "full_deviance" in table]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
 
@@ -65,3 +67,9 @@ def _aliased(name: str, table: pd.DataFrame) -> pd.DataFrame:
     reason = f"standard error above {ALIASED:.0f}: aliased or all answers alike, set by the ridge alone"
     rows = (table["std_err"] > ALIASED).to_numpy().nonzero()[0]
     return pd.DataFrame([(name, row + 2, "coef", reason) for row in rows], columns=COLUMNS)
+
+
+def _unanswered(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """List the comparisons of nothing; with a single answer a deviance is above zero."""
+    rows = (table["full_deviance"] == 0).to_numpy().nonzero()[0]
+    return pd.DataFrame([(name, row + 2, "full_deviance", NO_ANSWERS) for row in rows], columns=COLUMNS)

@@ -114,7 +114,8 @@ def _profiles(human: pd.DataFrame, question: str, columns: tuple[str, ...]) -> p
     table["human_majority"] = majority_choice(table["human_culture_rate"])
     table["human_majority_agreement"] = majority_agreement(table["human_culture_rate"])
     table["response_type"] = question
-    return table.reindex(columns=PROFILE_COLUMNS).astype(dict.fromkeys(SUBGROUP, object))
+    types = {**dict.fromkeys(SUBGROUP, object), "scenario_item_id": human["scenario_item_id"].dtype}
+    return table.reindex(columns=PROFILE_COLUMNS).astype(types)
 
 
 def overall_profiles(profiles: pd.DataFrame) -> pd.DataFrame:

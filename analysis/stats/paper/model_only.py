@@ -105,7 +105,9 @@ def model_only_tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "model_item_consensus_all_samples": consensus,
         "model_consensus_by_setting_response": _summarised(consensus, ["setting", "response_type"]),
         "model_consensus_by_model_response": _summarised(by_model, [*MODEL, "response_type"]),
-        "model_behavior_regression_drop_one_deviance": _regressions(answered),
+        "model_behavior_regression_drop_one_deviance": (
+            _regressions(answered) if len(rows) else pd.DataFrame(columns=DEVIANCE_COLUMNS)
+        ),
     }
 
 
@@ -182,18 +184,14 @@ def _summarised(consensus: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _regressions(answered: pd.DataFrame) -> pd.DataFrame:
-    """Compare the terms by drop-one deviance; a setting or question without answers has no rows."""
+    """Compare the terms by drop-one deviance; without answers every deviance is zero, as in the paper."""
     tables = []
     for name, (setting, question, terms) in REGRESSIONS.items():
         chosen = answered[answered["setting"] == setting]
         chosen = chosen if question is None else chosen[chosen["response_type"] == question]
-        if chosen.empty:
-            continue
         patterns = covariate_patterns(chosen, COVARIATES, "llm_culture")
         labels = {"model_family" if term == "model" else term: term for term in terms}
         used = {term: TERMS[term] for term in terms}
         rows = drop_one(name, patterns, used, labels, fit(patterns, used))
         tables.append(rows.assign(nobs=len(chosen)))
-    if not tables:
-        return pd.DataFrame(columns=DEVIANCE_COLUMNS)
     return pd.concat(tables, ignore_index=True)[DEVIANCE_COLUMNS]

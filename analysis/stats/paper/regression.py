@@ -77,18 +77,21 @@ class RegressionTables(NamedTuple):
 
 
 def regression_tables(human: pd.DataFrame) -> RegressionTables:
-    """Fit the three models to coded answers; a model without answers is left out of both tables."""
+    """Fit the three models to coded answers; one without answers has an intercept of zero, as in the paper."""
+    if human.empty:
+        return RegressionTables(pd.DataFrame(columns=COEFFICIENT_COLUMNS), pd.DataFrame(columns=DEVIANCE_COLUMNS))
     patterns = {question: _patterns(human, question) for question in ("personal", "norm")}
     coefficients, deviances = [], []
     for model, questions in MODELS.items():
         data = pd.concat([patterns[question] for question in questions], ignore_index=True)
-        if data.empty:
-            continue
         terms = _terms(len(questions))
         full = fit(data, terms)
         coefficients.append(_coefficient_rows(model, full))
         deviances.append(drop_one(model, data, terms, DROPPED, full))
-    return RegressionTables(_stack(coefficients, COEFFICIENT_COLUMNS), _stack(deviances, DEVIANCE_COLUMNS))
+    return RegressionTables(
+        pd.concat(coefficients, ignore_index=True)[COEFFICIENT_COLUMNS],
+        pd.concat(deviances, ignore_index=True)[DEVIANCE_COLUMNS],
+    )
 
 
 def _patterns(human: pd.DataFrame, question: str) -> pd.DataFrame:
@@ -103,7 +106,3 @@ def _coefficient_rows(model: str, full: Fit) -> pd.DataFrame:
     z = np.divide(full.coef, full.std_err, out=np.full_like(full.coef, np.nan), where=full.std_err > 0)
     columns = {"term": full.terms, "coef": full.coef, "std_err": full.std_err, "z_value": z}
     return pd.DataFrame(columns).assign(p_value=erfc(np.abs(z) / np.sqrt(2.0)), model=model)
-
-
-def _stack(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)

@@ -93,8 +93,14 @@ def test_a_question_never_answered_leaves_its_cells_empty() -> None:
     assert (row["culture_rate_personal"], row["n_personal"]) == (0.5, 2)
     assert row[["culture_rate_norm", "n_norm", "allow_gap_personal_minus_norm"]].isna().all()
     assert tables["model_personal_norm_choice_consistency"].empty
-    models = tables["model_behavior_regression_drop_one_deviance"]["model"].unique().tolist()
-    assert models == ["no_persona_combined", "no_persona_personal_only"]
+    deviances = tables["model_behavior_regression_drop_one_deviance"]
+    counts = deviances.groupby("model", sort=False)["nobs"].unique()
+    assert len(deviances) == 33
+    assert {model: n.tolist() for model, n in counts.items()} == {
+        "no_persona_combined": [2], "persona_combined": [0], "persona_personal_only": [0], "persona_norm_only": [0],
+        "no_persona_personal_only": [2], "no_persona_norm_only": [0],
+    }  # fmt: skip
+    assert deviances.loc[deviances["nobs"] == 0].drop(columns="nobs").select_dtypes("number").abs().sum().sum() == 0
 
 
 def test_consistency_compares_the_tokens_as_written() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.stats.paper import paper_tables
+from analysis.stats.paper.doubts import not_estimable
 from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
 
 EXPECTED = Path(__file__).parents[2] / "reference" / "pact_synthetic" / "expected_section5"
@@ -168,15 +169,17 @@ def test_item_profiles_leave_out_unanswered_items_and_break_ties_towards_culture
     assert overall["human_majority_agreement"].tolist() == [0.5, 1.0, 1.0]
 
 
-def test_regression_leaves_out_a_question_nobody_answered() -> None:
+def test_regression_of_an_even_split_has_an_intercept_of_zero() -> None:
     rows = [person(n, human_personal="AB"[n % 2], human_norm=None, respondent_gender=None) for n in range(4)]
     tables = paper_tables(pd.DataFrame(rows), None)
-    coefficients = tables["human_regression_coefficients"]
-    assert coefficients["model"].unique().tolist() == ["combined_personal_vs_norm", "personal_choice_only"]
+    answered = ["combined_personal_vs_norm", "personal_choice_only"]
+    coefficients, deviances = (
+        table[table["model"].isin(answered)]
+        for table in (tables["human_regression_coefficients"], tables["human_regression_drop_one_deviance"])
+    )
     assert coefficients["term"].tolist() == ["Intercept", "Intercept"]
     assert coefficients["coef"].tolist() == pytest.approx([0.0, 0.0], abs=1e-12)
     assert coefficients["std_err"].tolist() == pytest.approx([1.0, 1.0])
-    deviances = tables["human_regression_drop_one_deviance"]
     assert deviances["full_deviance"].to_numpy() == pytest.approx(8 * np.log(2))
     assert deviances["df_difference"].unique().tolist() == [0]
 
@@ -269,3 +272,34 @@ def test_item_ids_may_be_numbers_on_one_side_and_text_on_the_other() -> None:
     answers = pd.DataFrame([person(1, scenario_item_id=7)])
     summary = paper_tables(answers, pd.DataFrame([model("7", "A", "B")]))["alignment_no_persona_summary"]
     assert summary["majority_choice_alignment"].tolist() == [1.0, 1.0]
+
+
+def test_a_model_without_a_name_has_no_rank() -> None:
+    predictions = pd.DataFrame([model("i1", "A", "B"), model("i1", "A", "A", model_tag=None)])
+    table = paper_tables(pd.DataFrame([person(1)]), predictions)["alignment_no_persona_closest_human_subgroups"]
+    ranks = table[["model_tag", "rank_for_model_response_type"]].astype(object)
+    assert ranks.where(ranks.notna(), None).values.tolist() == [["m", 1], ["m", 1], [None, None], [None, None]]
+
+
+def test_answers_about_no_item_stand_beside_numbered_items() -> None:
+    tables = paper_tables(pd.DataFrame([person(1, scenario_item_id=None)]), pd.DataFrame([model("1", "A", "B")]))
+    numbered = pd.DataFrame([{**model("1", "A", "B"), "scenario_item_id": 1}])
+    others = paper_tables(pd.DataFrame([person(1, scenario_item_id=None)]), numbered)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(others[name], table, check_dtype=False)
+    assert len(tables["human_item_profiles"]) == 4
+    assert len(tables["alignment_no_persona_summary"]) == 0
+
+
+def test_regressions_without_answers_have_rows_of_zero() -> None:
+    tables = paper_tables(pd.DataFrame([person(n, human_norm=None) for n in range(3)]), None)
+    deviances = tables["human_regression_drop_one_deviance"]
+    norm = deviances[deviances["model"] == "norm_judgment_only"]
+    assert len(deviances) == 21
+    assert norm.select_dtypes("number").abs().to_numpy().sum() == 0
+    coefficients = tables["human_regression_coefficients"]
+    (only,) = coefficients[coefficients["model"] == "norm_judgment_only"].to_dict("records")
+    assert (only["term"], only["coef"], only["std_err"]) == ("Intercept", 0, 0)
+    assert np.isnan([only["z_value"], only["p_value"]]).all()
+    listed = not_estimable(tables)
+    assert set(listed.loc[listed["column"] == "full_deviance", "row"]) == {row + 2 for row in norm.index}
