@@ -7,7 +7,7 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,12 @@ from analysis.stats.paper.faults import N_SHOWN, where
 
 PACKED = ".gz"
 IN_RELEASE = "paper"  # the folder of the paper's files inside a release
+OTHER_KINDS = {
+    b"\x1f\x8b": "is packed with gzip: its name must end in .csv.gz",
+    b"PK\x03\x04": "is a ZIP archive or a workbook, not CSV",
+    b"\xff\xfe": "is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "is UTF-16: save it as UTF-8",
+}
 
 
 class BadFile(ValueError):
@@ -102,26 +108,47 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _decode(path: Path, data: bytes) -> str:
+    if kind := next((what for start, what in OTHER_KINDS.items() if data.startswith(start)), None):
+        raise BadFile(f"{path.name}: {kind}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        whole = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"))) if row]
-        before = list(csv.reader(io.StringIO(data[: error.start].decode("utf-8-sig", errors="replace") + "x")))
-        place, header = len(before[-1]) - 1, whole[0]
-        column = header[place] if place < len(header) else place + 1
         byte = f"0x{data[error.start]:02x}"
-        raise BadFile(f"{path.name}: row {len(before)}, column {column}: byte {byte} is not UTF-8") from error
+        raise BadFile(f"{path.name}: {_place(data, error.start)}: byte {byte} is not UTF-8") from error
     if not text.strip():
         raise BadFile(f"{path.name}: is empty")
+    if "\0" in text:  # some readers end the field here
+        raise BadFile(f"{path.name}: {_place(data, data.index(0))}: byte 0x00 is no text")
     return text
+
+
+def _place(data: bytes, offset: int) -> str:
+    """Name the row and the column of a byte."""
+    before, whole = (part.decode("utf-8-sig", errors="replace") for part in (data[:offset] + b"x", data))
+    try:
+        rows = list(csv.reader(io.StringIO(before)))
+        header = next(row for row in csv.reader(io.StringIO(whole)) if row)
+    except csv.Error:  # no table at all
+        return f"byte {offset + 1}"
+    place = len(rows[-1]) - 1
+    name = header[place] if place < len(header) and header[place].isprintable() else place + 1
+    return f"row {len(rows)}, column {name}"
+
+
+def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give the rows that hold something with their numbers."""
+    reader, number = csv.reader(io.StringIO(text, newline="")), 0
+    try:
+        for number, row in enumerate(reader, 1):
+            if row:
+                yield number, row
+    except csv.Error as error:
+        raise BadFile(f"{path.name}: row {number + 1}: cannot be read as CSV: {error}") from error
 
 
 def _lay_out(path: Path, text: str) -> Layout:
     """Find the rows that hold something, and refuse those with too many or too few fields."""
-    try:
-        records = [(number, row) for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1) if row]
-    except csv.Error as error:
-        raise BadFile(f"{path.name}: cannot be read as CSV: {error}") from error
+    records = list(_records(path, text))
     header = records[0][1]
     repeated = [name for name, n in Counter(header).items() if n > 1]
     if repeated:

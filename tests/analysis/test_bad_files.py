@@ -55,6 +55,19 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
         (GOOD + judged("p3", "i1")).encode().replace(b"p3,Brazil", b"p3,Bras\xedlia"),
         f"{HUMAN}: row 5, column respondent_country: byte 0xed is not UTF-8",
     ),
+    "a byte that ends the text": (
+        HUMAN, GOOD + judged("p3", "i1", "A\0"), f"{HUMAN}: row 5, column human_personal: byte 0x00 is no text"
+    ),
+    "something packed": (HUMAN, gzip.compress(GOOD.encode()), f"{HUMAN}: is packed with gzip"),
+    "a workbook": (HUMAN, b"PK\x03\x04" + bytes(range(256)), f"{HUMAN}: is a ZIP archive or a workbook, not CSV"),
+    "UTF-16": (HUMAN, GOOD.encode("utf-16"), f"{HUMAN}: is UTF-16: save it as UTF-8"),
+    "no text at all": (HUMAN, b"\x00\xe5\r\x8c" * 20, f"{HUMAN}: byte 2: byte 0xe5 is not UTF-8"),
+    "a field without end": (
+        HUMAN, GOOD + judged("p3", "i1", scenario="x" * 200_000), f"{HUMAN}: row 5: cannot be read as CSV: field larger"
+    ),
+    "a field without end before a byte that is not UTF-8": (
+        HUMAN, (GOOD + judged("p3", "x" * 200_000)).encode() + b"\xff", f"{HUMAN}: byte 200"
+    ),
     "a row with too few fields": (
         HUMAN,
         GOOD + "p3,Brazil\n",
