@@ -16,6 +16,10 @@ from pact_site.accounts.qr import qr_svg
 from pact_site.accounts.sealing import seal, unseal
 
 NOT_SAID = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})  # the page shows it
+WRONG_CODE = (
+    "Incorrect code. A code holds for half a minute and once: type the next one. If none is taken, set your phone's "
+    "clock to the network's time."
+)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -36,6 +40,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Secrets sealed, codes drawn without a style, the last factor kept."""
+
+    error_messages = {**DefaultMFAAdapter.error_messages, "incorrect_code": WRONG_CODE}  # as the library's
 
     def encrypt(self, text: str) -> str:
         return seal(text)
