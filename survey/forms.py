@@ -171,7 +171,11 @@ class NewStudyForm(forms.Form):
         required=False, label="Zip file", widget=forms.ClearableFileInput(attrs={"accept": ".zip,application/zip"})
     )
     folder = forms.ChoiceField(required=False, label="Or one that lies on the server")
-    code = forms.SlugField(max_length=40, help_text="stands in links and files, such as norms-2027")
+    code = forms.SlugField(
+        max_length=40,
+        help_text="stands in links and files, such as norms-2027",
+        error_messages={"invalid": "Use letters, digits, hyphens and underscores alone, without spaces."},
+    )
     title = forms.CharField(max_length=200)
     panel = forms.ChoiceField(choices=[one for one in PanelName.choices if one[0] != PanelName.SIMULATED])
     target_per_cell = forms.IntegerField(
@@ -182,8 +186,11 @@ class NewStudyForm(forms.Form):
     )
     currency = forms.RegexField(r"^[A-Za-z]{3}$", required=False, help_text="three letters, such as GBP")
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, checks_only: bool = False, **options: Any) -> None:
+        """Ask for the instrument alone where nothing but a check of it is wanted."""
         super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.required = field.required and not checks_only
         choices = [("", "–"), *((name, name) for name in installed())]
         self.fields["folder"].choices = choices  # type: ignore[attr-defined]
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from survey.flow.counted import counted
+
 
 class Told(NamedTuple):
     """One alarm as it is told."""
@@ -47,7 +49,10 @@ def subject_line(letter: Letter) -> str:
         what = letter.alarms[0].headline
     else:
         n_open = sum(told.event == "opened" for told in letter.alarms)
-        what = f"{n_open} alarms" + (f", {len(letter.alarms) - n_open} over" if n_open < len(letter.alarms) else "")
+        n_over = len(letter.alarms) - n_open
+        parts = [counted(n_open, "alarm")] if n_open else []
+        parts += [f"{n_over} over" if n_open else f"{counted(n_over, 'alarm')} over"] if n_over else []
+        what = ", ".join(parts)
     return " ".join(f"[{letter.study_code}] {what}".split())
 
 

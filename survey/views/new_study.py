@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Ask for the instrument; POST checks it, and makes the study unless only the check was asked for."""
     if request.method != "POST":
         return render(request, "study/new.html", {"form": NewStudyForm()})
-    form = NewStudyForm(request.POST, request.FILES)
+    form = NewStudyForm(request.POST, request.FILES, checks_only="check" in request.POST)
     if not form.is_valid():
         return render(request, "study/new.html", {"form": form}, status=422)
     definition, problems = read_chosen(form.cleaned_data)

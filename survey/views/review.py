@@ -58,6 +58,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
         "older": f"?{query}{'&' if query else ''}before={rows[ROWS_A_PAGE - 1].pk}" if len(rows) > ROWS_A_PAGE else "",
         "newest": f"?{query}" if key else "",
         "n_waiting": queue(study).count(),
+        "n_rehearsed": queue(study, simulated=True).count() if chosen.kind == SIMULATED else 0,
         "has_panel": study.arms.exclude(panel__in=["direct", "simulated"]).exists(),
         "statuses": Status.choices,
         "countries": [(one, Country(one).label) for one in study.arms.values_list("country", flat=True)],
@@ -135,8 +136,9 @@ def read_answers(found: SurveySession) -> QuerySet[Response]:
 @staff_page
 @require_safe
 def first_of_queue(request: HttpRequest, study: Study) -> HttpResponse:
-    """Lead to the session that has waited longest."""
-    first = queue(study).order_by("pk").values_list("pk", flat=True).first()
+    """Lead to the session that has waited longest; to rehearse, to a simulated one."""
+    waiting = queue(study, simulated=request.GET.get("kind") == SIMULATED)
+    first = waiting.order_by("pk").values_list("pk", flat=True).first()
     if first is None:
         messages.info(request, "Nobody waits for a look.")
         return SeeOther(reverse("survey:review", args=[study.code]))

@@ -222,7 +222,7 @@ def test_more_than_one_confirmation_can_hold_is_said(
     for name in "abc":
         make_visit(study, name, WAITING, Outcome.COMPLETE)
     form = text_of(staff, f"{PAGE}confirm/", verb="approve", all="1")
-    assert "3 were chosen; 1 of them are left for another time" in form
+    assert "3 were chosen; 1 of them is left for another time" in form
     assert "Approve: 2 visits" in form
 
 

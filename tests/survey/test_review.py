@@ -13,7 +13,7 @@ from survey.domain.review import Filter, a_page, add_note, chosen_sessions, queu
 from survey.domain.study_states import unblind_study
 from survey.domain.trial_runs import begin_trial
 from survey.enums import Page, PanelName
-from survey.models import AuditEntry, QualityFlag, SessionNote, Study, SurveySession
+from survey.models import AuditEntry, Participant, QualityFlag, SessionNote, Study, SurveySession
 from tests.factories import make_session, make_study
 from tests.staff import make_staff, note_login
 from tests.survey.test_flow_pages import Walker
@@ -198,3 +198,16 @@ def test_empty_list_leads_to_simulated_sessions_where_there_are_some() -> None:
     assert "No real person has come in yet" in page
     assert 'href="?kind=simulated"' in page
     assert str(session) in client.get(f"{address}?kind=simulated").content.decode()
+
+
+def test_queue_is_rehearsed_with_simulated_sessions_alone() -> None:
+    study = make_study()
+    simulated, real = finished(study, "too_fast"), finished(study, "too_fast")
+    Participant.objects.filter(pk=simulated.participant_id).update(is_simulated=True)
+    client = sign_in()
+    page = client.get(reverse("survey:review", args=[study.code]), {"kind": "simulated"}).content.decode()
+    assert "Rehearse with the 1 flagged" in page
+    queue = reverse("survey:review_queue", args=[study.code])
+    for kind, found in (("simulated", simulated), ("", real)):
+        address = reverse("survey:review_session", args=[study.code, found.pk])
+        assert client.get(queue, {"kind": kind})["Location"] == f"{address}?queue=1"

@@ -27,6 +27,7 @@ from analysis.alarms.judging import (
     judge_texts,
 )
 from analysis.alarms.kinds import DEFINITIONS, Kind, Limits
+from analysis.alarms.letters import Letter, Told, subject_line
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -133,3 +134,20 @@ def test_signs_and_texts() -> None:
     signs = [Sign("celery", "Workers", ago(minutes=4)), Sign("llm", "Others", ago(minutes=6))]
     assert [found.subject for found in judge_signs(NOW, signs)] == ["llm"]
     assert [found.text for found in judge_texts([("pt-BR", 1), ("hi-IN", 0)])] == ["pt-BR: 1 text stale."]
+
+
+@pytest.mark.parametrize(
+    ("events", "subject"),
+    [
+        (["opened", "opened"], "[norms] 2 alarms"),
+        (["opened", "closed"], "[norms] 1 alarm, 1 over"),
+        (["closed", "closed", "closed"], "[norms] 3 alarms over"),
+        (["closed"], "[norms] Over: Quotas full"),
+    ],
+)
+def test_subject_of_a_message_counts_its_alarms(events: list[str], subject: str) -> None:
+    told = [
+        Told(1, event, "quota_full", "Quotas full", "BR", "", "", ago(minutes=9), None, "https://example.org/")
+        for event in events
+    ]
+    assert subject_line(Letter(1, events[0], "norms", "Norms", "https://example.org/", told)) == subject
