@@ -39,8 +39,8 @@ def chosen(parameters: Parameters, plan: Plan | None) -> Iterator[str]:
         yield f"Only people of these countries are counted: {', '.join(map(_country, parameters.countries))}."
     if plan is not None and parameters.alpha != plan.alpha:
         yield (
-            f"Intervals and tables use a level of {parameters.alpha:g}; the plan declares {plan.alpha:g}, and its own "
-            "tests keep to that."
+            f"Intervals and tables use a level of {parameters.alpha:g}; the plan declares {plan.alpha:g}, and the "
+            "verdicts on its hypotheses keep to that."
         )
 
 

@@ -72,7 +72,7 @@ def draw_figures(run_id: int) -> None:
     from analysis.plots.files import as_archive, frames_of, make_figures  # matplotlib loads in workers only
 
     try:
-        made = make_figures(frames_of(run.results["tables"]))
+        made = make_figures(frames_of(run.results["tables"]), Parameters.from_json(run.parameters).level)
         domain.store_figures(run, as_archive(made), made.n_figures, made.files)
     except DatabaseError:
         raise  # the sweep sends it again

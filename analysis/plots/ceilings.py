@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 from analysis.plots.people import QUESTIONS, SHOWN, Frames, Missing, country, table
 from analysis.plots.style import (
     GREY,
+    LEVEL,
     TWO_COLUMNS,
     Drawn,
     add_legend,
@@ -65,7 +66,7 @@ def agreement_and_ceiling(frames: Frames) -> Drawn:
         dots(ax, part, groups, list(QUESTIONS.values()))
         if panel == AGREEMENT_PANELS["ceiling"]:
             ax.set_xlim(-0.03, 1.03)
-    add_legend(figure, list(QUESTIONS.values()), "By respondents' country, 95% intervals")
+    add_legend(figure, list(QUESTIONS.values()), "By respondents' country")
     data = data[SHOWN].assign(panel=data["panel"].str.replace("\n", " "))
     return Drawn(figure, data, describe(data, "Agreement within countries and the ceilings that it sets"))
 
@@ -118,7 +119,7 @@ def _settings(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def calibration(frames: Frames) -> Drawn:
+def calibration(frames: Frames, level: float = LEVEL) -> Drawn:
     """Show people's mean rate of the items to which a model gives about the same probability."""
     items = table(frames, "alignment_items")
     items = items[items["method"].isin(EXACT)]
@@ -126,7 +127,9 @@ def calibration(frames: Frames) -> Drawn:
         raise Missing("no model gave probabilities")
     items = items.assign(group=_settings(items))
     models = list(dict.fromkeys(items["group"]))[:N_MODELS]
-    data = pd.concat([_bins(items[items["group"] == name]).assign(group=name) for name in models], ignore_index=True)
+    data = pd.concat(
+        [_bins(items[items["group"] == name], level).assign(group=name) for name in models], ignore_index=True
+    )
     figure, axes = square_panels(len(models))
     for place, ax in enumerate(axes.flat):
         if place < len(models):
@@ -134,12 +137,12 @@ def calibration(frames: Frames) -> Drawn:
         else:
             ax.set_axis_off()
     figure.supylabel("people who follow the culture", fontsize=7.5)
-    note = "Across: the model's probability of following the culture, items in tenths of it; bars: 95% intervals"
+    note = "Across: the model's probability of following the culture, items in tenths of it"
     add_legend(figure, list(QUESTIONS.values()), note)
     return Drawn(figure, data, describe(data, "People's rate by the model's probability"))
 
 
-def _bins(items: pd.DataFrame) -> pd.DataFrame:
+def _bins(items: pd.DataFrame, level: float) -> pd.DataFrame:
     """Average the items of each tenth of the model's probability; intervals are between items."""
     tenth = np.minimum((items["model_rate"].astype(float) * N_BINS).astype(int), N_BINS - 1)
     groups = items.assign(tenth=tenth).groupby(["question", "tenth"])
@@ -147,7 +150,7 @@ def _bins(items: pd.DataFrame) -> pd.DataFrame:
         model_rate=("model_rate", "mean"), estimate=("human_rate", "mean"), sd=("human_rate", "std"),
         n_items=("human_rate", "size"),
     ).reset_index()  # fmt: skip
-    half = stdtrit(np.maximum(found["n_items"] - 1, 1), 0.975) * found["sd"] / np.sqrt(found["n_items"])
+    half = stdtrit(np.maximum(found["n_items"] - 1, 1), 0.5 + level / 2) * found["sd"] / np.sqrt(found["n_items"])
     low, high = (found["estimate"] + sign * half for sign in (-1, 1))
     found = found.assign(series=found["question"].map(QUESTIONS), ci_low=low.clip(0, 1), ci_high=high.clip(0, 1))
     return found[["series", "model_rate", "estimate", "ci_low", "ci_high", "n_items"]]

@@ -18,6 +18,7 @@ from analysis.plots.style import (
     percent,
     points,
     row_height,
+    size_in_points,
 )
 
 MARGIN = 0.95  # inches for title, axis and legend
@@ -51,7 +52,7 @@ def factor_spreads(frames: Frames) -> Drawn:
     rows = rows[rows["source"] == "people"] if len(rows) else rows
     names = rows["factor"].astype(str).str.replace("_", " ") if len(rows) else pd.Series(dtype=object)
     data = _data(rows, names, rows["question"].map(SERIES) if len(rows) else pd.Series(dtype=object))
-    return _drawn(data, "Spread of the levels among people, points", points, None)
+    return _drawn(data, "Spread of the levels among people, points", size_in_points, None)
 
 
 def variance_parts(frames: Frames) -> Drawn:

@@ -13,9 +13,9 @@ import pandas as pd
 
 from analysis.plots import behaviour, ceilings, contrasts, effects, models, people
 from analysis.plots.people import Frames, Missing
-from analysis.plots.style import Drawn, styled
+from analysis.plots.style import LEVEL, Drawn, styled
 
-FIGURES: Mapping[str, Callable[[Frames], Drawn]] = {
+FIGURES: Mapping[str, Callable[..., Drawn]] = {
     "rates_by_country": people.rates_by_country,
     "plan_tests": effects.plan_tests,
     "own_country": effects.own_country,
@@ -36,6 +36,7 @@ FIGURES: Mapping[str, Callable[[Frames], Drawn]] = {
     "country_contrasts": behaviour.country_contrasts,
     "demographic_contrasts": behaviour.demographic_contrasts,
 }
+OF_COUNTS = ("item_rates", "calibration")  # these compute their intervals themselves
 NOT_MADE = "not_made.txt"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that an archive can hold
 
@@ -56,12 +57,12 @@ def frames_of(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame
     return {name: pd.DataFrame(table["rows"], columns=table["columns"]) for name, table in stored.items()}
 
 
-def make_figures(frames: Frames) -> Made:
-    """Draw every figure whose tables are there."""
+def make_figures(frames: Frames, level: float = LEVEL) -> Made:
+    """Draw every figure whose tables are there; `level` is that of their intervals."""
     made = Made({}, {})
     for name, draw in FIGURES.items():
         try:
-            drawn, saved = styled(partial(draw, frames))
+            drawn, saved = styled(partial(draw, frames, *([level] if name in OF_COUNTS else [])), level)
         except Missing as reason:
             made.not_made[name] = str(reason)
             continue

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from analysis.plots.people import QUESTIONS, Frames, Missing, table
 from analysis.plots.style import (
     GREY,
+    LEVEL,
     LIGHT,
     REFERENCE,
     TWO_COLUMNS,
@@ -78,7 +79,7 @@ def alignment_four_panel(frames: Frames) -> Drawn:
             continue
         lay_rows(ax, groups, write, reference)
         dots(ax, part, groups, list(QUESTIONS.values()))
-    add_legend(figure, list(QUESTIONS.values()))
+    add_legend(figure, list(QUESTIONS.values()), "As the paper has them: without intervals")
     return Drawn(figure, data, describe(data, "The paper's measures of alignment, without intervals"))
 
 
@@ -126,7 +127,7 @@ def alignment_and_ceiling(frames: Frames) -> Drawn:
     return Drawn(figure, data, describe(data, "Expected match with a random person, with intervals"))
 
 
-def item_rates(frames: Frames) -> Drawn:
+def item_rates(frames: Frames, level: float = LEVEL) -> Drawn:
     """Show each item's share of A among people against the model's under its personas, with intervals."""
     profiles = table(frames, "paper_human_item_profiles")
     people = profiles[profiles["respondent_country"].isna() & profiles["respondent_demo"].isna()]
@@ -139,7 +140,7 @@ def item_rates(frames: Frames) -> Drawn:
     humans = people[["scenario_item_id", "response_type", "human_culture_rate", "n_humans"]]
     data = data.merge(humans, on=["scenario_item_id", "response_type"])
     for side, rate, n in (("human", "human_culture_rate", "n_humans"), ("model", "model_rate", "n_model_answers")):
-        data[f"{side}_low"], data[f"{side}_high"] = wilson_interval((data[rate] * data[n]).round(), data[n])
+        data[f"{side}_low"], data[f"{side}_high"] = wilson_interval((data[rate] * data[n]).round(), data[n], level)
     models = sorted(data["model_tag"].unique())[:N_MODELS]
     figure, axes = square_panels(len(models))
     for place, ax in enumerate(axes.flat):
@@ -148,12 +149,8 @@ def item_rates(frames: Frames) -> Drawn:
             continue
         _scatter(ax, data[data["model_tag"] == models[place]], models[place])
     figure.supylabel("model, under personas", fontsize=7.5)
-    add_legend(
-        figure,
-        list(QUESTIONS.values()),
-        "Across: people who follow the culture; grey: 95% intervals",
-    )
-    alt = f"Share of A per item among people against {', '.join(models)}; a dot per item, grey lines 95% intervals."
+    add_legend(figure, list(QUESTIONS.values()), "Across: people who follow the culture")
+    alt = f"Share of A per item among people against {', '.join(models)}; a dot per item, grey lines their intervals."
     return Drawn(figure, data, alt)
 
 

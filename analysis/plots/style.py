@@ -20,6 +20,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY, LIGHT = "#595959", "#D9DFE4"
 GAP = "not estimable"
+LEVEL = 0.95  # of intervals, where nothing else was chosen
 MEAN, DIFFERENCE, REFERENCE = "mean of the models", "gap", "reference"
 SUMMARIES = (MEAN, DIFFERENCE, REFERENCE)
 RC: Any = {
@@ -96,16 +97,28 @@ def square_panels(n: int) -> tuple[Figure, Any]:
     return figure, figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
 
 
-def styled(draw: Callable[[], Drawn]) -> tuple[Drawn, dict[str, bytes]]:
-    """Draw in our style and save in each format, without dates."""
+def styled(draw: Callable[[], Drawn], level: float = LEVEL) -> tuple[Drawn, dict[str, bytes]]:
+    """Draw in our style, say the level of intervals, and save in each format, without dates."""
     with mpl.rc_context(RC):
-        drawn = draw()
+        drawn = _with_level(draw(), level)
         saved = {}
         for kind, metadata in METADATA.items():
             buffer = BytesIO()
             drawn.figure.savefig(buffer, format=kind, metadata=dict(metadata))
             saved[kind] = buffer.getvalue()
     return drawn, saved
+
+
+def _with_level(drawn: Drawn, level: float) -> Drawn:
+    """Say below a figure that has intervals, and in its description, which they are."""
+    ends = [name for name in drawn.data if str(name).endswith("_low")]
+    if not (ends and drawn.data[ends].notna().any(axis=None)):
+        return drawn
+    told = f"{100 * level:g}% intervals"
+    for legend in drawn.figure.legends:
+        note = legend.get_title().get_text()
+        legend.set_title(f"{note}; lines: {told}" if note else f"Lines: {told}")
+    return drawn._replace(alt=f"{drawn.alt} In brackets or as lines: {told}.")
 
 
 def lay_rows(ax: Axes, labels: Sequence[str], write: Write, reference: float | None) -> None:

@@ -137,7 +137,10 @@ def _norm_gap(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
     columns = [f"{question}_{VALUE}" for question in (Question.NORM, Question.PERSONAL)]
     for place in _places(inputs, hypothesis.settings["country"]):
         rows = wide if place == "all" else wide[wide["respondent_country"] == place]
-        yield f"norm − personal, {place}", asdict(gap(rows, first=columns[0], second=columns[1], **WHO))
+        yield (
+            f"norm − personal, {place}",
+            asdict(gap(rows, first=columns[0], second=columns[1], level=inputs.parameters.level, **WHO)),
+        )
 
 
 def _country_difference(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
@@ -148,18 +151,26 @@ def _country_difference(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
     core = by_item.index[by_item == len(countries)]
     rows = answers[(answers["question"] == wanted["question"]) & answers["item_code"].isin(core)]
     for first, second in pairs:
-        found = difference(rows, value=VALUE, group="respondent_country", first=first, second=second, **WHO)
+        found = difference(
+            rows,
+            value=VALUE,
+            group="respondent_country",
+            first=first,
+            second=second,
+            level=inputs.parameters.level,
+            **WHO,
+        )
         yield f"{first} − {second}", asdict(found)
 
 
-def _models(inputs: Inputs, hypothesis: Hypothesis, test: Callable[[PairedItems], Estimated]) -> Tests:
+def _models(inputs: Inputs, hypothesis: Hypothesis, test: Callable[[PairedItems, float], Estimated]) -> Tests:
     wanted = hypothesis.settings
     models = with_probabilities(inputs.models)
     models = models[
         (models["question"] == wanted["question"]) & (models["persona_setting"] == wanted["persona_setting"])
     ]
     for group in groups(inputs.answers, models, COLUMNS):
-        numbers = asdict(test(group.pairs)) | {"n_items": group.pairs.n_items}
+        numbers = asdict(test(group.pairs, inputs.parameters.level)) | {"n_items": group.pairs.n_items}
         yield f"{group.labels['model_tag']}, {group.labels['method']}", numbers
 
 

@@ -97,24 +97,33 @@ def sentence(rows: Sequence[Row]) -> str:
     told = [row for row in told if row["ci_low"] is not None]
     if not told:
         return "Nothing can be said yet: no factor has two levels with enough people and items."
-    largest = max(told, key=lambda row: row["estimate"])
-    if largest["ci_low"] <= 0:
+    by_size = sorted(told, key=lambda row: -row["estimate"])
+    shown = [row for row in by_size if row["ci_low"] > 0]
+    if not shown:
         return (
-            f"For no factor is it shown that its levels differ in people's {question(largest)}s: every interval of the "
-            "spread begins at zero."
+            f"For no factor is it shown that its levels differ in people's {question(by_size[0])}s: every interval of "
+            f"the spread begins at zero. The largest is that of {IN_SENTENCE[by_size[0]['factor']]}, with a standard "
+            f"deviation of {_size(by_size[0])} points."
         )
-    shown = [row for row in told if row["ci_low"] > 0 and row is not largest]
+    first, *others = shown
+    how = "differ most by" if first is by_size[0] else "are shown to differ by"
     sentence = (
-        f"People's {question(largest)}s differ most by {IN_SENTENCE[largest['factor']]}: its levels spread with a "
-        f"standard deviation of {_size(largest)} points"
+        f"People's {question(first)}s {how} {IN_SENTENCE[first['factor']]}: its levels spread with a "
+        f"standard deviation of {_size(first)} points{_tested(first)}"
     )
-    if shown:
-        others = sorted(shown, key=lambda row: -row["estimate"])
+    if others:
         sentence += "; also shown to matter: " + ", ".join(f"{IN_SENTENCE[r['factor']]} {_size(r)}" for r in others)
-    close = [row for row in told if row is not largest and row["ci_high"] > largest["ci_low"]]
-    if close:
+    if any(row is not first and row["ci_high"] > first["ci_low"] for row in told):
         sentence += ". Which factor is first is open, as their intervals overlap"
     return f"{sentence}."
+
+
+def _tested(row: Row) -> str:
+    """Write both p-values: the interval of one factor knows nothing of the others."""
+    if row.get("p_value") is None:
+        return ""
+    raw, adjusted = p_pair(row)
+    return f" (p {raw}, adjusted {adjusted})"
 
 
 def _size(row: Row) -> str:

@@ -77,7 +77,7 @@ def _cells(row: Row) -> list[str]:
 
 def _smaller(row: Row) -> str:
     """Write the test of equivalence, raw and adjusted."""
-    told = f"{100 * row['sesoi']:.0f} points: p {shown.p_value(row['p_equivalent'])}"
+    told = f"{100 * row['sesoi']:g} points: p {shown.p_value(row['p_equivalent'])}"
     if row["p_equivalent"] is None or "p_equivalent_adjusted" not in row:
         return told
     return f"{told}, adjusted {shown.p_value(row['p_equivalent_adjusted'])}"

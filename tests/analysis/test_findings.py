@@ -159,8 +159,17 @@ def test_effect_sizes_name_the_largest_and_say_when_its_place_is_open() -> None:
     )
 
 
+def test_a_factor_with_a_larger_but_uncertain_spread_hides_none_that_is_shown() -> None:
+    sure = effect("relation", 0.062, 0.027, 0.1) | {"p_value": 0.004, "p_adjusted": 0.064}
+    assert effect_sizes.sentence([effect("scenario_country", 0.065, 0.0, 0.117), sure]) == (
+        "People's personal choices are shown to differ by relation of the scenario's country: its levels spread with a "
+        "standard deviation of 6.2 [2.7, 10.0] points (p 0.004, adjusted 0.064). Which factor is first is open, as "
+        "their intervals overlap."
+    )
+
+
 def test_effect_sizes_that_may_all_be_zero_are_called_so() -> None:
     assert effect_sizes.sentence([effect("theme", 0.02, 0.0, 0.05)]) == (
         "For no factor is it shown that its levels differ in people's personal choices: every interval of the spread "
-        "begins at zero."
+        "begins at zero. The largest is that of theme, with a standard deviation of 2.0 [0.0, 5.0] points."
     )

@@ -84,6 +84,20 @@ def test_own_country_hypotheses_are_those_of_the_mixed_model(planned_report: Rep
         assert row["sensitivity"] != row["estimate"]
 
 
+def test_intervals_of_all_tests_follow_the_chosen_level(full: Made) -> None:
+    with_plan(full)
+    declared = full.study.version.structure["analysis_plan"]
+    kept = ("norm_over_personal", "model_rates_norm", "models_over_rule_norm")
+    declared["hypotheses"] = {name: declared["hypotheses"][name] for name in kept}
+    asked = choose(include_simulated=True, families=(FamilyKey.PLAN,), level=0.8)
+    rows = results_of(compute(full.study, asked, lambda step: None)).rows("plan")
+    estimated = [row for row in rows if row["se"]]
+    assert {row["hypothesis"] for row in estimated} == set(kept)
+    for row in estimated:
+        reach = stats.t.ppf(0.9, row["df"]) * row["se"]
+        assert row["ci_high"] == pytest.approx(min(row["estimate"] + reach, 1.0)), row["hypothesis"]
+
+
 def test_an_interaction_is_tested_where_it_is_declared(full: Made) -> None:
     with_plan(full)
     declared = full.study.version.structure["analysis_plan"]

@@ -103,6 +103,24 @@ def test_dots_of_calibration_are_the_means_of_items_with_like_probabilities() ->
     assert sampled.not_made["calibration"] == "no model gave probabilities"
 
 
+def test_intervals_follow_the_level_that_was_chosen_and_the_figure_says_it() -> None:
+    items = pd.DataFrame(
+        {
+            "item_code": list("ab"), "question": "norm", "model_tag": "m", "persona_setting": "no_persona",
+            "method": "first_token", "human_rate": [0.4, 0.5], "model_rate": [0.11, 0.19],
+        }
+    )  # fmt: skip
+    widths = {}
+    for level in (0.5, 0.9):
+        made = make_figures({"alignment_items": items}, level)
+        row = pd.read_csv(io.BytesIO(made.files["calibration.csv"])).iloc[0]
+        widths[level] = row["ci_high"] - row["ci_low"]
+        assert f"{100 * level:g}% intervals".encode() in made.files["calibration.txt"]
+        assert f"lines: {100 * level:g}% intervals".encode() in made.files["calibration.svg"]
+    # t quantiles with one degree of freedom, 1 and 6.314, times 0.05
+    assert widths == {0.5: pytest.approx(0.1), 0.9: pytest.approx(0.6313752)}
+
+
 def test_arrows_start_at_the_base_and_end_at_the_instruct_rate(behaviour: Made) -> None:
     assert b"llama, told to balance: 0.607 to 0.452" in behaviour.files["base_to_instruct.txt"]
 

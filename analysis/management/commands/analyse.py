@@ -17,7 +17,7 @@ from analysis.choices import faults, level_of, usual
 from analysis.extract import read_snapshot_hash
 from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
-from analysis.parameters import Parameters, choose
+from analysis.parameters import DEFAULTS, Parameters, choose
 from survey.flow.quality import FLAGS
 from survey.models import Study
 
@@ -109,17 +109,17 @@ class Command(BaseCommand):
         if figures:
             from analysis.plots.files import frames_of
 
-            self.draw(frames_of(report.results["tables"]), out)
+            self.draw(frames_of(report.results["tables"]), out, parameters.level)
         for path in paths:
             self.stdout.write(str(path))
         for warning in report.warnings:
             self.stderr.write(f"caution: {warning}")
 
-    def draw(self, frames: Frames, out: Path) -> None:
+    def draw(self, frames: Frames, out: Path, level: float = DEFAULTS["level"]) -> None:
         """Draw what the tables allow."""
         from analysis.plots.files import make_figures, write_figures
 
-        made = make_figures(frames)
+        made = make_figures(frames, level)
         for path in write_figures(made, out / "figures"):
             self.stdout.write(str(path))
         for name, reason in made.not_made.items():

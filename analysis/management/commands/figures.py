@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analysis.blinding import is_hidden
 from analysis.models import AnalysisRun
+from analysis.parameters import Parameters
 
 
 class Command(BaseCommand):
@@ -26,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(f"there is no finished analysis {options['analysis']}")
         if is_hidden(run):
             raise CommandError("the outcomes of this study are hidden until it is unblinded on its Results page")
-        made = make_figures(frames_of(run.results["tables"]))
+        made = make_figures(frames_of(run.results["tables"]), Parameters.from_json(run.parameters).level)
         for path in write_figures(made, options["out"]):
             self.stdout.write(str(path))
         for name, reason in made.not_made.items():

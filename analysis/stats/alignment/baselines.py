@@ -29,14 +29,14 @@ def halves(answers: Observations, n_items: int, n_splits: int, seed: int) -> Ite
         yield tuple(_counts(answers.where(mask), n_items) for mask in (is_first, ~is_first))  # type: ignore[misc]
 
 
-def other_half(pairs: PairedItems, *, n_splits: int, seed: int) -> list[Alignment]:
+def other_half(pairs: PairedItems, *, n_splits: int, seed: int, level: float = 0.95) -> list[Alignment]:
     """Score one half of the people as if it were a model of the other half.
 
     Notes
     -----
     Mean over random halves of the respondents of each measure's mean over items that both halves answered. Half as many
     people stand on either side as in the model's row, so measures that few answers bias upwards are biased more here.
-    The interval is the central 95 % of the halves: what another split would have shown.
+    The interval is the central `level` of the halves: what another split would have shown.
     """
     found: dict[str, list[float]] = {name: [] for name in HALF_MEASURES}
     for first, second in halves(pairs.answers, pairs.n_items, n_splits, seed):
@@ -47,16 +47,18 @@ def other_half(pairs: PairedItems, *, n_splits: int, seed: int) -> list[Alignmen
         half = _as_pairs(first[1][both] / first[0][both], first[0][both], pairs)
         for name in HALF_MEASURES:
             found[name].append(float(item_part(name, rates, half).value.mean()))
-    return [_spread(OTHER_HALF, name, np.array(values), TOO_FEW_HALVES) for name, values in found.items()]
+    return [_spread(OTHER_HALF, name, np.array(values), level, TOO_FEW_HALVES) for name, values in found.items()]
 
 
-def same_rates(pairs: PairedItems, *, seed: int, n_draws: int = DRAWS) -> tuple[list[Alignment], dict[str, float]]:
+def same_rates(
+    pairs: PairedItems, *, seed: int, n_draws: int = DRAWS, level: float = 0.95
+) -> tuple[list[Alignment], dict[str, float]]:
     """Draw what a model with exactly the people's rates would score with as many answers, and compare the real score.
 
     Returns
     -------
     list of Alignment, dict of str to float
-        For each distance its mean under this null hypothesis with the central 95 % of the draws; and the share of
+        For each distance its mean under this null hypothesis with the central `level` of the draws; and the share of
         draws that reach the model's distance.
 
     Notes
@@ -85,7 +87,7 @@ def same_rates(pairs: PairedItems, *, seed: int, n_draws: int = DRAWS) -> tuple[
     for name, values in draws.items():
         scores = np.array(values)
         reached = scores >= float(item_part(name, m, pairs).value.mean()) - 1e-12
-        rows.append(_spread(SAME_RATES, name, scores, ""))
+        rows.append(_spread(SAME_RATES, name, scores, level))
         p_values[name] = float((1 + reached.sum()) / (1 + n_draws))
     return rows, p_values
 
@@ -100,8 +102,8 @@ def _counts(answers: Observations, n_items: int) -> Floats:
     return np.array([np.bincount(answers.item, minlength=n_items), ones], dtype=float)
 
 
-def _spread(who: str, name: str, values: Floats, why_none: str) -> Alignment:
+def _spread(who: str, name: str, values: Floats, level: float, why_none: str = "") -> Alignment:
     if len(values) < 2:
         return Alignment(who, name, NAN, NAN, NAN, NAN, NAN, why_none)
-    low, high = np.quantile(values, [0.025, 0.975])
+    low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
     return Alignment(who, name, float(values.mean()), float(values.std(ddof=1)), float(low), float(high), NAN, "")

@@ -212,8 +212,8 @@ def _rows(pairs: PairedItems, seed: int, n_splits: int, level: float) -> tuple[l
     if pairs.n_items == 0:
         beside = [(OTHER_HALF, name) for name in HALF_MEASURES] + [(SAME_RATES, name) for name in NULL_MEASURES]
         return [*found, *(Alignment(who, name, NAN, NAN, NAN, NAN, NAN, NO_ITEMS) for who, name in beside)], {}
-    null, p_values = same_rates(pairs, seed=seed)
-    return [*found, *other_half(pairs, n_splits=n_splits, seed=seed), *null], p_values
+    null, p_values = same_rates(pairs, seed=seed, level=level)
+    return [*found, *other_half(pairs, n_splits=n_splits, seed=seed, level=level), *null], p_values
 
 
 def _sizes(pairs: PairedItems) -> dict[str, int]:

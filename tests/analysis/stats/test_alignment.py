@@ -232,6 +232,17 @@ def test_half_of_the_people_is_as_far_from_the_other_as_chance_makes_it() -> Non
     assert half["majority_match_paper"] == pytest.approx(0.77, abs=0.06)
 
 
+def test_the_spreads_of_halves_and_of_the_null_are_as_wide_as_the_level() -> None:
+    answers, rate = crowd(200, 8, seed=5)
+    pairs = by_hand(answers, rate.tolist(), is_exact=True)
+    widths = {}
+    for level in (0.5, 0.95):
+        rows = [*other_half(pairs, n_splits=200, seed=1, level=level), *same_rates(pairs, seed=1, level=level)[0]]
+        widths[level] = np.array([row.ci_high - row.ci_low for row in rows])
+    # the quartiles of a normal distribution lie 0.344 times as far apart as its central 95 %
+    assert (widths[0.5] / widths[0.95])[1:] == pytest.approx(0.344, rel=0.25)  # the first counts whole items
+
+
 def test_a_constant_model_has_no_correlation_and_says_why() -> None:
     found = results(by_hand(["10000", "11100", "1111111110"], [1, 1, 1], k=4))
     assert np.isnan(found["model", "rate_correlation"].estimate)
