@@ -170,6 +170,10 @@ def one_decimal(value: float) -> str:
     return f"{value:.1f}"
 
 
+def signed_number(value: float) -> str:
+    return f"{round(value, 1) + 0.0:g}".replace("-", "−")
+
+
 def size_in_points(value: float) -> str:
     return f"{100 * value:.1f}"
 
@@ -196,6 +200,14 @@ def coefficient_scale(rows: Sequence[FigureRow]) -> Scale:
     low = max(-1.0, min(0.0, math.floor(4 * min(ends, default=0.0)) / 4))
     ticks = tuple(tick for tick in (-1.0, -0.5, 0.0, 0.5, 1.0) if tick >= low)
     return Scale(low, 1.0, ticks, coefficient, coefficient, reference=0.0)
+
+
+def statistic_scale(rows: Sequence[FigureRow]) -> Scale:
+    """Give a scale around zero for test statistics, wide enough for all."""
+    values = [value.estimate for row in rows for value in row.values if value.estimate is not None]
+    low, high = (10 * math.floor(min([0.0, *values]) / 10), 10 * math.ceil(max([10.0, *values]) / 10))
+    ticks = (low, 0.0, high / 2, high) if low else (0.0, high / 2, high)
+    return Scale(low, high, ticks, signed_number, signed_number, reference=0.0)
 
 
 def _reach(rows: Sequence[FigureRow]) -> float:

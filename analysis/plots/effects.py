@@ -20,6 +20,7 @@ from analysis.plots.style import (
     row_height,
     size_in_points,
 )
+from analysis.results.plan import readable
 
 MARGIN = 0.95  # inches for title, axis and legend
 SERIES = {"personal": "personal choice", "norm": "norm judgment", "gap": "norm minus personal"}
@@ -31,7 +32,9 @@ NOTHING = "no rows to draw"
 def plan_tests(frames: Frames) -> Drawn:
     """Draw what the plan's hypotheses came to, by family."""
     rows = table(frames, "plan")
-    names = rows["hypothesis"].astype(str).str.replace("_", " ") + rows["of"].map(lambda of: f": {of}" if of else "")
+    names = rows["hypothesis"].astype(str).str.replace("_", " ") + rows["of"].map(
+        lambda of: f": {readable(of)}" if of else ""
+    )
     data = _data(rows, names, rows["family"].astype(str))
     return _drawn(data, "The analysis plan's tests, points", points, 0.0)
 

@@ -99,7 +99,7 @@ def alignment_and_ceiling(frames: Frames) -> Drawn:
     data = pd.DataFrame(
         {
             "panel": rows["question"].map(QUESTIONS),
-            "group": rows["model_tag"].where(is_model, rows["predictor"].map(PREDICTORS)).astype(str),
+            "group": _told(rows).where(is_model, rows["predictor"].map(PREDICTORS)).astype(str),
             "series": rows["persona_setting"].map(SETTINGS).where(is_model, REFERENCE),
             **{name: rows[name] for name in ("estimate", "ci_low", "ci_high")},
             "n": rows["n_items"],
@@ -125,6 +125,14 @@ def alignment_and_ceiling(frames: Frames) -> Drawn:
             ax.axvline(ceiling.iloc[0], color=GREY, linewidth=0.8)
     add_legend(figure, series, "Chance to choose as a random person about the same item; solid line: another person")
     return Drawn(figure, data, describe(data, "Expected match with a random person, with intervals"))
+
+
+def _told(rows: pd.DataFrame) -> pd.Series:
+    """Name each row's model, and the method where a model was asked by several in one setting."""
+    asked = rows[rows["predictor"] == "model"]
+    if asked.groupby(["model_tag", "persona_setting"])["method"].nunique().max() <= 1:
+        return rows["model_tag"].astype(str)
+    return rows["model_tag"].astype(str) + ", " + rows["method"].astype(str).str.replace("_", " ")
 
 
 def item_rates(frames: Frames, level: float = LEVEL) -> Drawn:

@@ -44,6 +44,7 @@ MEASURES = {
     "latent_icc": "Agreement free of the mean",
     "ac1": "Gwet's AC1",
     "fleiss_kappa": "Fleiss' kappa",
+    "brennan_prediger": "Brennan–Prediger",
 }
 DRAWN = ("pairwise_agreement", "alpha")
 PLURALISM = {

@@ -16,6 +16,7 @@ CLOSENESS = (
     ("Matches a random person", "model", "expected_match", percent),
     ("Another person does", "another_person", "expected_match", percent),
     ("Always culture does", "always_culture", "expected_match", percent),
+    ("A coin does", "uniform", "expected_match", percent),
     ("Chance does", "model", "chance_match", percent),
     ("Above chance (κₓ)", "model", "kappa_x", coefficient),
     ("Majority match (paper)", "model", "majority_match_paper", percent),
@@ -32,6 +33,9 @@ DISTANCES = (
     ("Squared gap, debiased", "model", "squared_gap_debiased", coefficient),
     ("Jensen–Shannon (bits)", "model", "js_divergence", coefficient),
     ("With people's rates (JS)", "same_rates", "js_divergence", coefficient),
+    ("Half of the people (JS)", "other_half", "js_divergence", coefficient),
+    ("Always culture (JS)", "always_culture", "js_divergence", coefficient),
+    ("Always a half (JS)", "uniform", "js_divergence", coefficient),
     ("Correlation of rates", "model", "rate_correlation", coefficient),
     ("Disattenuated", "model", "rate_correlation_disattenuated", coefficient),
 )
@@ -62,7 +66,7 @@ def setting_label(setting: str, method: str | None = None) -> str:
 
 
 def _several(rows: Sequence[Row]) -> bool:
-    return len({row["method"] for row in rows}) > 1
+    return len({row.get("method") for row in rows}) > 1
 
 
 def _match_figure(results: Results, setting: str) -> Figure:
@@ -148,16 +152,20 @@ def sentence(rows: Sequence[Row]) -> str:
     best = _closest(rows)
     if best is None:
         return "Nothing can be said yet: no item was answered by both a model and people."
+    method = best["method"] if _several(rows) else None
     matches = [row for row in rows if row["measure"] == "expected_match" and row["estimate"] is not None]
     keys = ("question", "model_tag", "persona_setting", "method")
     beside = {row["predictor"]: row for row in matches if all(row.get(key) == best.get(key) for key in keys)}
+    several = sum(row["predictor"] == "model" for row in matches)
     sentence = (
-        f"The closest is {best['model_tag']} {setting_label(best['persona_setting'])}: it gives a random person's "
-        f"{question(best)} in {written(best)} of cases; the rule of always following the culture does in "
+        f"The closest is {best['model_tag']} {setting_label(best['persona_setting'], method)}: it gives a random "
+        f"person's {question(best)} in {written(best)} of cases; the rule of always following the culture does in "
         f"{written(beside['always_culture'])}"
     )
     if "another_person" in beside:
         sentence += f", another person in {written(beside['another_person'])}"
+    if several > 1:
+        sentence += f". Its interval does not count that it was picked as the best of {several}"
     rule = beside["always_culture"]["estimate"]
     if best["ci_low"] is None or best["ci_low"] <= rule:
         sentence += ". It is not shown to do better than the rule"

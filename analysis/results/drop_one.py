@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.families import FamilyKey
+from analysis.figures import Figure, FigureRow, Value, draw, statistic_scale
 from analysis.results.sentences import NOTHING
-from analysis.results.shown import NO_ESTIMATE, Family, ShownTable, adjustment, basis, family, p_pair, p_value
+from analysis.results.shown import NO_ESTIMATE, Family, Panel, ShownTable, adjustment, basis, family, p_pair, p_value
 from analysis.results.stored import Results, Row
 
 FACTORS = {
@@ -21,10 +22,12 @@ FACTORS = {
     "scenario_country": "Scenario's country",
 }
 N_NAMED = 3
+SERIES = ("beside people and items", "answers as independent")
 ALPHA = 0.05
 HEADER = (
     "Factor, with its interactions", "Beside people and items: χ²", "df", "p", "p adjusted",
-    "Answers as independent: deviance", "df", "p", "p adjusted", "deviance − df", "Why not",
+    "AIC rises by", "Answers as independent: deviance", "df", "p", "p adjusted", "deviance − df", "AIC rises by",
+    "Why not",
 )  # fmt: skip
 
 
@@ -37,17 +40,51 @@ def show(results: Results) -> Family:
             _number(row["mixed_statistic"]),
             _whole(row["mixed_df"]),
             *p_pair(row, "mixed_p", "mixed_p_value"),
+            _number(_aic(row)),
             _number(row["deviance"]),
             _whole(row["df"]),
             *p_pair(row),
             _number(row["deviance_less_df"]),
+            _number(row["aic"]),
             row["reason"],
         ]
         for row in ranked
     ]
     caption = f"What the model loses without each factor{adjustment(rows, 'mixed_p')}"
     table = ShownTable("drop_one", caption, HEADER, shown)
-    return family(FamilyKey.DROP_ONE, sentence(rows), rows, [], [table], basis(rows[0] if rows else None))
+    panels = [Panel("What each factor explains beyond chance", [_figure(ranked, results.note)])] if ranked else []
+    return family(FamilyKey.DROP_ONE, sentence(rows), rows, panels, [table], _basis(rows, results))
+
+
+def _basis(rows: Sequence[Row], results: Results) -> str:
+    """Say on how much the regressions rest; they take both questions' answers."""
+    counts = {name: results.facts.get(name) for name in ("n_respondents", "n_items")}
+    return basis({**rows[0], **counts}) if rows else ""
+
+
+def _figure(rows: Sequence[Row], note: str) -> Figure:
+    """Draw both statistics less their degrees of freedom, which is zero on average for a factor without effect."""
+    drawn = [
+        FigureRow(FACTORS[row["factor"]], [_alone(_less_df(row)), _alone(row["deviance_less_df"])]) for row in rows
+    ]
+    title = "χ² less its degrees of freedom: 0 is chance"
+    return draw("drop_one", title, drawn, series=SERIES, scale=statistic_scale(drawn), note=note)
+
+
+def _alone(value: float | None) -> Value:
+    """Put a number that has no interval by its nature."""
+    return Value(value, None, None)
+
+
+def _less_df(row: Row) -> float | None:
+    missing = row["mixed_statistic"] is None or row["mixed_df"] is None
+    return None if missing else float(row["mixed_statistic"] - row["mixed_df"])
+
+
+def _aic(row: Row) -> float | None:
+    """Give by how much the mixed model's AIC rises without the factor."""
+    lost = _less_df(row)
+    return None if lost is None else lost - float(row["mixed_df"])
 
 
 def sentence(rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from analysis.families import FamilyKey
@@ -10,7 +11,9 @@ from analysis.plan import FAMILY_TITLES
 from analysis.results import shown
 from analysis.results.shown import Family, Panel, ShownTable, family, value_of
 from analysis.results.stored import Results, Row
+from survey.enums import Country
 from survey.instruments.plan import HypothesisFamily
+from survey.llm.enums import Method
 
 METHODS = {
     "mixed": "mixed model",
@@ -19,6 +22,11 @@ METHODS = {
     "rate_difference": "difference of rates",
     "logit_two_way": "logit, two-way errors",
 }
+NAMES_OF_CODES = {
+    **{code.value: shown.group_label("country", code.value) for code in Country},
+    **{method.value: str(method.label).lower() for method in Method},
+}
+CODES = re.compile(rf"(?<![\w-])({'|'.join(NAMES_OF_CODES)})(?![\w-])")
 HEADER = [
     "Hypothesis, of", "Estimate (points)", "p", "p adjusted", "Adjusted by", "Tests", "Smaller than", "Verdict",
     "Method", "As sensitivity (points)", "Answers", "Respondents", "Items", "Why not",
@@ -44,7 +52,12 @@ def show(results: Results) -> Family:
 def label(row: Row) -> str:
     """Name a test: the hypothesis and what it is about."""
     name = str(row["hypothesis"]).replace("_", " ")
-    return f"{name}: {row['of']}" if row["of"] else name
+    return f"{name}: {readable(str(row['of']))}" if row["of"] else name
+
+
+def readable(of: str) -> str:
+    """Write what a test is about with names for codes of countries and methods."""
+    return CODES.sub(lambda found: NAMES_OF_CODES[found[0]], of.removesuffix(", all"))
 
 
 def verdict(row: Row) -> str:

@@ -38,7 +38,7 @@ def show(results: Results) -> Family:
     for group in groups:
         mine = {row["measure"]: row for row in rows if group_of(row) == group}
         net = mine["net_shift"]
-        bounds = f"{shown.number(net['bound_low'], points)} to {shown.number(net['bound_high'], points)}"
+        bounds = _bounds(net)
         cells = [shown.cell(mine[measure], write) for _, measure, write in SHOWN]
         body.append(
             [
@@ -77,13 +77,30 @@ def sentence(rows: Sequence[Row]) -> str:
     most = _largest(rows)
     if most is None:
         return "Nothing can be said yet: no family has behaviour runs of both its base and its instruct model."
+    shifts = [row for row in rows if row["measure"] == "net_shift" and row["estimate"] is not None]
+    tell_method = len({row["method"] for row in shifts}) > 1
     told = (
-        f"The largest shift is that of {label(most)}: the instruct model follows the culture {size(most)} "
+        f"The largest {f'of {len(shifts)} shifts' if len(shifts) > 1 else 'shift'} is that of "
+        f"{label(most, tell_method=tell_method)}: the instruct model follows the culture {size(most)} "
         f"{'more' if most['estimate'] >= 0 else 'less'} than its base model{doubt(most)}"
     )
     if most["n_undecided"]:
-        ends = shown.number(most["bound_low"], points), shown.number(most["bound_high"], points)
-        told += f"; counting unread answers either way it lies between {ends[0]} and {ends[1]} points"
-        if most["bound_low"] < 0 < most["bound_high"]:
+        told += f"; counting unread answers either way it lies between the bounds {_bounds(most)} points"
+        low, high = _ends(most)
+        if low <= 0 <= high:
             told += ", which leaves the direction open"
     return f"{told}."
+
+
+def _ends(row: Row) -> tuple[float, float]:
+    """Give the ends of the interval that holds both bounds; the bounds where they have none."""
+    low, high = row["bounds_ci_low"], row["bounds_ci_high"]
+    return row["bound_low"] if low is None else low, row["bound_high"] if high is None else high
+
+
+def _bounds(row: Row) -> str:
+    """Write the bounds, and in brackets the interval that holds them both."""
+    told = f"{shown.number(row['bound_low'], points)} to {shown.number(row['bound_high'], points)}"
+    if row["bounds_ci_low"] is None or row["bounds_ci_high"] is None:
+        return told
+    return f"{told} [{points(row['bounds_ci_low'])}, {points(row['bounds_ci_high'])}]"

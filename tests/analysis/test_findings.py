@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, rates
+from analysis.models import AnalysisRun
+from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
 from analysis.results.sentences import NOTHING
+from analysis.results.stored import Results
 
 
 def row(estimate: float | None, low: float | None = None, high: float | None = None, **labels: Any) -> dict[str, Any]:
@@ -121,7 +123,50 @@ def test_alignment_names_the_closest_model_and_another_person() -> None:
     ]
     sentence = alignment.sentence(rows)
     assert sentence.startswith("The closest is b with personas:")
-    assert sentence.endswith("another person in 70% [65, 75].")
+    assert sentence.endswith(
+        "another person in 70% [65, 75]. Its interval does not count that it was picked as the best of 2."
+    )
+
+
+def test_the_plan_s_tests_are_named_by_words_not_codes() -> None:
+    row = {"hypothesis": "gap_by_country", "of": "BR − US"}
+    assert plan.label(row) == "gap by country: Brazil − United States"
+    assert plan.readable("norm − personal, all") == "norm − personal"
+    assert plan.readable("meta-US-first_token, first_token") == "meta-US-first_token, first-token log-probabilities"
+
+
+def test_factors_are_drawn_less_what_chance_alone_would_take() -> None:
+    rows = [lost("relation", 40.0, 46.2, 4, 2e-9), lost("scenario_country", 359.0, None, 1, None)]
+    rows = [one | {"deviance_less_df": one["deviance"] - 4, "aic": 32.0, "reason": "", "n": 9} for one in rows]
+    rows = [
+        one | {"p_value": 0.01, "df": 4, "p_adjusted": 0.02, "mixed_p_adjusted": one["mixed_p_value"]} for one in rows
+    ]
+    stored = {"columns": list(rows[0]), "rows": [list(one.values()) for one in rows]}
+    facts = {"n_respondents": 20, "n_items": 30}
+    made = drop_one.show(Results(AnalysisRun(results={"facts": facts, "tables": {"drop_one": stored}})))
+    drawn = [[mark.text for mark in one.marks] for one in made.figures[0].rows]
+    assert drawn == [["42.2, no interval", "36, no interval"], ["not estimable", "355, no interval"]]
+    assert made.basis == "It rests on 9 answers, 20 respondents and 30 items."
+    assert made.tables[0].rows[0][5] == "38.2"  # AIC: 46.2 less twice 4
+    assert made.tables[0].rows[1][5] == "not estimable"
+
+
+def moved(family: str, estimate: float, **bounds: float | None) -> dict[str, Any]:
+    labels = {"measure": "net_shift", "model_family": family, "question": "norm", "condition": "balance"}
+    return row(estimate, estimate - 0.05, estimate + 0.05, method="sample", n_undecided=0, **labels) | bounds
+
+
+def test_the_direction_of_a_shift_is_open_where_its_bounds_with_their_own_error_hold_zero() -> None:
+    bounds = {"n_undecided": 7, "bound_low": 0.02, "bound_high": 0.18, "bounds_ci_low": -0.01, "bounds_ci_high": 0.22}
+    rows = [moved("llama", 0.1, **bounds), moved("qwen", -0.04)]
+    assert shift.sentence(rows) == (
+        "The largest of 2 shifts is that of llama, norm, balance: the instruct model follows the culture "
+        "10.0 points [5.0, 15.0] more than its base model; counting unread answers either way it lies between the "
+        "bounds +2.0 to +18.0 [−1.0, +22.0] points, which leaves the direction open."
+    )
+    alone = shift.sentence([moved("llama", 0.1, **bounds | {"bounds_ci_low": None, "bounds_ci_high": None})])
+    assert alone.startswith("The largest shift is that of llama")
+    assert alone.endswith("between the bounds +2.0 to +18.0 points.")
 
 
 def test_pluralism_is_said_of_personal_choices_given_the_mean() -> None:
