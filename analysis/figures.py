@@ -44,6 +44,7 @@ class Scale:
     write: Format
     write_tick: Format
     reference: float | None = None
+    has_intervals: bool = True  # a test statistic has none by its nature, which need not be said of each
 
     def place(self, value: float) -> float:
         """Give the x of a value; what lies outside is drawn at the end."""
@@ -151,7 +152,7 @@ class Figure:
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
+    return f"{100 * value:.0f}%".replace("-", "−")
 
 
 def points(value: float) -> str:
@@ -207,7 +208,7 @@ def statistic_scale(rows: Sequence[FigureRow]) -> Scale:
     values = [value.estimate for row in rows for value in row.values if value.estimate is not None]
     low, high = (10 * math.floor(min([0.0, *values]) / 10), 10 * math.ceil(max([10.0, *values]) / 10))
     ticks = (low, 0.0, high / 2, high) if low else (0.0, high / 2, high)
-    return Scale(low, high, ticks, signed_number, signed_number, reference=0.0)
+    return Scale(low, high, ticks, signed_number, signed_number, reference=0.0, has_intervals=False)
 
 
 def _reach(rows: Sequence[FigureRow]) -> float:
@@ -252,12 +253,12 @@ def describe(rows: Sequence[FigureRow], series: Sequence[str], write: Format) ->
     return "; ".join(parts) + "." if parts else "No rows."
 
 
-def write_value(value: Value, write: Format) -> str:
-    """Write a number with its interval in brackets."""
+def write_value(value: Value, write: Format, *, is_alone: bool = False) -> str:
+    """Write a number with its interval in brackets; one that stands alone by its nature does not miss it."""
     if value.estimate is None:
         return "not estimable"
     if value.low is None or value.high is None:
-        return f"{write(value.estimate)}, no interval"
+        return write(value.estimate) if is_alone else f"{write(value.estimate)}, no interval"
     return f"{write(value.estimate)} [{_bare(write(value.low))}, {_bare(write(value.high))}]"
 
 
@@ -274,7 +275,7 @@ def _mark(value: Value, place: int, top: float, scale: Scale) -> Mark:
         x=None if value.estimate is None else scale.place(value.estimate),
         left=scale.place(value.low) if has_interval and value.low is not None else None,
         right=scale.place(value.high) if has_interval and value.high is not None else None,
-        text=write_value(value, scale.write),
+        text=write_value(value, scale.write, is_alone=not scale.has_intervals),
         text_y=y + 4,
     )
 

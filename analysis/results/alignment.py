@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.families import FamilyKey
-from analysis.figures import Figure, FigureRow, coefficient, draw, percent, points, share_scale
+from analysis.figures import Figure, FigureRow, coefficient, draw, percent, points, share_scale, write_value
 from analysis.results import shown, uncertainty
 from analysis.results.sentences import question, written
 from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Family, Panel, ShownTable, family, value_of
@@ -110,12 +110,16 @@ def _table(
             here = [row for row in rows if all(row[key] == value for key, value in labels.items())]
             if here:
                 told = setting_label(setting, method if tell_method else None)
-                cells = [
-                    shown.cell(find(here, predictor=who, measure=measure), write) for _, who, measure, write in columns
-                ]
+                cells = [_cell(find(here, predictor=who, measure=measure), write) for _, who, measure, write in columns]
                 body.append([f"{tag} {told}, {asked}", *cells, str(here[0]["n_items"])])
     header = ["Model, setting, question", *(title for title, *_ in columns), "Items"]
     return ShownTable(name, caption, header, body)
+
+
+def _cell(row: Row | None, write: shown.Write) -> str:
+    """Write a row's estimate; what a coin scores is known without error."""
+    is_known = row is not None and row["predictor"] == "uniform" and row["ci_low"] is None
+    return write_value(value_of(row), write, is_alone=is_known)
 
 
 def _differences(rows: Sequence[Row]) -> ShownTable:
