@@ -7,11 +7,26 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from survey import rates
 from survey.trouble import Trouble
 from survey.views import skeletons
+from tests import shipped
 from tests.staff import note_login
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Have the shipped instrument in the database that all tests share."""
+    with django_db_blocker.unblock():
+        shipped.keep()
+
+
+@pytest.fixture
+def no_instrument(db: None) -> None:
+    """Begin without any instrument."""
+    shipped.take_away()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -166,7 +166,9 @@ def test_changed_content_is_the_next_version(folder: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_faulty_instrument_stores_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faulty_instrument_stores_nothing(
+    no_instrument: None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     edit(folder / "items.csv", lambda text: text.replace("younger", "young", 1))
     with pytest.raises(CommandError, match="nothing was stored"):
         call_command("load_instrument", str(folder))

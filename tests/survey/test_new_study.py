@@ -185,7 +185,9 @@ def upload(files: dict[str, bytes]) -> SimpleUploadedFile:
 
 
 @pytest.mark.django_db
-def test_study_is_made_from_a_zip_file_and_the_same_content_is_no_second_version() -> None:
+def test_study_is_made_from_a_zip_file_and_the_same_content_is_no_second_version(
+    no_instrument: None,
+) -> None:
     client = sign_in()
     page = client.post(ADDRESS, {**SENT, "file": upload(FILES), "create": "yes"}, follow=True)
     assert "The study is set up as a draft; pact v1 stored." in page.content.decode()
@@ -203,7 +205,9 @@ def test_study_is_made_from_a_zip_file_and_the_same_content_is_no_second_version
 
 
 @pytest.mark.django_db
-def test_faults_are_listed_row_by_row_and_nothing_is_stored() -> None:
+def test_faults_are_listed_row_by_row_and_nothing_is_stored(
+    no_instrument: None,
+) -> None:
     broken = {**FILES, "texts/pt-BR.yaml": b"locale: pt-BR\nstatus: machine draft\ntitle: x\ntitle: y\n"}
     reply = sign_in().post(ADDRESS, {**SENT, "file": upload(broken), "create": "yes"})
     page = reply.content.decode()
@@ -217,7 +221,7 @@ def test_faults_are_listed_row_by_row_and_nothing_is_stored() -> None:
 
 
 @pytest.mark.django_db
-def test_check_alone_stores_nothing_and_tells_what_is_doubtful() -> None:
+def test_check_alone_stores_nothing_and_tells_what_is_doubtful(no_instrument: None) -> None:
     page = sign_in().post(ADDRESS, {"file": upload(FILES), "check": "yes"}).content.decode()  # the rest may wait
     assert "In order</span> <strong>pact</strong>" in page
     assert not InstrumentVersion.objects.exists()
