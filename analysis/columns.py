@@ -12,12 +12,9 @@ from survey.enums import (
     AgeBucket,
     Choice,
     Country,
-    Fluency,
     Gender,
     Locale,
     OptionOrder,
-    Page,
-    PanelName,
     Question,
     Relation,
     Status,
@@ -182,140 +179,6 @@ WIDE = Table(
     (*ANSWER_CONTEXT, *(_of_question(column, question) for question in Question.values for column in ANSWER)),
 )
 
-BEFORE_CELLS = "the session began before this was stored"
-DESIGN = (
-    Column("seed", "code", "session.seed::text", "Seed of the orders below; a code, as it is too long for a number"),
-    Column(
-        "design_cell",
-        "code",
-        "nullif(session.design_cell, '')",
-        "Arm, option order (by_item: changes from item to item) and question that comes first",
-        (),
-        BEFORE_CELLS,
-    ),
-    Column(
-        "assigned_items",
-        "text",
-        "design.items",
-        "Items given, in the order shown, separated by spaces",
-        (),
-        "no item was given",
-    ),
-    Column(
-        "item_option_orders",
-        "text",
-        "design.option_orders",
-        "Option order of each of these items, separated by spaces",
-        (),
-        "no item was given",
-    ),
-    Column(
-        "question_order",
-        "text",
-        "design.question_order",
-        "The questions in the order on the page, separated by spaces",
-        (),
-        BEFORE_CELLS,
-    ),
-    Column(
-        "option_order_setting",
-        "code",
-        "version.structure ->> 'option_order'",
-        "Whether the instrument draws the option order per participant or lays it out by item",
-        ("participant", "item"),
-    ),
-    Column(
-        "question_order_setting",
-        "code",
-        "version.structure ->> 'question_order'",
-        "Whether the instrument fixes the order of the questions or draws it per participant",
-        ("fixed", "participant"),
-    ),
-    Column(
-        "instrument_questions",
-        "text",
-        "translate(version.structure ->> 'questions', '[]\",', '')",
-        "The questions in the instrument's order, separated by spaces",
-    ),
-)
-
-PARTICIPANTS = Table(
-    "participants",
-    "One row per respondent: who came, how far they came",
-    ("respondent_id",),
-    (
-        *STUDY,
-        *RESPONDENT,
-        Column("panel", "code", "coalesce(identity.panel, arm.panel)", "Way of recruitment", tuple(PanelName.values)),
-        Column("session_status", "code", "session.status", "How far the session came", tuple(Status.values)),
-        Column("locale", "code", "session.locale", "Language of the session", LOCALES),
-        Column(
-            "option_order",
-            "code",
-            "session.option_order",
-            "The respondent's own option order; on all pages where the instrument draws it per participant",
-            ORDERS,
-        ),
-        *DESIGN,
-        Column("has_consented", "boolean", "consent.is_given", "The consent given", (), "consent was not answered"),
-        Column(
-            "consent_version",
-            "code",
-            "consent.consent_version",
-            "Version of the consent text",
-            (),
-            "consent was not answered",
-        ),
-        FLAGS_RAISED,
-        Column(
-            "n_attention_failed",
-            "integer",
-            "counts.n_attention_failed",
-            "Attention checks answered otherwise than asked",
-        ),
-        Column("n_comprehension_wrong", "integer", "counts.n_comprehension_wrong", "Wrong comprehension answers"),
-        *DEMOGRAPHICS,
-        Column(
-            "fluency",
-            "code",
-            "nullif(demographics.fluency, '')",
-            "How well the respondent reads the language, as answered",
-            tuple(Fluency.values),
-            f"not asked, or {NOT_REACHED}",
-        ),
-        Column(
-            "residence_country",
-            "code",
-            "CASE WHEN demographics.is_country_undisclosed THEN 'undisclosed'"
-            " WHEN demographics.country = '' THEN 'another' ELSE demographics.country END",
-            "Country of residence as answered",
-            (*COUNTRIES, "another", "undisclosed"),
-            NOT_REACHED,
-        ),
-        DAY,
-        Column("n_items_assigned", "integer", "counts.n_items", "Items given to the respondent"),
-        Column("n_answers", "integer", "counts.n_answers", "Answers stored, two to an item"),
-        Column("n_pages", "integer", "jsonb_array_length(session.plan)", "Pages in the plan"),
-        Column("n_pages_passed", "integer", "session.position", "Pages passed"),
-        Column(
-            "page_due",
-            "code",
-            "session.plan -> session.position::int ->> 'kind'",
-            "Kind of the page where the session stands",
-            tuple(Page.values),
-            "all pages were passed",
-        ),
-        Column(
-            "duration_ms",
-            "integer",
-            "round(extract(epoch FROM session.finished_at - session.landed_at) * 1000)::bigint",
-            "From entry to the end of the session",
-            (),
-            "the session has not ended",
-        ),
-    ),
-)
-
 
 def _item_text(name: str, label: str) -> Column:
     return Column(name, "text", f"wording.{name}", f"{label}, in the source language")
@@ -438,5 +301,3 @@ COMPLETIONS = Table(
         Column("is_latest", "boolean", "completion.is_latest", "Whether no later run answered the same question"),
     ),
 )  # fmt: skip
-
-TABLES = {table.name: table for table in (LONG, WIDE, PARTICIPANTS, ITEMS, COMPLETIONS)}

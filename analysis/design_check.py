@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from analysis.columns import PARTICIPANTS
+from analysis.participant_columns import PARTICIPANTS
 from survey.flow.design import Design, Settings, derive_design
 
 Row = Mapping[str, str]

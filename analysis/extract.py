@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from psycopg.sql import SQL, Composable, Composed, Literal
 
-from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, TABLES, Column, Table
+from analysis.columns import COMPLETIONS, ITEMS, LONG, WIDE, Column, Table
 from analysis.disclosure import Disguise
 from analysis.joins import (
     BY_CODE,
@@ -27,6 +27,7 @@ from analysis.joins import (
 from analysis.model_columns import MODEL_TABLES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
+from analysis.participant_columns import PARTICIPANTS
 from analysis.text_columns import TEXTS
 from survey.models import Study
 
@@ -34,6 +35,7 @@ BUFFER = 64 * 1024
 BLOCK = 64  # bytes in a block of SHA-256
 NO_RULES = (("", "", "", "", False, False),)  # a list of VALUES has at least one row
 
+TABLES = {table.name: table for table in (LONG, WIDE, PARTICIPANTS, ITEMS, COMPLETIONS)}
 ALL_TABLES = {**TABLES, TEXTS.name: TEXTS, PAGES.name: PAGES, **MODEL_TABLES, **PAPER_TABLES}
 SNAPSHOT_TABLES = (LONG, PARTICIPANTS, ITEMS, COMPLETIONS)  # wide and the paper's files follow from these
 SIMULATED_SOURCES = {"participant": "participant.is_simulated", "completion": "completion.is_simulated"}

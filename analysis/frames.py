@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, Column, Table
+from analysis.columns import COMPLETIONS, ITEMS, LONG, Column, Table
 from analysis.extract import Selection, stream_csv
 from analysis.imports.gaps import with_gaps
 from analysis.paper_columns import HUMAN, PREDICTIONS
+from analysis.participant_columns import PARTICIPANTS
 from survey.models import Study
 
 DTYPES = {"code": "category", "text": "str", "integer": "Int64", "number": "float64", "boolean": "boolean"}

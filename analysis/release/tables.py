@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS, WIDE, Column, Table
+from analysis.columns import COMPLETIONS, ITEMS, LONG, WIDE, Column, Table
 from analysis.model_columns import PROBABILITIES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
+from analysis.participant_columns import PARTICIPANTS
 from analysis.text_columns import TEXTS
 
 # Each could single somebody out beyond what the rule on age and gender covers.

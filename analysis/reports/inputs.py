@@ -10,11 +10,12 @@ from functools import cached_property
 import pandas as pd
 
 from analysis import frames
-from analysis.columns import COMPLETIONS, ITEMS, LONG, PARTICIPANTS
+from analysis.columns import COMPLETIONS, ITEMS, LONG
 from analysis.extract import Selection, snapshot, snapshot_hash, stream_csv
 from analysis.imports.gaps import filled
 from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import COMPLETE_ONLY, NO_SIMULATED, Parameters
+from analysis.participant_columns import PARTICIPANTS
 from analysis.plan import Plan
 from analysis.reshape import Excluded, exclude
 from survey.llm.enums import DemographicConfig, PreferenceConfig, PromptCondition, RunKind

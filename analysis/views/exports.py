@@ -9,9 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.shortcuts import render
 
 from analysis.blinding import WITHHELD, is_withheld, tells_answers, withholds_answers
-from analysis.columns import TABLES
 from analysis.export.codebook import codebook_csv, codebook_markdown
-from analysis.extract import ALL_TABLES, Selection, stream_csv
+from analysis.extract import ALL_TABLES, TABLES, Selection, stream_csv
 from analysis.model_columns import MODEL_TABLES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES

@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from analysis.columns import TABLES, Column, Table
+from analysis.columns import Column, Table
 from analysis.export.codebook import HEADER, codebook_csv, codebook_markdown
-from analysis.extract import ALL_TABLES
+from analysis.extract import ALL_TABLES, TABLES
 from analysis.joins import SHAPES
 
 ALL = pytest.mark.parametrize("table", ALL_TABLES.values(), ids=list(ALL_TABLES))

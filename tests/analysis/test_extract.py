@@ -13,11 +13,12 @@ from django.db import connection, transaction
 from psycopg.errors import DivisionByZero
 
 from analysis import frames, reshape
-from analysis.columns import COMPLETIONS, LONG, PARTICIPANTS, TABLES, WIDE, Table
+from analysis.columns import COMPLETIONS, LONG, WIDE, Table
 from analysis.export.folder import write_folder
 from analysis.extract import (
     ALL_TABLES,
     EVERYTHING,
+    TABLES,
     Selection,
     copy_statement,
     pseudonym_key,
@@ -25,6 +26,7 @@ from analysis.extract import (
     reading_in_order,
     stream_csv,
 )
+from analysis.participant_columns import PARTICIPANTS
 from survey.enums import AgeBand, Gender, Status
 from survey.models import PanelIdentity, Participant, Response, SurveySession
 from tests.analysis.conftest import Made, fill_models, make_completion, make_run, make_session, make_spec, make_study

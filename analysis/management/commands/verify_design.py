@@ -9,9 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analysis.columns import LONG, PARTICIPANTS, Table
+from analysis.columns import LONG, Table
 from analysis.design_check import Checked, Row, check_designs
 from analysis.extract import snapshot, stream_csv
+from analysis.participant_columns import PARTICIPANTS
 from analysis.release.tables import data_path, published
 from survey.models import Study
 

@@ -129,16 +129,14 @@ def fit_mixed(
     binomial)`, and `lme4::glmer` with `nAGQ = 1`; slopes as `(1 | a) + (0 + z | a)`.
     """
     plain = fit_terms(patterns, terms)
-    reason = _why_not(plain, random)
-    if reason:
+    if reason := _why_not(plain, random):
         return _nothing(plain, random, reason)
     columns = np.flatnonzero(np.isfinite(plain.coef))
     x = design(patterns, terms).matrix[:, columns]
-    first = _start(plain, columns, random, start)
     # Two threads that wait for each other at small matrices take many times as long as one.
     with threadpool_limits(1):
         try:
-            found = _fit(value, x, patterns, list(random), first, with_errors)
+            found = _fit(value, x, patterns, list(random), _start(plain, columns, random, start), with_errors)
         except NotFound as error:
             return _nothing(plain, random, str(error))
         return _told(plain, columns, random, found, with_adjusted=with_adjusted and with_errors)
