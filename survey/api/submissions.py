@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 
 from survey.api.base import ByKey, OfStudies, find_study, study_filter
 from survey.domain.fixes import Planned, Wish, clean_pks, order, preview
-from survey.domain.visits import Act, Row, read_rows
+from survey.domain.visits import Act, Row, read_rows, read_some
 from survey.enums import ActState, Country, Discrepancy, Outcome, PanelName, PanelVerb, SubmissionStatus
 from survey.models import PanelSubmission, Study
 
@@ -146,9 +147,13 @@ class SubmissionViewSet(OfStudies, viewsets.GenericViewSet[PanelSubmission]):
 
 
 def _rows_of(found: Sequence[PanelSubmission]) -> list[Row]:
-    """Read the visits of a page, in its order; what agrees with what is read over each study as a whole."""
-    studies = Study.objects.in_bulk({one.study_id for one in found})
-    rows = {row.submission_pk: row for study in studies.values() for row in read_rows(study)}
+    """Read the visits of a page, in its order, and of others only those of the same people."""
+    of_study: dict[int, set[int]] = defaultdict(set)
+    for one in found:
+        of_study[one.study_id].add(one.pk)
+    rows: dict[int, Row] = {}
+    for study in Study.objects.filter(pk__in=of_study):
+        rows |= read_some(study, of_study[study.pk])
     return [rows[one.pk] for one in found]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import Count, IntegerField
+from django.db.models import Count, IntegerField, Max
 from django.db.models.expressions import Func
 from django.utils import timezone
 
@@ -194,11 +194,34 @@ def panel_arms(study: Study) -> list[Arm]:
 
 def read_rows(study: Study) -> list[Row]:
     """Read every visit of a study, those with a discrepancy first, the newest of them first."""
+    facts = [*_submissions(study), *_sessions_alone(study)]
+    rows = _rows(study, facts, read_acts(study), _asked(facts))
+    rows.sort(key=lambda row: (not row.advices, -(row.came_at.timestamp() if row.came_at else 0)))
+    return rows
+
+
+def read_some(study: Study, pks: Collection[int]) -> dict[int, Row]:
+    """Read chosen visits of a study by their keys, as `read_rows` has them, without reading the others."""
+    people = PanelSubmission.objects.filter(study=study, pk__in=pks).values_list("person", flat=True)
+    known = set(people)  # what else a person did says whether a visit is a second one
+    visits = _submissions(study, known)
+    facts, acts = [*visits, *_sessions_alone(study, known)], read_acts(study, [one["pk"] for one in visits])
+    told = PanelSubmission.objects.filter(study=study, seen_at__isnull=False).values_list("arm_id").order_by()
+    asked = dict(told.annotate(at=Max("seen_at")))
+    rows = _rows(study, facts, acts, asked)
+    return {pk: row for row in rows if (pk := row.submission_pk) is not None and pk in pks}
+
+
+def _rows(
+    study: Study,
+    facts: Sequence[Mapping[str, Any]],
+    acts: Mapping[int, Sequence[Act]],
+    asked: Mapping[int, datetime],
+) -> list[Row]:
+    """Make rows of what was read of all visits of the people concerned."""
     arms = {arm.pk: arm for arm in study.arms.all()}
     terms = {pk: read_terms(arm) for pk, arm in arms.items()}
-    acts = read_acts(study)
-    facts = [*_submissions(study), *_sessions_alone(study)]
-    second, elsewhere, asked = _seconds(facts), _paid_elsewhere(facts, acts), _asked(facts)
+    second, elsewhere = _seconds(facts), _paid_elsewhere(facts, acts)
     now = timezone.now()
     rows = []
     for one in facts:
@@ -206,21 +229,26 @@ def read_rows(study: Study) -> list[Row]:
         visit = _visit(one, arm, terms[arm.pk], is_second=id(one) in second, asked_at=asked.get(arm.pk), now=now)
         row = _row(one, arm, terms[arm.pk], visit, acts.get(one["pk"], []))
         rows.append(replace(row, is_paid_elsewhere=id(one) in elsewhere))
-    rows.sort(key=lambda row: (not row.advices, -(row.came_at.timestamp() if row.came_at else 0)))
     return rows
 
 
-def _submissions(study: Study) -> list[dict[str, Any]]:
+def _submissions(study: Study, people: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Read what the panel tells of its visits, and their sessions: of all people, or of some."""
     paths = [f"participant__session__{path}" for path in SESSION.values()]
-    visits = PanelSubmission.objects.filter(study=study).values_list(*SUBMISSION, *paths)
-    return [dict(zip((*SUBMISSION, *SESSION), row, strict=True)) for row in visits]
+    visits = PanelSubmission.objects.filter(study=study)
+    if people is not None:
+        visits = visits.filter(person__in=people)
+    rows = visits.values_list(*SUBMISSION, *paths)
+    return [dict(zip((*SUBMISSION, *SESSION), row, strict=True)) for row in rows]
 
 
-def _sessions_alone(study: Study) -> list[dict[str, Any]]:
-    """Read the sessions of people whom a panel sent and of whose visit nothing is stored."""
+def _sessions_alone(study: Study, people: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Read the sessions of people whom a panel sent and of whose visit nothing is stored: of all people, or of some."""
     identity = "participant__panel_identity__"
     sent = {f"{identity}isnull": False, "arm__study": study, "participant__panel_submissions": None}
     sessions = SurveySession.objects.filter(**sent).exclude(**{f"{identity}panel__in": WITHOUT_VISITS})
+    if people is not None:
+        sessions = sessions.filter(**{f"{identity}panel_person__in": people})
     paths = ("arm_id", f"{identity}panel", f"{identity}panel_person", "landed_at")
     names = ("arm_id", "panel", "person", "entered_at")
     rows = sessions.values_list(*paths, *SESSION.values())
@@ -326,12 +354,13 @@ def _cell(one: Mapping[str, Any]) -> str:
     return " ".join(parts) or "Everybody else"
 
 
-def read_acts(study: Study) -> dict[int, list[Act]]:
-    """Read what was done at the panel, by visit."""
+def read_acts(study: Study, submissions: Collection[int] | None = None) -> dict[int, list[Act]]:
+    """Read what was done at the panel, by visit: about all of them, or about some."""
     acts: dict[int, list[Act]] = defaultdict(list)
-    rows = PanelAct.objects.filter(study=study).values_list(
-        "submission_id", "pk", "verb", "state", "amount", "by__username", "at", "reply"
-    )
+    found = PanelAct.objects.filter(study=study)
+    if submissions is not None:
+        found = found.filter(submission__in=submissions)
+    rows = found.values_list("submission_id", "pk", "verb", "state", "amount", "by__username", "at", "reply")
     for submission, pk, verb, state, amount, by, at, reply in rows:
         acts[submission].append(Act(pk, PanelVerb(verb), ActState(state), amount, by or "the site", at, reply))
     return acts

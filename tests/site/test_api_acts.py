@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from analysis.models import SampleSimulation
 from pact_site.roles import Role, Scope
+from survey.domain.visits import read_rows, read_some
 from survey.enums import ActState, Outcome, PanelVerb, SubmissionStatus
-from survey.models import AuditEntry, PanelAct, Study, SurveySession
+from survey.models import AuditEntry, PanelAct, PanelSubmission, Study, SurveySession
 from tests.factories import make_study
 from tests.staff import make_staff, note_login, program_of
 from tests.survey.visits import make_panel_study, make_visit
@@ -18,6 +22,7 @@ from tests.survey.visits import make_panel_study, make_visit
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
 WAITING, TIMED_OUT = SubmissionStatus.AWAITING_REVIEW, SubmissionStatus.TIMED_OUT
+PAGE_QUERIES = 15  # of which those for the token and the log
 APPROVE = "/api/submissions/approve/"
 
 
@@ -41,6 +46,39 @@ def test_submissions_are_listed_without_identifiers() -> None:
     assert client.get(f"/api/submissions/{late.pk}/").json() == second
     by_status = client.get("/api/submissions/?panel_status=timed_out").json()["results"]
     assert [one["id"] for one in by_status] == [late.pk]
+
+
+@pytest.mark.parametrize("n", [2, 12])
+def test_a_page_of_submissions_costs_the_same_queries_at_any_size(n: int) -> None:
+    study = make_panel_study()
+    visits = [make_visit(study, f"v{number}", WAITING, Outcome.COMPLETE) for number in range(n)]
+    client = program_of(make_staff("ada", Role.ASSISTANT))
+    client.get("/api/submissions/?study=s1&limit=2")  # notes that the token was used
+    with CaptureQueriesContext(connection) as told:
+        page = client.get("/api/submissions/?study=s1&limit=2").json()
+    assert [one["id"] for one in page["results"]] == [visit.pk for visit in visits[:2]]
+    assert len(told) == PAGE_QUERIES, [one["sql"][:150] for one in told]
+
+
+def test_pages_of_submissions_say_what_the_study_read_whole_says() -> None:
+    study = make_panel_study()
+    first = make_visit(study, "a", SubmissionStatus.APPROVED, Outcome.COMPLETE)
+    make_visit(study, "b", WAITING, Outcome.COMPLETE)
+    again = PanelSubmission.objects.create(
+        study=study, arm=first.arm, panel=first.panel, submission="visit-a2", person=first.person, status=WAITING
+    )
+    PanelAct.objects.create(study=study, submission=again, verb=PanelVerb.BONUS, amount=1, due_at=timezone.now())
+    whole = {row.submission_pk: row for row in read_rows(study)}
+    assert whole[again.pk].visit.is_second
+    for pk, row in whole.items():
+        (alone,) = read_some(study, {pk or 0}).values()
+        visits = [one.visit._replace(waiting_days=None) for one in (alone, row)]
+        assert visits[0] == visits[1]
+        assert (alone.acts, alone.is_paid_elsewhere, alone.bonus_due) == (
+            row.acts,
+            row.is_paid_elsewhere,
+            row.bonus_due,
+        )
 
 
 def test_approving_is_shown_first_and_done_once() -> None:
