@@ -97,11 +97,14 @@ def _imported(table: Table) -> str:
   WHERE row.study_id = %(study)s AND row.table_name = '{table.name}'"""
 
 
+# Byte by byte, as nobody reads the order: the rules of a language took half the time of the sorts.
 OF_IMPORT = f"""
-  SELECT row.study_id, {_cell(LONG, "respondent_id")} AS respondent, item.id AS item_id, item.is_core,
-    {_cell(LONG, "respondent_country")} AS country, coalesce({_cell(LONG, "locale")}, '') AS locale,
-    coalesce({_cell(LONG, "age_bucket")}, '') AS age_bucket, coalesce({_cell(LONG, "gender")}, '') AS gender,
-    {_cell(LONG, "question")} AS question, {_cell(LONG, "is_simulated")} = 'true' AS is_simulated,
+  SELECT row.study_id, {_cell(LONG, "respondent_id")} COLLATE "C" AS respondent, item.id AS item_id, item.is_core,
+    {_cell(LONG, "respondent_country")} COLLATE "C" AS country,
+    coalesce({_cell(LONG, "locale")}, '') COLLATE "C" AS locale,
+    coalesce({_cell(LONG, "age_bucket")}, '') COLLATE "C" AS age_bucket,
+    coalesce({_cell(LONG, "gender")}, '') COLLATE "C" AS gender, {_cell(LONG, "question")} COLLATE "C" AS question,
+    {_cell(LONG, "is_simulated")} = 'true' AS is_simulated,
     {_cell(LONG, "follows_culture")}::int AS follows
   {_imported(LONG)} AND {_cell(LONG, "choice")} IS NOT NULL
     AND {_cell(LONG, "session_status")} = '{Status.COMPLETE.value}'
@@ -131,5 +134,10 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 def count_import(study: Study) -> None:
     """Count the rows of an imported study, once."""
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH answers AS MATERIALIZED ({OF_IMPORT}), {ADDED} SELECT 1", {"study": study.pk})
+        # A table of its own, not a WITH: its statistics tell the planner how many rows there are to be grouped.
+        cursor.execute(f"CREATE TEMP TABLE answers ON COMMIT DROP AS {OF_IMPORT}", {"study": study.pk})
+        cursor.execute("ANALYZE answers")
+        for add in (ADD_ITEMS, ADD_GROUPS, ADD_MOMENTS):
+            cursor.execute(add)
+        cursor.execute("DROP TABLE answers")
         cursor.execute(MODELS_OF_IMPORT, {"study": study.pk})

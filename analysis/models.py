@@ -309,7 +309,8 @@ class Import(models.Model):
 class ImportedRow(models.Model):
     """A row of one of our tables as it was imported: its cells in the order of the columns, null where missing."""
 
-    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # Not checked row by row: an import's rows come by one COPY, after the study in the same transaction.
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     table_name = models.CharField(max_length=30)
     number = models.PositiveIntegerField(help_text="place in its table, from 1")
     line = models.PositiveIntegerField(help_text="line in the file that it came from")

@@ -21,6 +21,7 @@ NAMES: Mapping[str, str] = {code: name for name, code in CODES.items()}
 OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
 LONGEST_ITEM, LONGEST_PERSON = 40, 64
+PERSONAL, NORM = Question.PERSONAL.value, Question.NORM.value
 PLACES = {name: place for place, name in enumerate(LONG.names)}
 COUNTRY_MEND = "Write the country's name as the paper does, such as 'United Kingdom', or its ISO code, such as GB"
 
@@ -117,10 +118,10 @@ def long_rows(judgment: Judgment, study: str, instrument: str) -> Iterator[Cells
     """Give a row of the long table per question that was answered."""
     whole = [*_of_answer(study, instrument, judgment._replace(respondent="", personal="", norm=""))]
     whole[PLACES["respondent_id"]] = judgment.respondent
-    for question, letter in ((Question.PERSONAL, judgment.personal), (Question.NORM, judgment.norm)):
+    for question, letter in ((PERSONAL, judgment.personal), (NORM, judgment.norm)):
         if letter:
             cells = whole.copy()
-            cells[PLACES["question"]] = question.value
+            cells[PLACES["question"]] = question
             cells[PLACES["choice"]] = CHOICES[letter]
             cells[PLACES["follows_culture"]] = "1" if letter == "A" else "0"
             yield cells
@@ -174,7 +175,7 @@ def human_row(judgment: Judgment) -> Cells:
 def paper_judgment(checker: Checker, seen: Seen, line: int, cells: Mapping[str, str]) -> Judgment:
     """Check a row of the paper's file; answers other than A and B count as not given, as in the paper."""
     letters = {}
-    for question in Question.values:
+    for question in (PERSONAL, NORM):
         letter = cells[f"human_{question}"].strip().upper()
         seen.n_unread += bool(letter) and letter not in CHOICES
         letters[question] = letter if letter in CHOICES else ""

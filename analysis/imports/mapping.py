@@ -127,6 +127,7 @@ class Reader:
 
     def __init__(self, mapping: ColumnMap, checker: Checker) -> None:
         self.mapping, self.checker = mapping, checker
+        self.asked = [question for question in Question.values if question in mapping.columns]
         self.letters = {_word(one): "A" for one in mapping.culture} | {_word(one): "B" for one in mapping.preference}
 
     def judgment(self, line: int, cells: Mapping[str, str]) -> Judgment:
@@ -159,8 +160,7 @@ class Reader:
         if self.mapping.is_long:
             question = self._word_of(line, "question", self._cell(cells, "question"), QUESTION_WORDS, is_needed=True)
             return {question: self._letter(line, "answer", self._cell(cells, "answer"))}
-        asked = [question for question in Question.values if question in self.mapping.columns]
-        return {question: self._letter(line, question, self._cell(cells, question)) for question in asked}
+        return {question: self._letter(line, question, self._cell(cells, question)) for question in self.asked}
 
     def _letter(self, line: int, role: str, value: str) -> str:
         word = _word(value)

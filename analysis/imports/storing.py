@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -21,6 +20,7 @@ from survey.models import Study
 COPY = "COPY analysis_importedrow (study_id, table_name, number, line, cells) FROM STDIN"
 N_REPEATED = 100
 LONGEST_CODE = 64  # characters
+MOST_CODES = 10_000
 BUFFERED = 200  # rows sent at once
 ESCAPES = str.maketrans({"\\": r"\\\\", '"': r"\\" + '"', "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 PARTS = ("actor", "scenario", "expectation", "preference", "choice_culture", "choice_preference")
@@ -35,11 +35,13 @@ def copy_rows(study: Study, rows: Iterable[Row]) -> dict[str, int]:
     """Send rows to the database as they come; give how many each table has. Memory holds a buffer of them."""
     counts: Counter[str] = Counter()
     lines: list[str] = []
+    encoded = Encoded()
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for row in rows:
             name = row.table.name
             counts[name] += 1
-            lines.append(f"{study.pk}\t{name}\t{counts[name]}\t{row.line}\t{{{','.join(map(encode, row.cells))}}}\n")
+            cells = ",".join([encoded[one] for one in row.cells])
+            lines.append(f"{study.pk}\t{name}\t{counts[name]}\t{row.line}\t{{{cells}}}\n")
             if len(lines) == BUFFERED:
                 copy.write("".join(lines))
                 lines.clear()
@@ -47,18 +49,19 @@ def copy_rows(study: Study, rows: Iterable[Row]) -> dict[str, int]:
     return dict(counts)
 
 
-def encode(value: str | None) -> str:
-    """Write a cell as it stands in an array in COPY's text format: quoted for the array, escaped for the line."""
-    if value is None:
-        return "NULL"
-    return _quoted_code(value) if len(value) <= LONGEST_CODE else _quoted(value)
+class Encoded(dict[str | None, str]):
+    """Cells as they stand in an array in COPY's text format: quoted for the array, escaped for the line.
 
+    Most cells are codes that come again and again: short ones are kept, and looking them up calls nothing.
+    """
 
-def _quoted(value: str) -> str:
-    return f'"{value.translate(ESCAPES)}"'
-
-
-_quoted_code = lru_cache(maxsize=10_000)(_quoted)  # most cells are codes that come again and again
+    def __missing__(self, value: str | None) -> str:
+        if value is None:
+            return self.setdefault(None, "NULL")
+        quoted = f'"{value.translate(ESCAPES)}"'
+        if len(value) <= LONGEST_CODE and len(self) < MOST_CODES:
+            self[value] = quoted
+        return quoted
 
 
 def find_repeated(study: Study, file: str, faults: Faults) -> None:

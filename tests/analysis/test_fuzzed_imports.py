@@ -17,7 +17,7 @@ from analysis.imports.importing import store
 from analysis.imports.mapping import guess
 from analysis.imports.reading import header_of
 from analysis.imports.sources import HUMAN_FILE, open_source
-from analysis.imports.storing import encode
+from analysis.imports.storing import Encoded
 from analysis.models import Import
 from analysis.paper_columns import HUMAN
 from survey.models import Instrument, Study
@@ -103,7 +103,7 @@ def test_cells_come_out_of_copy_as_they_went_in(cells: list[str | None]) -> None
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE taken (cells text[]) ON COMMIT DROP")
         with cursor.copy("COPY taken FROM STDIN") as copy:
-            copy.write(f"{{{','.join(map(encode, cells))}}}\n")
+            copy.write(f"{{{','.join(map(Encoded().__getitem__, cells))}}}\n")
         cursor.execute("SELECT cells FROM taken")
         assert cursor.fetchall() == [(cells,)]
         transaction.set_rollback(True)
