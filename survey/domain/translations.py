@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from heapq import nsmallest
 from typing import NamedTuple
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
+from django.db.models import Q
 
 from survey.flow.provenance import statuses_from
 from survey.instruments.visible import ItemPlace, visible_keys
@@ -34,22 +37,23 @@ class TextFault(NamedTuple):
         return f"{self.locale}: {self.n_below} below {self.required}{stale}: {', '.join(self.first_keys)}{more}"
 
 
-def text_faults(study: Study) -> list[TextFault]:
-    """List, by offered locale, the visible texts that are below the study's status or stale."""
-    visible = visible_by_locale(study)
+def text_faults(study: Study, *, accepted: Collection[str] = ()) -> list[TextFault]:
+    """List, by offered locale that is not accepted, the visible texts below the study's status or stale."""
+    visible = {locale: keys for locale, keys in visible_by_locale(study).items() if locale not in accepted}
     good = statuses_from(study.required_text_status)
     poor = Text.objects.filter(version=study.version_id, locale__in=visible).exclude(status__in=good, staleness="")
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for locale, key, staleness in poor.values_list("locale", "key", "staleness"):
-        if key in visible[locale]:
-            found[locale].append((key, staleness))
-    return [fault_of(study, locale, found[locale]) for locale in sorted(found)]
+    stale = ArrayAgg("key", filter=~Q(staleness=""), default=[])
+    by_locale = poor.order_by("locale").values("locale").annotate(keys=ArrayAgg("key"), stale=stale)  # few rows
+    return [
+        fault_of(study, locale, poor_keys, visible[locale].intersection(stale_keys))
+        for locale, keys, stale_keys in by_locale.values_list("locale", "keys", "stale")
+        if (poor_keys := visible[locale].intersection(keys))
+    ]
 
 
-def fault_of(study: Study, locale: str, texts: list[tuple[str, str]]) -> TextFault:
-    keys = sorted((key for key, _ in texts), key=lambda key: (key.startswith("items."), key))
-    n_stale = sum(bool(staleness) for _, staleness in texts)
-    return TextFault(locale, study.required_text_status, len(texts), n_stale, tuple(keys[:N_NAMED]))
+def fault_of(study: Study, locale: str, keys: set[str], stale: set[str]) -> TextFault:
+    first = nsmallest(N_NAMED, keys, key=lambda key: (key.startswith("items."), key))
+    return TextFault(locale, study.required_text_status, len(keys), len(stale), tuple(first))
 
 
 def visible_by_locale(study: Study) -> Mapping[str, set[str]]:
@@ -66,8 +70,7 @@ def visible_by_locale(study: Study) -> Mapping[str, set[str]]:
 
 def open_text_faults(study: Study) -> list[TextFault]:
     """List the faults of the texts that nobody has decided to accept."""
-    accepted = accepted_locales(study)
-    return [fault for fault in text_faults(study) if fault.locale not in accepted]
+    return text_faults(study, accepted=accepted_locales(study))
 
 
 def accepted_locales(study: Study) -> set[str]:
