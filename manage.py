@@ -17,6 +17,8 @@ def main() -> None:
         os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))  # signs nothing, and is gone with the process
     from django.core.management import execute_from_command_line
 
+    from pact_site.celery import app  # noqa: F401  # what commands start goes to this application's workers
+
     execute_from_command_line(sys.argv)
 
 

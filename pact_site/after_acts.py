@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from analysis.alarms.tasks import watch_soon
 from pact_site.roles import SAFE
 
 MOVED_ON = 400  # from here on a reply says that nothing was changed
@@ -23,6 +22,8 @@ class WatchAfterActs:
         response = self.get_response(request)
         code = changed_study(request, response.status_code)
         if code:
+            from analysis.alarms.tasks import watch_soon  # not while participants' processes load
+
             watch_soon(code)
         return response
 

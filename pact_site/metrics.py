@@ -54,7 +54,7 @@ def of_machine() -> Iterator[Metric]:
 
 def of_broker() -> Iterator[Metric]:
     """Say whether the broker answers and how many tasks wait in each queue."""
-    queues = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    queues = list(settings.CELERY_TASK_QUEUES)
     try:
         client = broker()
         lengths = [({"queue": name}, float(client.llen(name))) for name in queues]

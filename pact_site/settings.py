@@ -5,7 +5,6 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -70,13 +69,15 @@ AUTHENTICATION_BACKENDS = [
     "pact_site.access.RoleBackend",
 ]
 ROOT_URLCONF = "pact_site.urls"
+PARTICIPANT_URLCONF = "pact_site.participant_urls"  # those of them that a web process loads before it is asked
 WSGI_APPLICATION = "pact_site.wsgi.application"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "pact_site.templating.PageTemplates",
+        "NAME": "django",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -131,10 +132,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any absence of the broker
-CELERY_TASK_QUEUES = [  # a worker without -Q serves all
-    Queue("celery", Exchange("celery"), routing_key="celery"),
-    Queue("llm", Exchange("llm"), routing_key="llm"),  # stints at language models: long, and mostly waiting
-]
+CELERY_TASK_QUEUES = {  # a worker without -Q serves all
+    "celery": {"exchange": "celery", "routing_key": "celery"},
+    "llm": {"exchange": "llm", "routing_key": "llm"},  # stints at language models: long, and mostly waiting
+}
 CELERY_TASK_ROUTES = {"survey.llm.tasks.work": {"queue": "llm"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"

@@ -1,16 +1,22 @@
-"""A session's page is served past the middleware for staff: no login, message or role is a matter of participants."""
+"""Participants' addresses are kept apart from those of staff, which a web process need not have loaded for them.
+
+A session's page is served past the middleware for staff: no login, message or role is a matter of participants.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import set_urlconf
 
 from survey.views.participant import page
 
 PAGE = re.compile(r"/s/([-\w]+)/\Z", re.ASCII)
+THEIRS = re.compile(r"/(?:(?:s|join|withdraw)(?:/|\Z)|(?:panels/prolific/events/|healthz|livez|readyz|metrics)\Z)")
 
 
 class ShortcutMiddleware:
@@ -22,7 +28,10 @@ class ShortcutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         address = PAGE.match(request.path_info)
         if address is None:
+            if THEIRS.match(request.path_info):
+                request.urlconf = settings.PARTICIPANT_URLCONF  # type: ignore[attr-defined]  # as Django would have it
             return self.get_response(request)
+        set_urlconf(settings.PARTICIPANT_URLCONF)  # for the addresses in the page
         request.get_host()  # refuses names that are not the site's
         reply: HttpResponse = page(request, address[1])
         reply.headers["Content-Length"] = str(len(reply.content))

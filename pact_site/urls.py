@@ -1,4 +1,4 @@
-"""Every address of the site."""
+"""Every address of the site. A web process loads them when the first is asked for that `participant_urls` has not."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -7,8 +7,8 @@ from analysis.views import study_list
 from pact_site import team
 from pact_site.api import router, schema_view
 from pact_site.api_docs import api_docs
-from pact_site.health import healthz, livez, readyz
-from pact_site.metrics import metrics
+from pact_site.celery import app  # noqa: F401  # what staff start goes to this application's workers
+from pact_site.participant_urls import HEALTH
 
 handler400 = "survey.views.faults.bad_request"
 handler404 = "pact_site.problems.not_found"
@@ -32,8 +32,5 @@ urlpatterns = [
     path("team/log/check/", team.check_log, name="team_log_check"),
     path("invitation/<str:uidb64>/<str:token>/", team.Invitation.as_view(), name="invitation"),
     path("admin/", admin.site.urls),
-    path("healthz", healthz, name="healthz"),
-    path("livez", livez, name="livez"),
-    path("readyz", readyz, name="readyz"),
-    path("metrics", metrics, name="metrics"),
+    *HEALTH,
 ]

@@ -2,14 +2,10 @@
 
 from django.urls import path
 
+from survey import participant_urls
 from survey.views import (
     arm_setup,
-    entry,
-    leaving,
     new_study,
-    panel_events,
-    paradata,
-    participant,
     preview,
     reconciliation,
     registration,
@@ -19,15 +15,9 @@ from survey.views import (
     trial_runs,
 )
 
-app_name = "survey"
+app_name = participant_urls.app_name
 urlpatterns = [
-    path("join/<slug:study>/<slug:country>/", entry.join, name="join"),
-    path("s/<slug:token>/", participant.page, name="page"),
-    path("s/<slug:token>/stop/", leaving.leave, name="withdraw"),
-    path("s/<slug:token>/trouble/", leaving.trouble, name="trouble"),
-    path("s/<slug:token>/events/", paradata.events, name="events"),
-    path("panels/prolific/events/", panel_events.prolific, name="prolific_events"),
-    path("withdraw/", leaving.leave_later, name="withdraw_later"),
+    *participant_urls.urlpatterns,
     path("studies/<slug:code>/reconciliation/", reconciliation.page, name="reconciliation"),
     path("studies/<slug:code>/reconciliation/rows.csv", reconciliation.rows_csv, name="reconciliation_csv"),
     path("studies/<slug:code>/reconciliation/confirm/", reconciliation.confirm, name="reconciliation_confirm"),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from pact_site.celery import app  # noqa: F401  # the application of every task that a test starts
 from survey import rates
 from survey.trouble import Trouble
 from survey.views import skeletons

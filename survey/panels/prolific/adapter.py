@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.utils.dateparse import parse_datetime
@@ -34,7 +34,9 @@ from survey.panels.base import (
     text,
 )
 from survey.panels.prolific import jwks
-from survey.panels.prolific.client import ProlificClient
+
+if TYPE_CHECKING:
+    from survey.panels.prolific.client import ProlificClient
 
 COMPLETE_URL = "https://app.prolific.com/submissions/complete"
 SUBMISSIONS_URL = "https://app.prolific.com/submissions"
@@ -93,12 +95,12 @@ class Prolific(Panel):
         study = setting(arm, "study_id")
         if not study:
             raise Refused("panel_settings.study_id is not set: copy the study's id from Prolific")
-        with ProlificClient.of(arm) as client:
+        with client_of(arm) as client:
             for row in client.submissions(study):
                 yield read_submission(row)
 
     def perform(self, arm: Arm, verb: PanelVerb, acts: Sequence[PanelAct]) -> None:
-        with ProlificClient.of(arm) as client:
+        with client_of(arm) as client:
             if verb == PanelVerb.APPROVE:
                 client.bulk_approve([act.submission.submission for act in acts])
                 return
@@ -111,8 +113,15 @@ class Prolific(Panel):
                     client.pay_bonus(act.reference)
 
     def prepare_pay(self, arm: Arm, act: PanelAct) -> str:
-        with ProlificClient.of(arm) as client:
+        with client_of(arm) as client:
             return client.create_bonus(setting(arm, "study_id"), act.submission.submission, act.amount or Decimal(0))
+
+
+def client_of(arm: Arm) -> ProlificClient:
+    """Load what talks to Prolific when it is talked to: nobody who comes in waits for it."""
+    from survey.panels.prolific.client import ProlificClient
+
+    return ProlificClient.of(arm)
 
 
 def read_submission(row: Mapping[str, Any]) -> Reported:

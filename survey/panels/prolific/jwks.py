@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
-import jwt
 from django.conf import settings
 from django.core.cache import caches
 
@@ -61,6 +59,9 @@ def verify(arm: Arm, params: Mapping[str, str]) -> Signature:
     token = params.get(text(entry_settings(arm).get("parameter")) or DEFAULT_PARAMETER, "")
     if not token:
         return Signature.ABSENT
+    import httpx2  # both take as much memory as all of our own code, and few studies have signed links
+    import jwt
+
     try:
         claims = jwt.decode(
             token,
@@ -96,6 +97,8 @@ def read_claim(value: object) -> dict[str, str]:
 
 def find_key(token: str) -> Any:
     """Give the published key that a token names."""
+    import jwt
+
     kid = jwt.get_unverified_header(token).get("kid", "")
     keys = cache.get(KEYS) or {}
     if (not cache.get(FRESH) or kid not in keys) and cache.add(ASKED, True, ASK_AGAIN_S):
@@ -107,6 +110,8 @@ def find_key(token: str) -> Any:
 
 def refresh(known: dict[str, Any]) -> dict[str, Any]:
     """Ask for the keys; with no answer those that are known go on holding."""
+    import httpx2
+
     try:
         reply = httpx2.get(settings.PROLIFIC_JWKS_URL, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
         keys = {key["kid"]: key for key in reply.json()["keys"] if isinstance(key, dict) and "kid" in key}
