@@ -29,7 +29,7 @@ class ShortcutMiddleware:
         address = PAGE.match(request.path_info)
         if address is None:
             if THEIRS.match(request.path_info):
-                request.urlconf = settings.PARTICIPANT_URLCONF  # type: ignore[attr-defined]  # as Django would have it
+                request.urlconf = settings.PARTICIPANT_URLCONF  # Django resolves by it
             return self.get_response(request)
         set_urlconf(settings.PARTICIPANT_URLCONF)  # for the addresses in the page
         request.get_host()  # refuses names that are not the site's
