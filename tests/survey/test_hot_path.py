@@ -10,6 +10,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.test import Client
+from django.urls import get_script_prefix, reverse, set_script_prefix
 from django.utils import timezone
 
 from bench.profile_submit import ask, warm_submit
@@ -196,6 +197,16 @@ def test_a_stamp_that_names_another_item_is_refused(study: Study) -> None:
     assert forged != stamp
     walker.post(forged, personal="culture", norm="culture")
     assert not Response.objects.exists()
+
+
+@pytest.mark.parametrize("prefix", ["/", "/survey/"])
+def test_a_pages_address_is_the_one_that_django_knows(prefix: str) -> None:
+    begun_with = get_script_prefix()
+    try:
+        set_script_prefix(prefix)
+        assert participant.page_address("a-Token_1") == reverse("survey:page", args=["a-Token_1"])
+    finally:
+        set_script_prefix(begun_with)
 
 
 def test_asks_counts_calls() -> None:
