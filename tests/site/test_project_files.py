@@ -1,5 +1,6 @@
 """What lies in the repository: locks without addresses, no path of anybody's machine."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 400, 60  # at most
 LOCKS = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt")
 
 
@@ -66,3 +68,19 @@ def test_tracked_files_name_no_machine_and_no_registry() -> None:
             continue
         found += [f"{name}: {match[0]}" for match in pattern.finditer(text)]
     assert found == []
+
+
+def test_files_and_functions_stay_short() -> None:
+    """Hold all code to it but migrations, which are as Django makes them."""
+    listed = subprocess.run(["git", "ls-files", "-z", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = [name for name in listed.stdout.split("\0") if name and "/migrations/" not in name]
+    texts = {name: (ROOT / name).read_text() for name in names if (ROOT / name).exists()}
+    assert len(texts) > 100
+    assert [name for name, text in texts.items() if text.count("\n") > LINES_OF_A_FILE] == []
+    assert [
+        f"{name}: {node.name}"
+        for name, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LINES_OF_A_FUNCTION
+    ] == []
