@@ -21,6 +21,7 @@ class ModelRun:
 
     def __init__(self, servers: Servers, study: Study, n_cells: int, latency: float) -> None:
         from bench.llm import MockServer, make_run
+        from pact_site.celery import app  # noqa: F401  # to whose workers the run goes
         from survey.llm.tasks import launch
 
         self.servers, self.share = servers, 0.0
