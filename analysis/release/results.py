@@ -96,9 +96,9 @@ def drawings(run: AnalysisRun) -> Sequence[tuple[str, str]]:
 
 
 def is_shown(row: Mapping[str, Any], withheld: Withheld, country_names: Mapping[str, str]) -> bool:
-    """Tell whether a row may stand beside the data: it counts k people, and none that the data withhold."""
+    """Tell whether a row may stand beside the data: it counts k people or none, and none that the data withhold."""
     n = row.get("n_respondents")
-    if n is not None and n < withheld.k:
+    if n is not None and 0 < n < withheld.k:
         return False
     country = country_names.get(str(row.get("respondent_country")), "")
     hidden = {cell for place, cell in withheld.by_country if not country or place == country}

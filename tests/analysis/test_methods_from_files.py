@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,7 +18,10 @@ from analysis.export.folder import write_folder
 from analysis.from_files.checked_csv import BadFile
 from analysis.from_files.methods_folder import analyse_folder
 from analysis.from_files.paper_to_long import long_of
-from analysis.parameters import choose
+from analysis.management.commands.analyse import Command
+from analysis.parameters import choose, without
+from analysis.release.results import Withheld, is_shown
+from analysis.release.tables import RELEASED_ANALYSIS
 from analysis.reports import compute
 from tests.analysis.conftest import Made, fill, fill_behaviour, make_session
 from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
@@ -116,3 +121,25 @@ def test_a_folder_without_people_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path)
     with pytest.raises(CommandError, match="there is no folder"):
         call_command("analyse", input=tmp_path, layer="methods", out=tmp_path / "out")
+
+
+def test_choices_about_a_release_change_only_what_was_asked_for(tmp_path: Path) -> None:
+    own = choose(include_simulated=False, flags=["too_fast"], level=0.9, seed=7, families=("rates",))
+    (tmp_path / RELEASED_ANALYSIS).parent.mkdir()
+    (tmp_path / RELEASED_ANALYSIS).write_text(json.dumps({"parameters": own.as_json()}))
+    plain: dict[str, Any] = {
+        "real_only": False, "without_flag": [], "last_day": 0, "country": [], "family": [], "alpha": None,
+        "sesoi": None, "seed": None,
+    }  # fmt: skip
+    assert Command().of_files(tmp_path, plain) == own
+    asked = plain | {"family": ["shift"], "without_flag": ["declined"], "seed": 8}
+    exclusions = (*own.exclusions, without("declined"))
+    assert Command().of_files(tmp_path, asked) == replace(own, families=("shift",), seed=8, exclusions=exclusions)
+    elsewhere = tmp_path / "plain"
+    elsewhere.mkdir()
+    assert Command().of_files(elsewhere, plain) == choose(include_simulated=True)
+
+
+def test_rows_of_models_alone_stand_in_a_release_rows_of_few_people_do_not() -> None:
+    nobody = Withheld(frozenset(), 5)
+    assert [is_shown({"n_respondents": n}, nobody, {}) for n in (0, 1, 4, 5)] == [True, False, False, True]

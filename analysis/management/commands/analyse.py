@@ -67,10 +67,7 @@ class Command(BaseCommand):
             if options["layer"] == "paper":
                 self.analyse_papers_files(options["input"], options["out"], figures=options["figures"])
             else:
-                usual_ones = choose(include_simulated=not options["real_only"], flags=options["without_flag"])
-                chosen = self.chosen(usual_ones, options)
-                is_usual = chosen == choose(include_simulated=True)
-                self.analyse_files(options["input"], options["out"], None if is_usual else chosen, options["figures"])
+                self.analyse_files(options)
         elif options["study"]:
             self.analyse_study(options)
         else:
@@ -96,17 +93,18 @@ class Command(BaseCommand):
         if found.errors or not paths:
             raise CommandError("\n".join(found.errors) or f"nothing to analyse in {source}")
 
-    def analyse_files(self, source: Path, out: Path, chosen: Parameters | None, figures: bool) -> None:
-        """Compute the report that the site would show of the same data; unless chosen, as a release's own was."""
-        from analysis.from_files.methods_folder import analyse_folder, released_parameters, write_report
+    def analyse_files(self, options: Mapping[str, Any]) -> None:
+        """Compute the report that the site would show of the same data."""
+        from analysis.from_files.methods_folder import analyse_folder, write_report
 
+        source, out = options["input"], options["out"]
         try:
-            parameters = chosen or released_parameters(source) or choose(include_simulated=True)
+            parameters = self.of_files(source, options)
             report = analyse_folder(source, parameters)
             paths = write_report(report, out)
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from error
-        if figures:
+        if options["figures"]:
             from analysis.plots.files import frames_of
 
             self.draw(frames_of(report.results["tables"]), out, parameters.level)
@@ -114,6 +112,15 @@ class Command(BaseCommand):
             self.stdout.write(str(path))
         for warning in report.warnings:
             self.stderr.write(f"caution: {warning}")
+
+    def of_files(self, source: Path, options: Mapping[str, Any]) -> Parameters:
+        """Begin with the choices of the analysis that a release carries, and change only what was asked for."""
+        from analysis.from_files.methods_folder import released_parameters
+
+        first = released_parameters(source) or choose(include_simulated=True)
+        added = choose(include_simulated=not options["real_only"], flags=options["without_flag"]).exclusions
+        first = replace(first, exclusions=tuple(dict.fromkeys([*first.exclusions, *added])))
+        return self.chosen(first, options)
 
     def draw(self, frames: Frames, out: Path, level: float = DEFAULTS["level"]) -> None:
         """Draw what the tables allow."""
@@ -127,11 +134,12 @@ class Command(BaseCommand):
 
     def chosen(self, first: Parameters, options: Mapping[str, Any]) -> Parameters:
         """Put what was asked for in the place of the usual choices."""
-        asked: dict[str, Any] = {
+        given: dict[str, Any] = {
             "last_day": options["last_day"],
             "countries": tuple(dict.fromkeys(options["country"])),
             "families": tuple(key for key in FamilyKey if key in options["family"]),
         }
+        asked = {name: value for name, value in given.items() if value}
         if options["alpha"] is not None:
             asked["level"] = level_of(options["alpha"])
         if options["sesoi"] is not None:
