@@ -81,11 +81,12 @@ class ReleaseSource(Source):
         opened = open_release(self.path)
         if isinstance(opened, Finding):
             return {}
-        licences = opened.package.get("licenses") or [{}]
+        licences = opened.package.get("licenses")
+        first = licences[0] if isinstance(licences, list) and licences else None
         return {
             "title": str(opened.package.get("title", "")),
             "citation": str(opened.psych_ds.get("citation", "")),
-            "licence": str(licences[0].get("name", "")),
+            "licence": str(first.get("name", "")) if isinstance(first, dict) else "",
             "release": str(opened.facts.get("id", "")),
         }
 

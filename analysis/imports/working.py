@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 
 from django.db import DatabaseError
 
 from analysis.imports import importing
+from analysis.imports.archives import unpacked
 from analysis.imports.faults import BadImport
 from analysis.imports.mapping import ColumnMap
 from analysis.imports.sources import AnswersSource, open_source
-from analysis.imports.uploads import forget, handed_in, unpacked
+from analysis.imports.uploads import forget, handed_in
 from analysis.models import Import
 from analysis.signs_of_life import signs_of_life
 
@@ -37,7 +37,7 @@ def work(import_id: int) -> None:
         raise  # nothing can be written now: the sweep queues it again
     except BadImport as bad:
         importing.finish(handed, State.FAULTY, faults=bad.faults)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         importing.finish(handed, State.FAILED, report={"error": str(error)})
     except Exception as error:
         logger.exception("import %s failed", import_id)

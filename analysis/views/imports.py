@@ -10,10 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from analysis.imports import importing
+from analysis.imports.archives import BadUpload, unpacked
 from analysis.imports.importing import UNFINISHED, CodeTaken, NotImported
 from analysis.imports.mapping import ROLES, ColumnMap, guess
 from analysis.imports.sources import AnswersSource, faults_csv, open_source, sample
-from analysis.imports.uploads import BadUpload, forget, handed_in, keep, place_of, unpacked
+from analysis.imports.uploads import forget, handed_in, keep, place_of
 from analysis.models import Import
 from analysis.tasks import launch_import
 from analysis.views.access import find_study, staff_only

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analysis.imports.archives import BadUpload, unpacked
 from analysis.imports.faults import BadImport, Faults
 from analysis.imports.importing import CodeTaken, NotImported, remove_import, store
 from analysis.imports.mapping import LABELS, ColumnMap, guess
 from analysis.imports.reading import header_of
 from analysis.imports.sources import AnswersSource, faults_csv, open_source
-from analysis.imports.uploads import unpacked
 from survey.models import Study
 
 N_SHOWN = 20
@@ -57,7 +56,7 @@ class Command(BaseCommand):
         try:
             with unpacked(path) as place:
                 self.bring_in(place, options)
-        except (CodeTaken, OSError, zipfile.BadZipFile) as error:
+        except (BadUpload, CodeTaken, OSError) as error:
             raise CommandError(str(error)) from error
 
     def bring_in(self, path: Path, options: dict[str, Any]) -> None:

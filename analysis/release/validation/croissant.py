@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from analysis.release.croissant import CROISSANT, RAI
 from analysis.release.validation.checksums import hash_file
-from analysis.release.validation.findings import Finding, Json, Opened, missing_keys, open_csv
+from analysis.release.validation.findings import Finding, Json, Opened, is_file_of, missing_keys, open_csv
 
 CHECK = "Croissant"
 FILE = "croissant.json"
@@ -43,17 +42,13 @@ def _check_file(opened: Opened, file: Json, headers: dict[str, list[str]]) -> It
     name = str(file.get("@id", "?"))
     yield from missing_keys(CHECK, name, file, ("@type", "@id", "contentUrl", "encodingFormat", "sha256"))
     path = opened.root / str(file.get("contentUrl", ""))
-    if not _is_inside(path, opened.root) or not path.is_file():
+    if not is_file_of(path, opened.root):
         yield Finding(CHECK, name, "contentUrl names no file of the folder")
         return
     if hash_file(path) != file.get("sha256"):
         yield Finding(CHECK, name, "sha256 is not that of the file")
     with open_csv(path) as reader:
         headers[name] = next(reader, [])
-
-
-def _is_inside(path: Path, root: Path) -> bool:
-    return path.resolve().is_relative_to(root.resolve())
 
 
 def _check_record_set(record_set: Json, headers: dict[str, list[str]]) -> Iterator[Finding]:

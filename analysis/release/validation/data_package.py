@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.release.validation.checksums import hash_file
-from analysis.release.validation.findings import Finding, Json, Opened, missing_keys, open_csv
+from analysis.release.validation.findings import Finding, Json, Opened, is_file_of, missing_keys, open_csv
 from analysis.release.writing import TRIGGERS
 
 CHECK = "Data Package"
@@ -53,8 +53,8 @@ def check_data_package(opened: Opened) -> Iterator[Finding]:
 
 def _check_file(opened: Opened, name: str, resource: Json) -> Iterator[Finding]:
     path = opened.path(name)
-    if not path.is_file():
-        yield Finding(CHECK, name, f"{resource.get('path')} is not there")
+    if not is_file_of(path, opened.root):
+        yield Finding(CHECK, name, f"{resource.get('path')} is no file of the folder")
         return
     if path.stat().st_size != resource.get("bytes"):
         yield Finding(CHECK, name, f"{path.stat().st_size} bytes instead of {resource.get('bytes')}")

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.release.validation.findings import Finding
+from analysis.release.validation.findings import MISSHAPEN, Finding, open_release
 
 LARGEST = 64 * 1024 * 1024  # bytes of a table that mlcroissant reads, all at once; larger ones only our own checks read
 N_NAMED = 20  # findings of one validator: a fault in a column is found in each row
@@ -32,10 +32,18 @@ def ask_others(folder: Path) -> list[Told]:
     """Have every validator that is installed look at the folder."""
     checks: dict[str, Callable[[Path], Iterator[Finding]]] = {"frictionless": frictionless, "mlcroissant": mlcroissant}
     return [
-        Told(name, is_there, _few(name, list(check(folder))) if is_there else [])
+        Told(name, is_there, _few(name, _told(name, check(folder))) if is_there else [])
         for name, check in checks.items()
         for is_there in [find_spec(name) is not None]
     ]
+
+
+def _told(name: str, findings: Iterator[Finding]) -> list[Finding]:
+    """Take what a validator finds; descriptions that it stumbles over are a finding."""
+    try:
+        return list(findings)
+    except (*MISSHAPEN, OSError) as error:
+        return [Finding(name, "the descriptions", f"cannot be read: {_line(error)}")]
 
 
 def _few(name: str, findings: list[Finding]) -> list[Finding]:
@@ -45,6 +53,10 @@ def _few(name: str, findings: list[Finding]) -> list[Finding]:
 
 def frictionless(folder: Path) -> Iterator[Finding]:
     """Check the data package: description, hashes, and every cell against its schema."""
+    opened = open_release(folder)
+    if isinstance(opened, Finding) or not all(map(opened.has, opened.resources)):
+        yield Finding("frictionless", "datapackage.json", "not asked: a file of it is not in the folder")
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         report = import_module("frictionless").validate(str(folder / "datapackage.json"))

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 DESCRIPTORS = ("dataset_description.json", "datapackage.json", "croissant.json")
 Json = Mapping[str, Any]
+FILES = "files"
+# What is raised by descriptions in which a list stands for an object, a name for a number, or a column is missing.
+MISSHAPEN = (TypeError, AttributeError, LookupError, ValueError, RecursionError)
 
 
 class Finding(NamedTuple):
@@ -24,6 +27,14 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.check}: {self.place}: {self.what}"
+
+
+class Unreadable(ValueError):
+    """A file of a release that is not what its name says: no text, or no table."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path.name}: {what}")
+        self.path, self.what = path, what
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Opened:
         return found if isinstance(found, dict) else {}
 
     def has(self, *names: str) -> bool:
-        return all(name in self.resources and self.path(name).is_file() for name in names)
+        return all(name in self.resources and is_file_of(self.path(name), self.root) for name in names)
 
     def path(self, name: str) -> Path:
         return self.root / str(self.resources[name].get("path", ""))
@@ -67,10 +78,28 @@ class Opened:
             yield from (dict(zip(header, row, strict=False)) for row in reader)
 
 
+def is_file_of(path: Path, root: Path) -> bool:
+    """Say whether a path names a file that lies within a folder, not one that it leads to elsewhere."""
+    return path.is_file() and path.resolve().is_relative_to(root.resolve())
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[IO[str]]:
+    """Open a file as text; `Unreadable` from wherever in it something else stands."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise Unreadable(path, f"is not UTF-8: byte 0x{error.object[error.start]:02x}") from error
+
+
 @contextmanager
 def open_csv(path: Path) -> Iterator[Iterator[list[str]]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield csv.reader(file, strict=True)
+    try:
+        with open_text(path) as file:
+            yield csv.reader(file, strict=True)
+    except csv.Error as error:
+        raise Unreadable(path, f"is not CSV: {error}") from error
 
 
 def open_release(folder: Path) -> Opened | Finding:
@@ -79,10 +108,10 @@ def open_release(folder: Path) -> Opened | Finding:
     for name in DESCRIPTORS:
         try:
             content = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            return Finding("files", name, f"cannot be read: {error}")
+        except (OSError, ValueError, RecursionError) as error:
+            return Finding(FILES, name, f"cannot be read: {error}")
         if not isinstance(content, dict):
-            return Finding("files", name, "is not an object")
+            return Finding(FILES, name, "is not an object")
         read.append(content)
     return Opened(folder, *read)
 

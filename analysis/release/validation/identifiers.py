@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from analysis.release.validation.findings import Finding, Opened
+from analysis.release.validation.findings import Finding, Opened, open_text
 
 CHECK = "identifiers"
 PATTERNS = {
@@ -41,7 +41,7 @@ def search(path: Path, place: str) -> Iterator[Finding]:
     """Search one file; where a pattern is found is said, never what."""
     patterns = {**PATTERNS, "a time of day": TIME} if place.startswith(("data/", "paper/")) else PATTERNS
     n_found = dict.fromkeys(patterns, 0)
-    with path.open(encoding="utf-8", newline="") as lines:
+    with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             for what, pattern in patterns.items():
                 if pattern.search(line):

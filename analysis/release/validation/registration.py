@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.release.validation.checksums import hash_file
-from analysis.release.validation.findings import Finding, Opened
+from analysis.release.validation.findings import Finding, Opened, is_file_of
 
 CHECK = "registration"
 
@@ -19,7 +19,7 @@ def check_registration(opened: Opened) -> Iterator[Finding]:
     for one in listed:
         place = str(one.get("path", ""))
         numbers.add(str(one.get("number")))
-        if not (opened.root / place).is_file():
+        if not is_file_of(opened.root / place, opened.root):
             yield Finding(CHECK, place, "is missing")
         elif hash_file(opened.root / place) != one.get("sha256"):
             yield Finding(CHECK, place, "is not what was registered: its hash differs")
