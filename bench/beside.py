@@ -48,7 +48,10 @@ class Downloads:
     def run(self) -> None:
         begun = time.perf_counter()
         while not self.is_over and not self.fault:
-            self.download()
+            try:
+                self.download()
+            except (OSError, http.client.HTTPException) as error:
+                self.fault = f"{type(error).__name__}: {error}"
         self.seconds = time.perf_counter() - begun
 
     def download(self) -> None:

@@ -37,10 +37,12 @@ def spss(path: str, table: Table) -> str:
         "  .",
     ]
     for column in _coded(table):
-        labels = " ".join(
-            f"{_quoted(level, chr(39))} {_quoted(english(column, level), chr(39))}" for level in column.levels
-        )
-        lines.append(f"VALUE LABELS {column.name} {labels}.")
+        labels = (f"  {_quoted(level, chr(39))} {_quoted(english(column, level), chr(39))}" for level in column.levels)
+        lines += [
+            f"VALUE LABELS {column.name}",
+            *labels,
+            "  .",
+        ]  # a line each: SPSS reads no more than 256 bytes of one
     if table.missing_as:
         texts = [column.name for column in table.columns if column.missing and column.type in ("code", "boolean")]
         lines += [f"MISSING VALUES {name} ('{table.missing_as}')." for name in texts]

@@ -79,7 +79,8 @@ def refuse(folder: Path) -> None:
     with pytest.raises(BadImport) as refused:
         store(ReleaseSource(folder), code="fuzzed", title="", by="fuzz", is_dry=False)
     assert all(fault.file and fault.what and fault.mend for fault in refused.value.faults)
-    assert not any(model.objects.exists() for model in (Study, Instrument, Import, ImportedRow))
+    assert not any(model.objects.exists() for model in (Study, Import, ImportedRow))
+    assert not Instrument.objects.filter(code__startswith="imported-").exists()
 
 
 # --- folders -------------------------------------------------------------------------------------

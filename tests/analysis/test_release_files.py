@@ -119,4 +119,6 @@ def test_syntax_names_every_variable(whole: Whole) -> None:
     for name in ("labels.sps", "labels.R", "labels.do"):
         text = (whole.out / "syntax" / name).read_text()
         assert all(column in text for column in LONG.names), name
-    assert "'woman' 'Woman'" in (whole.out / "syntax" / "labels.sps").read_text()
+    spss = (whole.out / "syntax" / "labels.sps").read_text()
+    assert "'woman' 'Woman'" in spss
+    assert max(len(line.encode()) for line in spss.splitlines()) <= 250
