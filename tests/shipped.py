@@ -1,6 +1,6 @@
 """The shipped instrument lies in the tests' database from the start: storing 7,000 texts was most of a study's cost.
 
-A test that asks for `no_instrument` begins without it.
+A test that counts instruments, or changes one (which processes keep by its number), asks for `no_instrument`.
 """
 
 from django.apps import AppConfig

@@ -10,6 +10,7 @@ from typing import Any
 from analysis.disclosure import Disclosure
 from analysis.release.choices import Choices
 from analysis.release.registered import Registered
+from survey.flow.counted import counted
 from survey.models import Study
 
 SIMULATED_MARK = "CONTAINS SIMULATED DATA"
@@ -65,7 +66,7 @@ class Facts:
     @property
     def description(self) -> str:
         people = f"Answers of {self.n_people} people in {len(self.countries)} countries" if self.n_people else "Answers"
-        simulated = f"; {self.n_simulated} respondents are simulated" if self.n_simulated else ""
+        simulated = f"; {counted(self.n_simulated, 'respondent')} simulated" if self.n_simulated else ""
         models = "; simulated language models" if self.has_simulated_models else ""
         return (
             f"{self._mark}{people} to two questions about short social situations: what they would do themselves, and"

@@ -12,6 +12,7 @@ from analysis.release.choices import SmallPlaces
 from analysis.release.facts import SIMULATED_MARK, Facts
 from analysis.release.writing import CHECKSUMS, Folder, Written
 from survey.enums import Country, Locale, Status
+from survey.flow.counted import counted
 
 LICENCES = Path(__file__).parent / "licences"
 
@@ -99,9 +100,11 @@ def _simulated(facts: Facts) -> list[str]:
         return ["None: simulated respondents and models were left out."]
     if not facts.is_simulated:
         return ["None: there were no simulated respondents or models."]
+    people = [counted(facts.n_simulated, "respondent")] if facts.n_simulated else []
+    who = " and ".join(people + ["some models"] * facts.has_simulated_models)
+    verb = "is" if who == "1 respondent" else "are"
     return [
-        f"**{SIMULATED_MARK}.** {facts.n_simulated} respondents are simulated"
-        f"{', and so are some models' if facts.has_simulated_models else ''}. The column `is_simulated` says which;",
+        f"**{SIMULATED_MARK}.** {who[0].upper()}{who[1:]} {verb} simulated. The column `is_simulated` says which;",
         "the files in `paper/` have no such column. Nothing simulated says anything about people or real models.",
     ]
 

@@ -53,7 +53,7 @@ def rewrite(path: Path, change: Callable[[dict[str, str]], None]) -> None:
 
 @pytest.mark.parametrize("options", ["participant", "item"])
 @pytest.mark.parametrize("questions", ["fixed", "participant"])
-def test_designs_follow_from_seeds_under_every_setting(db: None, options: str, questions: str) -> None:
+def test_designs_follow_from_seeds_under_every_setting(no_instrument: None, options: str, questions: str) -> None:
     study = make_study(live=False)
     set_orders(study, options, questions)
     sessions = [begin(study, country, seed) for seed, country in enumerate(["BR", "IN", "US"] * 4)]

@@ -24,6 +24,8 @@ from tests.analysis.releasing import (
 )
 from tests.analysis.test_release import PAPER, TABLES
 
+pytestmark = pytest.mark.django_db  # else there are no tables where these tests run alone
+
 ROOT_FILES = {
     "README.md", "CHANGES.md", "LICENSE", "CITATION.cff", "SHA256SUMS",
     "dataset_description.json", "datapackage.json", "croissant.json",

@@ -16,6 +16,8 @@ from analysis.release.validation import elsewhere
 from analysis.release.validation.elsewhere import ask_others
 from tests.analysis.test_release_validation import LONG, TEXTS, edit_json, edit_rows, set_cell, whole
 
+pytestmark = pytest.mark.django_db  # else there are no tables where these tests run alone
+
 __all__ = ["whole"]
 
 

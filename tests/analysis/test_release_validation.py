@@ -22,6 +22,8 @@ LONG, WIDE, PARTICIPANTS, ITEMS, TEXTS = (
     data_path("tiny", name) for name in ("long", "wide", "participants", "items", "texts")
 )
 
+pytestmark = pytest.mark.django_db  # else there are no tables where these tests run alone
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Path:
