@@ -190,7 +190,7 @@ def test_check_instrument_names_a_missing_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "attempt", ["edit text", "delete text", "add text", "edit item", "delete item", "edit version"]
 )
-def test_launched_version_cannot_be_edited(attempt: str) -> None:
+def test_launched_version_cannot_be_edited(no_instrument: None, attempt: str) -> None:
     study = make_study(live=False)
     version = study.version
     Text.objects.filter(version=version, locale="en-GB", key="title").update(body="before the launch")

@@ -137,7 +137,9 @@ def is_before(stops: str, withdraws: str) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_speeders_are_flagged_where_the_walk_takes_time(live_server: LiveServer, tmp_path: Path) -> None:
+def test_speeders_are_flagged_where_the_walk_takes_time(
+    no_instrument: None, live_server: LiveServer, tmp_path: Path
+) -> None:
     study = make_study("sim", live=False)
     study.version.structure = study.version.structure | {"flags": {"too_fast": 0.4}, "exclusions": []}
     study.version.save(update_fields=["structure"])
