@@ -94,7 +94,8 @@ def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def study() -> Study:
+def study(no_instrument: None) -> Study:
+    """Make a study of a version whose words no process holds in the real language yet."""
     return make_study()
 
 
