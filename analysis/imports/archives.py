@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from analysis.release.writing import CHECKSUMS
+from survey.instruments.upload import UNREADABLE
 
 LARGEST_UNPACKED = 4 * 1024 * 1024 * 1024  # bytes
 MOST_ENTRIES = 5_000
 CHUNK = 1 << 20
-# What the reader of zip files says of damaged ones; a ValueError where a place in them is before their beginning.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, struct.error)
 
 
 class BadUpload(ValueError):

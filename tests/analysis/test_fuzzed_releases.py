@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -32,27 +31,15 @@ from analysis.models import Import, ImportedRow
 from analysis.release.tables import data_path
 from analysis.release.validation import validate
 from survey.models import Instrument, Study
-from tests.analysis.conftest import fill_models, make_study
-from tests.analysis.releasing import add_people, make_publishable, release
+from tests.analysis.test_release_validation import whole
 from tests.staff import make_staff
+
+__all__ = ["whole"]
 
 SUMS = "SHA256SUMS"
 LONG = data_path("tiny", "long")
 N_MUTATIONS = 10
 JSON_VALUES: tuple[Any, ...] = (None, 0, -1, "", "../../etc/hosts", [], [None], {}, {"name": []}, [["a"]], True)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Path:
-    """Make one release for all tests, and leave nothing of it in the database."""
-    out = tmp_path_factory.mktemp("release") / "out"
-    with django_db_blocker.unblock(), transaction.atomic():
-        made = make_publishable(make_study())
-        add_people(made)
-        fill_models(made)
-        release(made, out, simulated="label")
-        transaction.set_rollback(True)
-    return out
 
 
 @pytest.fixture
