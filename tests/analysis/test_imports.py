@@ -10,7 +10,14 @@ STAFFS = (  # what no participant's page needs, so that it takes no memory befor
     *("celery", "kombu", "httpx2", "httpcore2", "jwt", "requests", "fido2", "yaml"),
     *("rest_framework.serializers", "drf_spectacular.views", "allauth.account.views", "allauth.mfa.base.views"),
 )
-ASKED = {"/livez": 200, "/withdraw/": 200, "/join/no-such-address/": 404, "/s/": 404}
+ASKED = {
+    "/livez": 200,
+    "/withdraw/": 200,
+    "/join/no-such-address/": 404,
+    "/s/": 404,
+    "/favicon.ico": 404,
+    "/wp-login.php": 404,
+}
 PARTICIPANTS_CODE = f"""
 import sys
 from pact_site.wsgi import application

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
@@ -11,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pact_site.access import fields, may
 from pact_site.roles import FOR_ANYBODY, FOR_STAFF, MATRIX, NEEDED, Right, Role, needed_for, rights_of
+from pact_site.shortcut import STAFFS
 from survey.domain.audit import first_fault, record, verify_log
 from survey.models import AuditEntry
 from tests.factories import make_study
@@ -296,3 +298,22 @@ def test_needed_rights_name_parts_that_exist() -> None:
     planned = {"analysis:release"}
     unused = {part for part in NEEDED if not any(name.startswith(part) for name in EVERY_NAME)}
     assert unused <= planned | {"admin:"} - set(EVERY_NAME)
+
+
+def beginnings(resolver: URLResolver, before: str = "") -> set[str]:
+    """Say how the addresses of a resolver begin."""
+    found: set[str] = set()
+    for pattern in resolver.url_patterns:
+        address = before + str(pattern.pattern).lstrip("^")
+        if isinstance(pattern, URLResolver) and "/" not in address:
+            found |= beginnings(pattern, address)
+        else:
+            found.add(address.partition("/")[0])
+    return found
+
+
+def test_every_address_of_staff_is_known_by_its_beginning() -> None:
+    """Otherwise nobody could open it: what is not known is looked for among participants' addresses alone."""
+    participants = beginnings(get_resolver(settings.PARTICIPANT_URLCONF))
+    assert beginnings(get_resolver()) - participants == STAFFS
+    assert not participants & STAFFS
