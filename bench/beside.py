@@ -122,7 +122,11 @@ def main() -> int:
         with Downloads(system.port, bearer) as downloads:
             beside = serve(system, load, codes, meter)
         system.stop()
-    sent = {"rows": n_rows, "mb_per_s": round(downloads.n_bytes / 1e6 / downloads.seconds, 1), "fault": downloads.fault}
+    sent = {
+        "rows": n_rows,
+        "mb_per_s": round(downloads.n_bytes / 1e6 / max(downloads.seconds, 1e-3), 1),
+        "fault": downloads.fault,
+    }
     print(json.dumps({"alone": alone, "beside": beside, "download": sent}))
     is_right = not (downloads.fault or alone["errors"] or beside["errors"]) and downloads.n_bytes > 0
     if beside["p95_ms"] > MOST_P95_MS:

@@ -91,7 +91,7 @@ CONFIRMING = frozenset({"account_reauthenticate", "mfa_reauthenticate", "mfa_rea
 SETTING_UP = frozenset({
     "mfa_index", "mfa_list_webauthn", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes",
 })  # fmt: skip
-FOR_STAFF = CONFIRMING | {"home", "mfa_index", "mfa_list_webauthn"}  # whoever is staff, in whatever role
+FOR_STAFF = CONFIRMING | {"home", "studies", "mfa_index", "mfa_list_webauthn"}  # whoever is staff, in whatever role
 
 
 class Fresh(Enum):

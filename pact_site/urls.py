@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from analysis.views import study_list
 from pact_site import team
@@ -16,6 +17,7 @@ handler500 = "pact_site.problems.server_error"
 
 urlpatterns = [
     path("", study_list, name="home"),
+    path("studies/", RedirectView.as_view(pattern_name="home"), name="studies"),  # of whoever shortens an address
     path("", include("survey.urls")),
     path("", include("analysis.urls")),
     path("runs/", include("survey.llm.urls")),

@@ -35,38 +35,19 @@ def questions_csv(request: HttpRequest) -> HttpResponse:
     """Give rates, differences and agreement as a table."""
     context = _context(request)
     header = [
-        "question",
-        "what",
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "se",
-        "reason",
-        "first",
-        "second",
-        "items",
-        "first_n",
+        "question", "what", "estimate", "ci_low", "ci_high", "se", "reason", "first", "second", "items", "first_n",
         "second_n",
-    ]
+    ]  # fmt: skip
     labels = [side.chosen.label for side in context["sides"]] or ["", ""]
     rows = [
         [
-            row.question.value,
-            name,
-            e.estimate,
-            e.low,
-            e.high,
-            e.se,
-            e.reason,
-            *labels,
-            context["items"],
-            row.first_n,
-            row.second_n,
+            row.question.value, name, e.estimate, e.low, e.high, e.se, e.reason, *labels, context["items"],
+            row.first_n, row.second_n,
         ]
         for row in context.get("rows", ())
         for name in ESTIMATES
         for e in [getattr(row, name)]
-    ]
+    ]  # fmt: skip
     return csv_response("comparison.csv", header, rows)
 
 

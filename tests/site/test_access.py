@@ -41,8 +41,8 @@ def test_every_address_of_staff_asks_for_a_right(name: str) -> None:
 def test_addresses_for_anybody_are_these() -> None:
     unlisted = {name for name in EVERY_NAME if needed_for(name) is None}
     assert unlisted == {
-        "home", "login", "account_login", "account_inactive", "logout", "healthz", "livez", "readyz", "metrics",
-        "invitation", "account_reauthenticate", "own_go_on",
+        "home", "studies", "login", "account_login", "account_inactive", "logout", "healthz", "livez", "readyz",
+        "metrics", "invitation", "account_reauthenticate", "own_go_on",
     }  # fmt: skip
     assert {name for name in FOR_ANYBODY if name not in EVERY_NAME} == set()
     assert {name for name in EVERY_NAME if name in FOR_ANYBODY} == {
@@ -298,6 +298,13 @@ def test_needed_rights_name_parts_that_exist() -> None:
     planned = {"analysis:release"}
     unused = {part for part in NEEDED if not any(name.startswith(part) for name in EVERY_NAME)}
     assert unused <= planned | {"admin:"} - set(EVERY_NAME)
+
+
+@pytest.mark.django_db
+def test_shortened_address_of_a_study_leads_to_the_list(client: Client) -> None:
+    assert client.get("/studies/")["Location"].startswith("/login/")
+    client.force_login(make_staff("ada", Role.VIEWER))
+    assert client.get("/studies/")["Location"] == "/"
 
 
 def beginnings(resolver: URLResolver, before: str = "") -> set[str]:
