@@ -43,6 +43,7 @@ EXCEPTIONS = {
     "analysis:result_family": "needs a computed analysis: tests/e2e of the families of results",
     "analysis:export": "a file, and withheld while outcomes are hidden",
     "analysis:result_live": "a part of a page",
+    "studies": "leads to home",
     "survey:review_queue": "leads to a session",
     "own_go_on": "shows the form that waits; there is none, so it leads home",
     "mfa_reauthenticate": "asks for a code; whoever has none is led on",
