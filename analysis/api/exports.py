@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Generator, Iterable, Iterator
@@ -23,6 +22,7 @@ from analysis.blinding import WITHHELD, is_withheld
 from analysis.columns import Column, Table
 from analysis.extract import ALL_TABLES, Selection, stream_csv
 from survey.api.base import find_study
+from survey.csv_reader import csv_reader
 
 KINDS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 FILES = [f"{name}.{kind}" for name in ALL_TABLES for kind in KINDS]
@@ -121,7 +121,7 @@ def as_lines(table: Table, parts: Generator[bytes, None, int]) -> Iterator[bytes
     n_rows = 0
     is_header = True
     for part in parts:  # each holds whole rows
-        rows = list(csv.reader(io.StringIO(part.decode(), newline="")))
+        rows = list(csv_reader(io.StringIO(part.decode(), newline="")))
         if is_header and rows:
             rows, is_header = rows[1:], False
         n_rows += len(rows)

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.columns import Table
 from analysis.release.tables import data_path
 from analysis.stats.paper.faults import N_SHOWN, where
+from survey.csv_reader import csv_reader
 
 PACKED = ".gz"
 IN_RELEASE = "paper"  # the folder of the paper's files inside a release
@@ -126,8 +127,8 @@ def _place(data: bytes, offset: int) -> str:
     """Name the row and the column of a byte."""
     before, whole = (part.decode("utf-8-sig", errors="replace") for part in (data[:offset] + b"x", data))
     try:
-        rows = list(csv.reader(io.StringIO(before)))
-        header = next(row for row in csv.reader(io.StringIO(whole)) if row)
+        rows = list(csv_reader(io.StringIO(before)))
+        header = next(row for row in csv_reader(io.StringIO(whole)) if row)
     except csv.Error:  # no table at all
         return f"byte {offset + 1}"
     place = len(rows[-1]) - 1
@@ -137,7 +138,7 @@ def _place(data: bytes, offset: int) -> str:
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Give the rows that hold something with their numbers."""
-    reader, number = csv.reader(io.StringIO(text, newline="")), 0
+    reader, number = csv_reader(io.StringIO(text, newline="")), 0
     try:
         for number, row in enumerate(reader, 1):
             if row:

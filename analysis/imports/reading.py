@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.imports.faults import Faults
+from survey.csv_reader import csv_reader
 
 PACKED = ".gz"
 CHUNK = 1 << 20
-LONGEST_CELL = 1 << 20
 SAVE_AS_UTF8 = "Save the file as CSV in UTF-8"
 
 
@@ -33,7 +33,7 @@ def header_of(path: Path, faults: Faults) -> list[str]:
     """Read the names of a file's columns."""
     with ExitStack() as stack:
         try:
-            header = next(csv.reader(_open(path, stack), strict=True), [])
+            header = next(csv_reader(_open(path, stack), strict=True), [])
         except UnicodeDecodeError:
             _add_bad_bytes(path, faults)
             return []
@@ -53,11 +53,10 @@ def header_of(path: Path, faults: Faults) -> list[str]:
 
 def lines(path: Path, faults: Faults) -> Iterator[Line]:
     """Give the rows of a file; uneven ones are faults, empty lines are passed over."""
-    csv.field_size_limit(LONGEST_CELL)
     with ExitStack() as stack:
         number = 1
         try:
-            reader = csv.reader(_open(path, stack), strict=True)
+            reader = csv_reader(_open(path, stack), strict=True)
             header = next(reader, [])
             number = reader.line_num + 1
             for row in reader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis.columns import Table
+from survey.csv_reader import csv_reader
 
 CHECKSUMS = "SHA256SUMS"
 TRIGGERS = "=+-@\t\r"  # spreadsheets take a cell that begins so for a formula
@@ -100,7 +100,7 @@ class Folder:
 def refuse_formulas(path: str, table: Table, counted: Counted) -> None:
     """Read whole rows cell by cell and refuse text that begins like a formula; nothing is ever altered."""
     is_text = [column.type in ("code", "text") for column in table.columns]
-    reader = csv.reader(io.StringIO(counted.part.decode(), newline=""))
+    reader = csv_reader(io.StringIO(counted.part.decode(), newline=""))
     for row in reader:
         place = first_formula(row, is_text)
         if place is not None:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import yaml
 
+from survey.csv_reader import csv_reader
 from survey.enums import ActorGender, AgeBucket, Country, Locale, TextStatus
 from survey.flow.wording import ITEM_FIELDS
 from survey.instruments.loader import SHIPPED
@@ -124,7 +125,7 @@ def read_source(path: Path) -> Source:
     content = raw.decode("utf-8-sig", errors="surrogateescape")
     try:
         header = [
-            name.strip().casefold() for name in next(csv.reader(io.StringIO(content, newline=""), strict=True), [])
+            name.strip().casefold() for name in next(csv_reader(io.StringIO(content, newline=""), strict=True), [])
         ]
     except csv.Error as error:
         raise ValueError(f"{path.name}: the header is not valid CSV: {error}") from error
@@ -146,7 +147,7 @@ def check_header(file: str, header: Sequence[str]) -> None:
 
 def read_rows(file: str, content: str, header: Sequence[str]) -> Iterator[SourceRow]:
     """Give every row with the line where it begins; one that cannot be read has its fault, and reading goes on."""
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    reader = csv_reader(io.StringIO(content, newline=""), strict=True)
     next(reader)  # the header
     while True:
         line = reader.line_num + 1

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from survey.csv_reader import csv_reader
 from survey.flow.provenance import Provenance
 from survey.instruments.plan import PLAN_FILE, PLAN_KEY
 from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile
@@ -161,7 +162,7 @@ def read_table(path: Path, name: str, columns: Collection[str], problems: list[P
     content = read_text_file(path, name, problems)
     if content is None:
         return []
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    reader = csv_reader(io.StringIO(content, newline=""), strict=True)
     rows: list[Row] = []
     try:
         header = next(reader, [])

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po, write_po
 
+from survey.csv_reader import csv_reader
 from survey.instruments.exchange import Incoming, Unit
 from survey.instruments.schema import placeholders
 
@@ -138,7 +139,7 @@ def write_csv_file(units: Sequence[Unit], instrument: str, source_locale: str, l
 
 def read_csv_file(content: bytes) -> list[Incoming]:
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        reader = csv_reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         header = next(reader, [])
         missing = [name for name in CSV_COLUMNS[:4] if name not in header]
         if missing:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from survey.csv_reader import csv_reader
 from survey.enums import PanelName, SubmissionStatus
 from survey.panels.base import MAX_ID, Reported
 
@@ -121,7 +122,7 @@ def read_file(raw: bytes, layout: Layout) -> list[FileRow]:
 
 def _header(content: str, delimiter: str) -> list[str]:
     try:
-        header = next(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True), [])
+        header = next(csv_reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise Unusable(f"the header is not valid CSV: {error}") from error
     names = [name.strip().casefold() for name in header]
@@ -153,7 +154,7 @@ def _find_columns(header: Sequence[str], layout: Layout) -> dict[str, int]:
 
 def _read(content: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Give the line where each row begins and its cells, or the fault that keeps it from being read."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    reader = csv_reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     width = len(next(reader))
     while True:
         line = reader.line_num + 1

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from analysis.from_files.checked_csv import BadFile, read_csv
 from analysis.from_files.paper_folder import Found, analyse_folder, write_tables
 from analysis.stats.paper import paper_tables
+from survey.csv_reader import LONGEST_CELL
 
 HUMAN = "tidy_human_responses.csv"
 PREDICTIONS = "llm_predictions.csv"
@@ -63,10 +64,11 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "UTF-16": (HUMAN, GOOD.encode("utf-16"), f"{HUMAN}: is UTF-16: save it as UTF-8"),
     "no text at all": (HUMAN, b"\x00\xe5\r\x8c" * 20, f"{HUMAN}: byte 2: byte 0xe5 is not UTF-8"),
     "a field without end": (
-        HUMAN, GOOD + judged("p3", "i1", scenario="x" * 200_000), f"{HUMAN}: row 5: cannot be read as CSV: field larger"
+        HUMAN, GOOD + judged("p3", "i1", scenario="x" * (LONGEST_CELL + 1)),
+        f"{HUMAN}: row 5: cannot be read as CSV: field larger"
     ),
     "a field without end before a byte that is not UTF-8": (
-        HUMAN, (GOOD + judged("p3", "x" * 200_000)).encode() + b"\xff", f"{HUMAN}: byte 200"
+        HUMAN, (GOOD + judged("p3", "x" * (LONGEST_CELL + 1))).encode() + b"\xff", f"{HUMAN}: byte 4194"
     ),
     "a row with too few fields": (
         HUMAN,

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from survey.csv_reader import csv_reader
+
 DESCRIPTORS = ("dataset_description.json", "datapackage.json", "croissant.json")
 Json = Mapping[str, Any]
 FILES = "files"
@@ -97,7 +99,7 @@ def open_text(path: Path) -> Iterator[IO[str]]:
 def open_csv(path: Path) -> Iterator[Iterator[list[str]]]:
     try:
         with open_text(path) as file:
-            yield csv.reader(file, strict=True)
+            yield csv_reader(file, strict=True)
     except csv.Error as error:
         raise Unreadable(path, f"is not CSV: {error}") from error
 

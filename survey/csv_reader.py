@@ -1,0 +1,18 @@
+"""CSV read with one limit on a cell. The csv module keeps its limit for the whole process, and libraries change it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+LONGEST_CELL = 1 << 22  # characters; more than the longest reply of a model that is kept
+
+
+def csv_reader(lines: Iterable[str], *, delimiter: str = ",", strict: bool = False) -> Reader:
+    """Give the rows of CSV; a cell above `LONGEST_CELL` is a `csv.Error`, whatever was read or loaded before."""
+    csv.field_size_limit(LONGEST_CELL)
+    return csv.reader(lines, delimiter=delimiter, strict=strict)
