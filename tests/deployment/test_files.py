@@ -32,10 +32,21 @@ SITE = ("migrate", "web", "worker", "models", "beat")
 SETTINGS = set(re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "pact_site" / "settings.py").read_text(encoding="utf-8")))
 KNOWN = {  # by the programs and images themselves
     "db": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"},
-    "web": {"PORT", DEFAULT_TOKEN_NAME, PREFIX},
+    "web": {"PORT", DEFAULT_TOKEN_NAME, PREFIX, f"{PREFIX}_2"},
     "image": {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"},
 }
 WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT", "METRICS_TOKEN"}
+# What is as it is in production: the proxy keeps the host's name and speaks TLS, PostgreSQL has no pooler before it.
+SETTLED = {
+    "CSRF_TRUSTED_ORIGINS",
+    "DB_PREPARE",
+    "DEBUG",
+    "HTTPS",
+    "OUTBOUND_LOOPBACK",
+    "PACT_DEMO",
+    "PACT_VAR",
+    "STATIC_MANIFEST",
+}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +123,25 @@ def test_every_variable_is_known_to_what_reads_it(compose: dict[str, Any]) -> No
     assert given["proxy"] == set(re.findall(r"\{\$(\w+)", CADDYFILE.read_text()))
     assert given["redis"] == set()
     assert set(image_variables()) == KNOWN["image"]
+
+
+def test_every_setting_reaches_the_web_server_or_is_settled(compose: dict[str, Any]) -> None:
+    """A setting that .env has and the container has not would be a setting that does nothing."""
+    assert SETTINGS - set(compose["web"]["environment"]) == SETTLED
+
+
+def test_what_env_leaves_out_is_as_the_settings_have_it(compose: dict[str, Any]) -> None:
+    optional = {name for name, is_required in wanted_variables().items() if not is_required} & SETTINGS
+    show = "from pact_site import settings as s; print({n: v for n, v in vars(s).items() if n.isupper()})"
+    asked: dict[str, str] = compose["web"]["environment"]
+    told = set()
+    for left_out in (set(), optional):
+        given = {name: value for name, value in asked.items() if name not in left_out}
+        env = given | {"PATH": os.environ["PATH"]}
+        done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.add(done.stdout)
+    assert len(told) == 1
 
 
 def test_addresses_name_the_services_beside(compose: dict[str, Any]) -> None:
