@@ -159,6 +159,14 @@ class Outcome(TextChoices):
     STUDY_CLOSED = "study_closed", "Study closed"
 
 
+class Device(TextChoices):
+    """Kinds of device that an arm may take (`survey.flow.devices`), in Prolific's words."""
+
+    MOBILE = "mobile", "Phone"
+    TABLET = "tablet", "Tablet"
+    DESKTOP = "desktop", "Computer"
+
+
 class StudyState(TextChoices):
     DRAFT = "draft", "Draft"
     LIVE = "live", "Live"

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from survey.enums import PanelName, Status, StudyState
+from survey.enums import Device, PanelName, Status, StudyState
 from survey.flow.assignment import POOLS, Candidate, draw_items, pool_of, relation_between
 from survey.flow.design import Settings, derive_design
 from survey.flow.plan import PlannedItem, build_plan
@@ -23,6 +23,7 @@ from survey.models import (
     SurveySession,
 )
 from survey.panels import Identity, UnknownParticipant
+from survey.panels.base import taken_devices
 from survey.queries import item_facts, version_structure
 from survey.statements import Read, insert, rows, run
 
@@ -31,6 +32,10 @@ RECEIPT_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 class StudyNotOpen(ValueError):
     """The study takes nobody in now."""
+
+
+class DeviceNotTaken(ValueError):
+    """The arm takes nobody with a device of this kind."""
 
 
 class LoadedItem(NamedTuple):
@@ -42,13 +47,14 @@ class LoadedItem(NamedTuple):
     load: int
 
 
-def enrol(arm: Arm, *, identity: Identity) -> SurveySession:
+def enrol(arm: Arm, *, identity: Identity, device: Device | None = None) -> SurveySession:
     """Give a participant their session: the one they have, or a new one with items drawn and a plan laid out.
 
-    A session once begun goes on even when the study has paused meanwhile; `StudyNotOpen` for newcomers then.
+    A session once begun goes on on any device, even when the study has paused meanwhile; newcomers then meet
+    `StudyNotOpen`, or `DeviceNotTaken` where the arm leaves out their kind of device.
     """
     try:
-        return find_or_begin(arm, identity)
+        return find_or_begin(arm, identity, device)
     except IntegrityError:  # the same person came in through another arm at the same moment
         session = find_session(arm, identity)
         if session is None:
@@ -60,7 +66,7 @@ HELD_ARM = Read(Arm, "study", where="survey_arm.id = %s FOR UPDATE OF survey_arm
 
 
 @transaction.atomic
-def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
+def find_or_begin(arm: Arm, identity: Identity, device: Device | None) -> SurveySession:
     """Find or begin a session under a lock on the arm, so that two who come at once draw on each other's loads."""
     held = HELD_ARM.first(arm.pk)
     if held is None:
@@ -72,6 +78,8 @@ def find_or_begin(arm: Arm, identity: Identity) -> SurveySession:
         return session
     if arm.study.state != StudyState.LIVE:
         raise StudyNotOpen(arm.study.state)
+    if device and device not in taken_devices(arm):
+        raise DeviceNotTaken(device)
     participant = register(arm, identity)
     return begin_session(participant, arm)
 

@@ -22,6 +22,8 @@ BY_STATUS: dict[Status, Outcome] = {
 }
 # What is said of somebody under way only holds as long as they do not come to an end by themselves.
 WHILE_UNDER_WAY = frozenset({Outcome.TECHNICAL_FAILURE, Outcome.TIMED_OUT, Outcome.WITHDREW})
+# Whoever is turned away at the door has no session.
+UNBEGUN = frozenset({Outcome.STUDY_CLOSED, Outcome.INCOMPATIBLE_DEVICE})
 # Whoever ends so has given all their answers, and is to be paid.
 ANSWERED_ALL = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_FLAGGED, Outcome.FAILED_ATTENTION})
 

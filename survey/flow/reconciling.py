@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from survey.enums import Discrepancy, Outcome, PanelVerb, Signature, SubmissionStatus
-from survey.flow.outcomes import ANSWERED_ALL
+from survey.flow.outcomes import ANSWERED_ALL, UNBEGUN
 
 REVIEW_DAYS = 14  # from here on a submission has waited for long
 APPROVED_BY_ITSELF_DAYS = 21  # Prolific approves what nobody has reviewed
@@ -116,8 +116,9 @@ def _find(visit: Visit) -> Iterator[Discrepancy]:
 
 
 def _is_code_right(visit: Visit) -> bool:
-    """Say whether a code stands for how it ended; without a session only the one of a closed study can."""
-    return (visit.outcome or Outcome.STUDY_CLOSED) in (visit.code_outcomes or ())
+    """Say whether a code stands for how it ended; without a session it can only be one given at the door."""
+    told = {visit.outcome} if visit.outcome else UNBEGUN
+    return not told.isdisjoint(visit.code_outcomes or ())
 
 
 def _words(found: Discrepancy, visit: Visit) -> tuple[str, str]:
@@ -179,7 +180,7 @@ REASONS: dict[Outcome | None, str] = {
     Outcome.QUOTA_FULL: "The places for your group were all taken when you came.",
     Outcome.FAILED_COMPREHENSION: "The questions on the instructions were twice answered otherwise than we meant.",
     Outcome.FAILED_ATTENTION: "The attention checks were not answered as they asked, {failed} time(s).",
-    Outcome.INCOMPATIBLE_DEVICE: "The survey could not be shown on the device in use.",
+    Outcome.INCOMPATIBLE_DEVICE: "The study cannot be taken on the kind of device in use.",
     Outcome.WITHDREW: "You stopped the survey before its end, which is entirely your right.",
     Outcome.TIMED_OUT: "The survey was not finished in time: {answered} of {expected} answers have reached us.",
     Outcome.TECHNICAL_FAILURE: "The survey reported a technical failure on our side, for which we apologize.",

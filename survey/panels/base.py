@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from survey.enums import Outcome, PanelName, PanelVerb, Signature, SubmissionStatus
+from survey.enums import Device, Outcome, PanelName, PanelVerb, Signature, SubmissionStatus
 from survey.models import Arm, PanelAct, PanelEvent
 
 MAX_ID = 64  # longest identifier that we store
@@ -167,6 +167,13 @@ def researcher_code(arm: Arm, outcome: Outcome) -> str:
 def setting(arm: Arm, name: str) -> str:
     """Give one of the arm's settings that are plain text, empty where it is not set."""
     return text(mapping(arm.panel_settings).get(name))
+
+
+def taken_devices(arm: Arm) -> frozenset[Device]:
+    """Give the kinds of device that ``panel_settings["devices"]`` names; all where it names none."""
+    asked = mapping(arm.panel_settings).get("devices")
+    named = frozenset(one for one in Device if isinstance(asked, list) and one in asked)
+    return named or frozenset(Device)
 
 
 def take(params: Mapping[str, str], name: str) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from survey.enums import Outcome, PanelName
+from survey.enums import Device, Outcome, PanelName
 from survey.flow.outcomes import LONG_MINUTES, estimate_minutes
 from survey.models import Arm
 from survey.panels import cint, connect
 from survey.panels.addresses import PLACEHOLDER, Fault, faults
-from survey.panels.base import exit_code, mapping, setting, text
+from survey.panels.base import exit_code, mapping, setting, taken_devices, text
 from survey.panels.generic import exit_templates, parameter_names
 from survey.panels.prolific import adapter as prolific
 from survey.panels.prolific.rules import check_prolific
@@ -66,6 +66,7 @@ def lint_arm(arm: Arm) -> list[Violation]:
             check_codes(arm),
             check_code_rules(arm, CODE_RULES.get(panel, CodeRules(()))),
             check_addresses(arm, panel),
+            check_devices(arm),
             check_generic(arm) if panel == PanelName.GENERIC else (),
             chain(check_attention(arm), check_prolific(arm)) if panel == PanelName.PROLIFIC else (),
             (
@@ -145,6 +146,17 @@ def check_address(name: str, address: str, *, takes_placeholders: bool) -> Itera
             yield Violation(Rule.EXIT_ADDRESS, f"{name} {fault}", mend)
     if PLACEHOLDER.search(address) and not takes_placeholders:
         yield Violation(Rule.EXIT_PLACEHOLDER, f"{name} has a placeholder", "leave it out: parameters are added to it")
+
+
+def check_devices(arm: Arm) -> Iterator[Violation]:
+    """Check the list of devices that are taken, and say whom it turns away."""
+    asked = mapping(arm.panel_settings).get("devices", list(Device.values))
+    if not isinstance(asked, list) or not asked or not all(one in Device.values for one in asked):
+        mend = f"write a list of {', '.join(Device.values)}, or leave it out to take all"
+        yield Violation(Rule.DEVICES, "panel_settings.devices is no list of devices", mend)
+    elif left_out := [one.value for one in Device if one not in taken_devices(arm)]:
+        wrong = f"whoever comes by {' or '.join(left_out)} is turned away"
+        yield Violation(Rule.DEVICES, wrong, "the survey works on every device: take all if you can", Severity.HINT)
 
 
 def check_generic(arm: Arm) -> Iterator[Violation]:

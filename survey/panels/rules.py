@@ -38,6 +38,7 @@ class Rule(StrEnum):
     UNSIGNED_ENTRY = "unsigned-entry"
     NO_STUDY_ID = "no-study-id"
     FEW_ATTENTION_CHECKS = "few-attention-checks"
+    DEVICES = "devices"
     VERIFY = "verify"
 
 

@@ -30,8 +30,5 @@ ENDINGS: dict[Outcome, Ending] = {
     Outcome.FAILED_COMPREHENSION: Ending(
         _("You cannot go on"), _("The answers about the task were not the ones we need to go on. Thank you for trying.")
     ),
-    Outcome.INCOMPATIBLE_DEVICE: Ending(
-        _("This study needs another device"), _("It cannot be taken on a device like yours. Thank you for trying.")
-    ),
     Outcome.WITHDREW: Ending(_("You have stopped taking part"), _("None of your answers will be used.")),
 }

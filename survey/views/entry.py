@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from survey.domain.enrolment import StudyNotOpen, enrol
+from survey.domain.enrolment import DeviceNotTaken, StudyNotOpen, enrol
 from survey.enums import Outcome, PanelName
+from survey.flow.devices import device_of
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
 from survey.queries import find_arm
@@ -24,6 +25,10 @@ from survey.views.limiting import limited
 
 log = logging.getLogger(__name__)
 
+OTHER_DEVICE = gettext_lazy(
+    "It cannot be taken on this kind of device. You may open the same link on another one. "
+    "Nothing was stored about you."
+)
 NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothing was stored about you.")
 
 
@@ -44,7 +49,8 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
             identity = PANELS[panel].identify(arm, request.GET.dict())
             if wait := seconds_to_wait(VISITS, identity.person and f"{panel} {identity.person}"):
                 return too_many(request, wait)
-            session = enrol(arm, identity=identity)
+            device = None if panel == PanelName.SIMULATED else device_of(request.headers)
+            session = enrol(arm, identity=identity, device=device)
         except UnknownParticipant as error:
             log.warning("entry to %s refused: %s", arm, error)
             return notice(request, arm, _("This link is not complete"), BROKEN_LINK, status=400)
@@ -52,4 +58,8 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
             log.info("entry to %s refused: study is %s", arm, error)
             leave = PANELS[panel].exit(arm, Outcome.STUDY_CLOSED, identity)
             return notice(request, arm, _("The study is not open"), NOT_OPEN, status=403, leave=leave)
+        except DeviceNotTaken as error:
+            log.info("entry to %s refused: device is %s", arm, error)
+            leave = PANELS[panel].exit(arm, Outcome.INCOMPATIBLE_DEVICE, identity)
+            return notice(request, arm, _("This study needs another device"), OTHER_DEVICE, status=403, leave=leave)
     return SeeOther(reverse("survey:page", args=[session.token]))

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
@@ -25,19 +26,24 @@ from survey.pages.showing import Shown, shown_pages, unstored_session
 from survey.panels import PANELS, Action, Identity
 from survey.queries import text_catalogue
 from survey.views.endings import ENDINGS
-from survey.views.entry import NOT_OPEN
+from survey.views.entry import NOT_OPEN, OTHER_DEVICE
 from survey.views.framing import BROKEN_LINK, SeeOther, collected_here, frame
 from survey.views.setup import find_study, staff_page
 
 END, STOP = "end-", "stop"
-CLOSED, BROKEN = "not-open", "incomplete-link"
+CLOSED, DEVICE, BROKEN = "not-open", "other-device", "incomplete-link"
 TROUBLE, REPORTED, LATER = "trouble", "trouble-reported", "withdraw-later"
 NOTICES = {
     CLOSED: "The study is not open",
+    DEVICE: "The study needs another device",
     BROKEN: "The link is not complete",
     TROUBLE: "The survey does not work",
     REPORTED: "Reported that it does not work",
     LATER: "Answers taken out later",
+}
+AT_THE_DOOR = {
+    CLOSED: (gettext_lazy("The study is not open"), NOT_OPEN, Outcome.STUDY_CLOSED),
+    DEVICE: (gettext_lazy("This study needs another device"), OTHER_DEVICE, Outcome.INCOMPATIBLE_DEVICE),
 }
 PERSON = "preview"  # stands in exit addresses for whom the panel would name
 
@@ -174,10 +180,12 @@ def show_notice(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpR
     """Show what participants read beside the survey: at a closed door, in trouble, or long afterwards."""
     back = reverse("survey:preview_page", args=[arm.study.code, arm.country, locale, "consent"])
     context = surround(arm, locale)
-    if name in (CLOSED, BROKEN):
-        heading = _("The study is not open") if name == CLOSED else _("This link is not complete")
-        leave = exit_of(arm, Outcome.STUDY_CLOSED) if name == CLOSED else None
-        context |= {"heading": heading, "body": NOT_OPEN if name == CLOSED else BROKEN_LINK, "exit": leave}
+    if name == BROKEN:
+        context |= {"heading": _("This link is not complete"), "body": BROKEN_LINK}
+        return render(request, "survey/notice.html", context)
+    if name in AT_THE_DOOR:
+        heading, body, outcome = AT_THE_DOOR[name]
+        context |= {"heading": heading, "body": body, "exit": exit_of(arm, outcome)}
         return render(request, "survey/notice.html", context)
     if name == LATER:
         return render(request, "survey/leave_later.html", {**context, "heading": _("Have your answers taken out")})

@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from survey.domain.enrolment import StudyNotOpen, assign_items, enrol
-from survey.enums import Outcome, PanelName, Relation, StudyState
+from survey.enums import Device, Outcome, PanelName, Relation, StudyState
+from survey.flow.devices import device_of
 from survey.models import Arm, Assignment, PanelIdentity, Participant, Study, SurveySession
 from survey.panels import Identity
 from survey.panels.prolific import Prolific
@@ -94,6 +95,45 @@ def test_study_that_is_not_live_takes_nobody_in(state: StudyState) -> None:
     assert Client().get("/join/s1/IN/", {**PROLIFIC, "PROLIFIC_PID": "new"}).status_code == 403
     assert Client().get("/join/s1/IN/", PROLIFIC).status_code == 303  # who has begun may go on
     assert Participant.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36", Device.MOBILE),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) Version/17.1 Mobile/15E148 Safari", Device.MOBILE),
+        ("Mozilla/5.0 (iPad; CPU OS 12_5 like Mac OS X) Version/12.1 Mobile/15E148 Safari/604.1", Device.TABLET),
+        ("Mozilla/5.0 (Linux; Android 13; SM-X200) AppleWebKit/537.36 Chrome/120.0 Safari/537.36", Device.TABLET),
+        ("Mozilla/5.0 (Android 13; Tablet; rv:120.0) Gecko/120.0 Firefox/120.0", Device.TABLET),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36", Device.DESKTOP),
+        ("", Device.DESKTOP),
+    ],
+)
+def test_kind_of_device_follows_from_what_the_browser_says(agent: str, expected: Device) -> None:
+    assert device_of({"User-Agent": agent}) == expected
+    assert device_of({"User-Agent": agent, "Sec-CH-UA-Mobile": "?0"}) == expected
+
+
+def test_browser_that_says_only_that_it_is_mobile_is_a_phones() -> None:
+    assert device_of({"User-Agent": "Mozilla/5.0 (X11) Chrome/120.0", "Sec-CH-UA-Mobile": "?1"}) == Device.MOBILE
+
+
+def test_device_that_an_arm_leaves_out_is_turned_away_at_the_door_and_never_later() -> None:
+    study = make_study(panel=PanelName.PROLIFIC)
+    codes = {"incompatible_device": "DEV1", "complete": "C1"}
+    study.arms.filter(country="BR").update(exit_codes=codes, panel_settings={"devices": ["tablet", "desktop"]})
+    phone, computer = Client(headers={"user-agent": "Android; Mobile"}), Client(headers={"user-agent": "X11"})
+    reply = phone.get("/join/s1/BR/", PROLIFIC)
+    assert reply.status_code == 403
+    assert "Este estudo requer outro aparelho" in reply.content.decode()
+    assert "https://app.prolific.com/submissions/complete?cc=DEV1" in reply.content.decode()
+    assert not Participant.objects.exists()
+    begun = computer.get("/join/s1/BR/", PROLIFIC).headers["Location"]
+    assert phone.get("/join/s1/BR/", PROLIFIC).headers["Location"] == begun
+    assert phone.get(begun).status_code == 200
+    simulated = {PARAMETER: issue_ticket("one")}
+    assert phone.get("/join/s1/BR/", simulated).status_code == 303
+    assert phone.get("/join/s1/US/", {**PROLIFIC, "PROLIFIC_PID": "5f0d", "SESSION_ID": "61bc"}).status_code == 303
 
 
 def test_link_preview_begins_no_session() -> None:

@@ -45,7 +45,7 @@ LINK = {"PROLIFIC_PID": "p1", "STUDY_ID": "st1", "SESSION_ID": "su1"}
         (Ended(Status.COMPLETE, ["attention_failed"], 2), SHORT, Outcome.COMPLETE_FLAGGED),
         (Ended(Status.NO_CONSENT), LONG, Outcome.NO_CONSENT),
         (Ended(Status.SCREENED_OUT), LONG, Outcome.SCREENED_OUT),
-        (Ended(Status.SCREENED_OUT, override=Outcome.INCOMPATIBLE_DEVICE), LONG, Outcome.INCOMPATIBLE_DEVICE),
+        (Ended(Status.SCREENED_OUT, override=Outcome.DUPLICATE), LONG, Outcome.DUPLICATE),
         (Ended(Status.QUOTA_FULL), LONG, Outcome.QUOTA_FULL),
         (Ended(Status.FAILED_COMPREHENSION), LONG, Outcome.FAILED_COMPREHENSION),
         (Ended(Status.WITHDREW), LONG, Outcome.WITHDREW),

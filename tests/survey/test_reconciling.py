@@ -55,6 +55,7 @@ VISITS = st.builds(
         (Visit(Outcome.NO_CONSENT, WAITING, code_outcomes=CODES), [Discrepancy.CODE_OF_OTHER_OUTCOME]),
         (Visit(COMPLETE, WAITING, code_outcomes=frozenset()), [Discrepancy.CODE_OF_OTHER_OUTCOME]),
         (Visit(None, WAITING, code_outcomes=CODES), [Discrepancy.CODE_OF_OTHER_OUTCOME]),
+        (Visit(None, WAITING, code_outcomes=frozenset({Outcome.INCOMPATIBLE_DEVICE})), []),
         (Visit(None, WAITING, code_outcomes=frozenset({Outcome.STUDY_CLOSED})), []),
         (Visit(COMPLETE, WAITING, signature=Signature.MISMATCH), [Discrepancy.PID_MISMATCH_JWT]),
         (Visit(COMPLETE, WAITING, signature=Signature.VALID), []),

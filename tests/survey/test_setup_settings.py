@@ -262,6 +262,7 @@ def test_translators_look_and_do_not_tick_off() -> None:
     ("name", "told"),
     [
         ("not-open", "It is not taking new participants at the moment."),
+        ("other-device", "It cannot be taken on this kind of device."),
         ("incomplete-link", "The link lacks something."),
         ("trouble", "Does the survey not work for you?"),
         ("trouble-reported", "We have noted that it did not work."),

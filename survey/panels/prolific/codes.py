@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import ceil, sqrt
 from typing import Any, NamedTuple
 
-from survey.enums import Outcome
+from survey.enums import Device, Outcome
 from survey.models import Arm
-from survey.panels.base import mapping, text
+from survey.panels.base import mapping, taken_devices, text
 from survey.panels.terms import read_number
 
 APPROVE, REVIEW = "AUTOMATICALLY_APPROVE", "MANUALLY_REVIEW"
@@ -36,7 +36,9 @@ ADVICE: dict[Outcome, Advice] = {
     Outcome.SCREENED_OUT: Advice("FIXED_SCREENOUT", SCREEN_OUT),
     Outcome.QUOTA_FULL: Advice("FIXED_SCREENOUT", SCREEN_OUT),
     Outcome.FAILED_COMPREHENSION: Advice("OTHER", RETURN, "The questions about the task were not answered as needed."),
-    Outcome.INCOMPATIBLE_DEVICE: Advice("INCOMPATIBLE_DEVICE", RETURN, "The study does not work on this device."),
+    Outcome.INCOMPATIBLE_DEVICE: Advice(
+        "INCOMPATIBLE_DEVICE", RETURN, "The study cannot be taken on this kind of device."
+    ),
     Outcome.WITHDREW: Advice("OTHER", RETURN, "You stopped taking part."),
     Outcome.TIMED_OUT: Advice("OTHER", REVIEW),
     Outcome.DUPLICATE: Advice("OTHER", RETURN, "You have taken part in this study before."),
@@ -123,7 +125,7 @@ def draft_study(arm: Arm, *, site: str, places: int) -> dict[str, Any]:
         "estimated_completion_time": whole(settings.get("estimated_minutes")),
         "maximum_allowed_time": whole(settings.get("maximum_minutes")),
         "reward": whole(settings.get("reward")),
-        "device_compatibility": ["mobile", "tablet", "desktop"],
+        "device_compatibility": [one.value for one in Device if one in taken_devices(arm)],
         "max_submissions_per_participant": 1,
         "auto_rejection_categories": [],
     }

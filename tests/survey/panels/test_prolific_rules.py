@@ -46,6 +46,11 @@ ERROR, HINT = Severity.ERROR, Severity.HINT
     ("settings", "expected"),
     [
         ({}, []),
+        ({"devices": ["mobile", "tablet", "desktop"]}, []),
+        ({"devices": ["desktop"]}, [(Rule.DEVICES, HINT)]),
+        ({"devices": ["phone"]}, [(Rule.DEVICES, ERROR)]),
+        ({"devices": []}, [(Rule.DEVICES, ERROR)]),
+        ({"devices": "desktop"}, [(Rule.DEVICES, ERROR)]),
         ({"reward": 119}, [(Rule.PAY_BELOW_FLOOR, ERROR)]),
         ({"reward": 120}, [(Rule.PAY_BELOW_ADVICE, HINT)]),
         ({"reward": 159, "currency": "USD"}, [(Rule.PAY_BELOW_FLOOR, ERROR)]),
@@ -116,6 +121,7 @@ def test_table_lists_a_shared_code_once_and_the_sites_own_codes() -> None:
 
 
 def test_draft_has_the_links_placeholders_and_rejects_nobody() -> None:
+    assert draft_study(arm(devices=["desktop"]), site="", places=1)["device_compatibility"] == ["desktop"]
     draft = draft_study(arm(), site="https://study.example.org/", places=30)
     assert draft["external_study_url"] == (
         "https://study.example.org/join/s/GB/?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}"
