@@ -12,11 +12,12 @@ HEADER = ("table", "name", "type", "levels", "label", "missing_as", "missing_mea
 
 def codebook_csv(tables: Iterable[Table] = EXPORTED) -> str:
     """Describe every column of every table, one a row."""
-    rows = [_row(table, column) for table in tables for column in table.columns]
+    rows = [codebook_row(table, column) for table in tables for column in table.columns]
     return write_csv(HEADER, rows)
 
 
-def _row(table: Table, column: Column) -> list[str]:
+def codebook_row(table: Table, column: Column) -> list[str]:
+    """Describe one column."""
     missing_as = table.missing_as if column.missing else ""
     levels = " | ".join(column.levels)
     return [table.name, column.name, column.type, levels, column.label, missing_as, column.missing, column.source]

@@ -18,7 +18,7 @@ from analysis.release.codebook import add_codebook
 from analysis.release.croissant import add_croissant
 from analysis.release.descriptors import add_descriptors
 from analysis.release.facts import Earlier, Facts
-from analysis.release.labels import Labels
+from analysis.release.labels import COUNTRY_CODES, Labels
 from analysis.release.methods import add_methods
 from analysis.release.people import People, count_people, count_statuses
 from analysis.release.prose import add_prose
@@ -27,13 +27,12 @@ from analysis.release.results import add_results, why_unfit, withheld_cells
 from analysis.release.syntax import add_syntax
 from analysis.release.tables import DATA_TABLES, PAPER, RELEASED_PLAN, path_of
 from analysis.release.writing import Folder
-from survey.enums import Country, StudyState
+from survey.enums import StudyState
 from survey.instruments.plan import PLAN_KEY
 from survey.llm.models import Completion
 from survey.models import Study
 
 OnStep = Callable[[str], None]
-COUNTRY_NAMES = {name: code for code, label in Country.choices for name in (code, str(label))}
 
 
 class ReleaseRefused(ValueError):
@@ -168,14 +167,14 @@ def _write(
     add_registered(folder, facts.registered)
     labels = Labels(facts.study.version)
     add_codebook(folder, [file.table for file in folder.tables if file.table], labels)
-    add_syntax(folder, folder.tables)
+    add_syntax(folder, folder.tables, labels)
     add_methods(folder, facts, people)
     if plan := facts.study.version.structure.get(PLAN_KEY):
         folder.add_json(RELEASED_PLAN, plan)
     if run is not None:
         on_step("Writing the analysis")
         buckets = facts.study.version.structure["age_buckets"]
-        add_results(folder, run, withheld_cells(facts.disclosure, buckets), COUNTRY_NAMES)
+        add_results(folder, run, withheld_cells(facts.disclosure, buckets), COUNTRY_CODES)
     on_step("Describing the files")
     add_descriptors(folder, facts)
     add_croissant(folder, facts)

@@ -63,7 +63,7 @@ def readme(facts: Facts, files: list[Written], *, has_analysis: bool) -> str:
             "|---|---|---|",
             *rows,
             "",
-            "`documentation/` holds the codebook (every variable; every code in each language of the instrument), and",
+            "`documentation/` holds the codebook (every variable and code in each language of the instrument), and",
             "how people were made hard to recognise. `materials/` holds what respondents read, page by page and by",
             "language, the consent texts, recruitment, pay and demographics, and the checklist of ACL venues with the",
             "place of each answer.",

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from analysis.columns import Column, Table
-from analysis.release.labels import english
+from analysis.release.labels import DRAFT, Labels, Spoken
 from analysis.release.writing import Folder, Written
+
+Write = Callable[[str, Table, Spoken], str]
 
 SPSS_TEXT = {"code": "A{width}", "text": "A{width}", "boolean": "A5", "integer": "F12.0", "number": "F16.8"}
 CODE_WIDTH, TEXT_WIDTH = 80, 2000  # bytes that SPSS keeps of a string
+SPSS_LINE = 200  # bytes of a literal that every version takes
+SPSS_VALUE = 120  # bytes that SPSS keeps of a value's label
 STATA_LABEL = 80  # characters that Stata keeps of a variable's label
-SPSS_LINE = 200  # characters of a literal that every version takes
 
 
-def add_syntax(folder: Folder, files: Sequence[Written]) -> None:
-    """Write a file of syntax per program, over all tables."""
+def add_syntax(folder: Folder, files: Sequence[Written], labels: Labels) -> None:
+    """Write a file of syntax per program and language, over all tables."""
     parts = [(file.path, file.table) for file in files if file.table]
-    for name, comment, write in (("labels.sps", "*", spss), ("labels.R", "#", r), ("labels.do", "*", stata)):
-        end = "." if name.endswith(".sps") else ""
-        head = f"{comment} Run from the release's folder: reads each file and labels its variables and codes{end}\n"
-        folder.add_text(f"syntax/{name}", head + "".join(write(path, table) for path, table in parts))
+    programs: tuple[tuple[str, str, str, Write], ...] = (
+        ("sps", "*", ".", spss),
+        ("R", "#", "", r),
+        ("do", "*", "", stata),
+    )
+    for locale in ("", *labels.translated):
+        spoken = Spoken(labels, locale)
+        for kind, comment, end, write in programs:
+            lines = ["Run from the release's folder: reads each file and labels its variables and codes"]
+            if locale:
+                lines.append(
+                    f"Labels in {locale} are {DRAFT}s; documentation/codebook_levels.csv names those that are not"
+                )
+            head = "".join(f"{comment} {line}{end}\n" for line in lines)
+            name = f"labels_{locale}" if locale else "labels"
+            folder.add_text(
+                f"syntax/{name}.{kind}", head + "".join(write(path, table, spoken) for path, table in parts)
+            )
 
 
-def spss(path: str, table: Table) -> str:
+def spss(path: str, table: Table, spoken: Spoken) -> str:
     """Write SPSS syntax; codes stay strings, missing ones the table's token."""
     lines = [
         "",
@@ -33,11 +50,14 @@ def spss(path: str, table: Table) -> str:
         "  .",
         f"DATASET NAME {table.name}.",
         "VARIABLE LABELS",
-        *(f"  {column.name} {_quoted(column.label[:SPSS_LINE], chr(39))}" for column in table.columns),
+        *(f"  {column.name} {_spss_text(spoken.variable(column), SPSS_LINE)}" for column in table.columns),
         "  .",
     ]
     for column in _coded(table):
-        labels = (f"  {_quoted(level, chr(39))} {_quoted(english(column, level), chr(39))}" for level in column.levels)
+        labels = (
+            f"  {_spss_text(level, SPSS_VALUE)} {_spss_text(spoken.code(column, level), SPSS_VALUE)}"
+            for level in column.levels
+        )
         lines += [
             f"VALUE LABELS {column.name}",
             *labels,
@@ -49,11 +69,16 @@ def spss(path: str, table: Table) -> str:
     return "\n".join([*lines, "EXECUTE.", ""])
 
 
+def _spss_text(text: str, n_bytes: int) -> str:
+    """Quote a text, cut between characters to what SPSS keeps."""
+    return _quoted(text.encode()[:n_bytes].decode(errors="ignore"), "'")
+
+
 def _spss_format(column: Column) -> str:
     return SPSS_TEXT[column.type].format(width=TEXT_WIDTH if column.type == "text" else CODE_WIDTH)
 
 
-def r(path: str, table: Table) -> str:
+def r(path: str, table: Table, spoken: Spoken) -> str:
     """Write R: a data frame per table, codes as factors in their order, labels as attributes."""
     name = table.name
     missing = _quoted(table.missing_as, '"', slashed=True)
@@ -68,21 +93,17 @@ def r(path: str, table: Table) -> str:
             lines.append(f'{name}${column.name} <- {name}${column.name} == "true"')
         if column.levels:
             levels = ", ".join(_quoted(level, '"', slashed=True) for level in column.levels)
-            labels = ", ".join(_quoted(label, '"', slashed=True) for label in _distinct_labels(column))
+            labels = ", ".join(_quoted(label, '"', slashed=True) for label in spoken.codes(column))
             lines.append(
                 f"{name}${column.name} <- factor({name}${column.name}, levels = c({levels}), labels = c({labels}))"
             )
-        lines.append(f'attr({name}${column.name}, "label") <- {_quoted(column.label, chr(34), slashed=True)}')
+        lines.append(
+            f'attr({name}${column.name}, "label") <- {_quoted(spoken.variable(column), chr(34), slashed=True)}'
+        )
     return "\n".join([*lines, ""])
 
 
-def _distinct_labels(column: Column) -> list[str]:
-    """Give a label per code; the codes themselves where two would be called the same."""
-    labels = [english(column, level) for level in column.levels]
-    return labels if len(set(labels)) == len(labels) else list(column.levels)
-
-
-def stata(path: str, table: Table) -> str:
+def stata(path: str, table: Table, spoken: Spoken) -> str:
     """Write Stata: codes become labelled numbers in their order; its names are at most 32 characters long."""
     missing = table.missing_as
     lines = [
@@ -102,13 +123,13 @@ def stata(path: str, table: Table) -> str:
             lines += [f"label define {label} {pairs}, replace", f"encode {variable}, generate(_coded) label({label})"]
             lines += [f"order _coded, after({variable})", f"drop {variable}", f"rename _coded {variable}"]
             named = " ".join(
-                f"{number} {_quoted(english(column, level), chr(34))}"
+                f"{number} {_quoted(spoken.code(column, level), chr(34))}"
                 for number, level in enumerate(column.levels, start=1)
             )
             lines.append(f"label define {label} {named}, replace")
         elif column.type in ("integer", "number"):
             lines.append(f"destring {variable}, replace")
-        lines.append(f"label variable {variable} {_quoted(column.label[:STATA_LABEL], chr(34))}")
+        lines.append(f"label variable {variable} {_quoted(spoken.variable(column)[:STATA_LABEL], chr(34))}")
     return "\n".join([*lines, f'save "{table.name}.dta", replace', ""])
 
 

@@ -100,8 +100,28 @@ def test_codebook_labels_codes_as_respondents_read_them(whole: Whole) -> None:
     gender = labels["participants", "gender", "woman"]
     assert (gender["label"], gender["label_pt-BR"]) == ("Woman", "gender.woman in pt-BR")
     assert labels["long", "scenario_country", "US"]["label_pt-BR"] == "Estados Unidos"
+    assert {row["label_status"] for row in labels.values()} == {
+        "as respondents read it",
+        "Unicode CLDR",
+        "machine draft",
+    }
+    assert (labels["long", "theme", "gift_giving"]["label_pt-BR"], gender["label_status"]) == (
+        "Presentes",
+        "as respondents read it",
+    )
+
+
+def test_codebook_labels_variables_in_each_locale_and_says_that_they_are_drafts(whole: Whole) -> None:
+    with (whole.out / "documentation" / "codebook.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["table"], row["name"]): row for row in csv.DictReader(file)}
+    choice = rows["wide", "norm_choice"]
+    assert choice["label_en-US"] == choice["label"] == "Norm judgment. The answer"
+    assert (choice["label_pt-BR"], choice["label_status"]) == ("Julgamento da norma. A resposta", "machine draft")
     text = (whole.out / "documentation" / "codebook.md").read_text()
     assert "withheld, as too few people share it" in text
+    assert "# Variables in pt-BR\n\nTranslations of the meanings above: machine drafts.\n" in text
+    assert "| `duration_ms` | Da entrada até o fim da sessão | participants |" in text
+    assert "# Variables in en" not in text
 
 
 def test_citation_and_descriptors_can_be_read(whole: Whole) -> None:
@@ -123,4 +143,8 @@ def test_syntax_names_every_variable(whole: Whole) -> None:
         assert all(column in text for column in LONG.names), name
     spss = (whole.out / "syntax" / "labels.sps").read_text()
     assert "'woman' 'Woman'" in spss
-    assert max(len(line.encode()) for line in spss.splitlines()) <= 250
+    for path in (whole.out / "syntax").glob("*.sps"):
+        assert max(len(line.encode()) for line in path.read_text().splitlines()) <= 250, path
+    assert {path.name for path in (whole.out / "syntax").iterdir()} == {
+        f"labels{locale}.{kind}" for locale in ("", "_pt-BR") for kind in ("sps", "R", "do")
+    }

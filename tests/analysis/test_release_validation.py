@@ -229,6 +229,31 @@ def test_paper_file_has_to_agree(folder: Path) -> None:
     assert any("the paper's file and wide differ" in text for text in found(folder))
 
 
+def test_codebook_has_to_label_each_variable_in_each_locale(folder: Path) -> None:
+    def spoil(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        rows[0]["label_pt-BR"] = ""
+        return [row for row in rows if (row["table"], row["name"]) != ("long", "choice")]
+
+    edit_rows(folder, "documentation/codebook.csv", spoil)
+    assert found(folder) == [
+        "codebook: documentation/codebook.csv: long choice: is missing",
+        "codebook: documentation/codebook.csv: long study_code: label_pt-BR is empty",
+    ]
+
+
+def test_codebook_has_to_know_the_locales_and_codes(folder: Path) -> None:
+    path = folder / "documentation/codebook.csv"
+    path.write_text(path.read_text().replace("label_pt-BR", "label_other", 1))
+    levels = folder / "documentation/codebook_levels.csv"
+    levels.write_text(levels.read_text().replace("long,choice,culture,", "long,choice,custom,", 1))
+    seal(folder)
+    assert found(folder) == [
+        "codebook: documentation/codebook.csv: has no column label_pt-BR",
+        "codebook: documentation/codebook_levels.csv: long choice culture: is missing",
+        "codebook: documentation/codebook_levels.csv: long choice custom: is in no table",
+    ]
+
+
 def test_simulated_data_have_to_be_named(folder: Path) -> None:
     text = (folder / "README.md").read_text().replace("CONTAINS SIMULATED DATA", "contains data")
     (folder / "README.md").write_text(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analysis.release.validation.agreement import check_agreement
 from analysis.release.validation.checksums import check_files
+from analysis.release.validation.codebook import check_codebook
 from analysis.release.validation.croissant import check_croissant
 from analysis.release.validation.data_package import check_data_package
 from analysis.release.validation.findings import FILES, MISSHAPEN, Finding, Opened, Unreadable, open_release
@@ -24,6 +25,7 @@ CHECKS = (
     check_identifiers,
     check_people,
     check_agreement,
+    check_codebook,
     check_registration,
 )
 
