@@ -1,11 +1,11 @@
-"""Long to wide and back; exclusions as named operations, in a fixed order, each with what it took away."""
+"""Long to wide; exclusions as named operations, in a fixed order, each with what it took away."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.columns import ANSWER, ANSWER_CONTEXT, LONG, WIDE
+from analysis.columns import ANSWER, ANSWER_CONTEXT, WIDE
 from analysis.parameters import without
 from survey.enums import Question, Status
 from survey.flow.quality import FLAGS
@@ -61,13 +61,3 @@ def to_wide(long: pd.DataFrame) -> pd.DataFrame:
         renamed = answers.rename(columns={name: f"{question}_{name}" for name in VALUES})
         wide = wide.merge(renamed, on=key, how="left", validate="one_to_one")
     return wide[list(WIDE.names)]
-
-
-def to_long(wide: pd.DataFrame) -> pd.DataFrame:
-    """Stack the two answers again; a question without an answer has no row."""
-    parts = []
-    for question in Question.values:
-        own = {f"{question}_{name}": name for name in VALUES}
-        answered = wide[wide[f"{question}_text_hash"].notna()]
-        parts.append(answered[[*CONTEXT, *own]].rename(columns=own).assign(question=question))
-    return pd.concat(parts, ignore_index=True)[list(LONG.names)]

@@ -1,7 +1,7 @@
 """How far people agree about the same item: plain and chance-corrected measures with intervals."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.stats.agreement_influence import Influence, influences
 from analysis.stats.agreement_points import NAN, NO_PAIR, ONE_CATEGORY, agreement_from_counts
-from analysis.stats.observations import Codes, Floats, count_used, require
+from analysis.stats.observations import Codes, Floats, count_used
 from analysis.stats.rated import Rated, read_rated
 from analysis.stats.twoway import TwoWaySE, require_level, t_test, why_no_interval
 
@@ -105,28 +105,6 @@ def agreement(
     require_level(level)
     rated = read_rated(frame, value, respondent, item, cluster, categories)
     return estimates(rated, level)
-
-
-def agreement_by(
-    frame: pd.DataFrame,
-    *,
-    value: str,
-    respondent: str,
-    item: str | Sequence[str],
-    by: Sequence[str],
-    cluster: str | Sequence[str] | None = None,
-    categories: Sequence[float] = (0.0, 1.0),
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Estimate `agreement` in every group of `by`: one row per group and measure."""
-    require_level(level)
-    require(frame, by)
-    rows = []
-    for key, group in frame.groupby(list(by), dropna=False, observed=True):
-        rated = read_rated(group, value, respondent, item, cluster, categories)
-        labels = dict(zip(by, key, strict=True))
-        rows += [{**labels, **asdict(estimate)} for estimate in estimates(rated, level)]
-    return pd.DataFrame(rows, columns=[*by, *AGREEMENT_COLUMNS])
 
 
 def estimates(rated: Rated, level: float, measures: Sequence[str] = MEASURES) -> tuple[AgreementEstimate, ...]:

@@ -8,7 +8,6 @@ import pandas as pd
 from analysis.stats.observations import Codes, Floats, Mask, Observations, binary, count_used, has_repeats
 
 NAN = float("nan")
-ONE_CULTURE = 3.0  # the usual rule: the first eigenvalue at least three times the second
 LEAST_SHARED = 4
 MOST_RESPONDENTS = 400
 LEAST_PAIRS = 0.8

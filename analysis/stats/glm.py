@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import chdtrc, expit, xlog1py, xlogy
 
@@ -158,48 +157,6 @@ def likelihood_ratio(full: LogitFit, reduced: LogitFit) -> LikelihoodRatio:
     return LikelihoodRatio(statistic, df, float(chdtrc(df, statistic)), "")
 
 
-def clustered_covariance(x: Floats, fit: LogitFit, value: Floats, pattern: Codes, clusters: Sequence[Codes]) -> Floats:
-    """Estimate the covariance of the coefficients when answers within clusters are alike (sandwich).
-
-    Parameters
-    ----------
-    x : array (patterns, columns)
-        The fit's design matrix.
-    fit : LogitFit
-        The fitted model.
-    value : array (answers,)
-        The 0/1 answers.
-    pattern : array of int (answers,)
-        Each answer's row of `x`.
-    clusters : sequence of array of int (answers,)
-        One clustering, or two that cross.
-
-    Returns
-    -------
-    array (columns, columns)
-        NaN for columns without a coefficient.
-
-    Notes
-    -----
-    B M B with B the inverse information and M the sum over clusters of squared total scores x (y - p); for two
-    clusterings M = M_1 + M_2 - M_12, where 12 are the cells in which they cross. No small-sample factor.
-
-    References
-    ----------
-    Liang & Zeger (1986), Biometrika 73, 13-22; Cameron, Gelbach & Miller (2011), Journal of Business & Economic
-    Statistics 29, 238-249. R: `sandwich::vcovCL(fit, type = "HC0", cadjust = FALSE)`.
-    """
-    kept = np.isfinite(fit.coef)
-    residual = value - fit.probability[pattern]
-    meat = sum(_meat(x[:, kept], residual, pattern, one) for one in clusters)
-    if len(clusters) == 2:
-        meat = meat - _meat(x[:, kept], residual, pattern, cross(*clusters))
-    bread = fit.covariance[np.ix_(kept, kept)]
-    covariance = np.full_like(fit.covariance, NAN)
-    covariance[np.ix_(kept, kept)] = bread @ meat @ bread
-    return covariance
-
-
 def cross(first: Codes, second: Codes) -> Codes:
     """Number the cells in which two clusterings cross."""
     key = first.astype(np.int64) * (int(second.max(initial=0)) + 1) + second
@@ -314,13 +271,6 @@ def _covariance(x: Floats, n: Floats, p: Floats, basis: Flags) -> Floats:
         except np.linalg.LinAlgError:  # the fit did not converge
             covariance[np.ix_(basis, basis)] = np.linalg.pinv(information, hermitian=True)
     return covariance
-
-
-def _meat(x: Floats, residual: Floats, pattern: Codes, cluster: Codes) -> Floats:
-    """Sum the squared cluster totals of the scores, which are few: residuals per cluster and pattern times x."""
-    shape = (int(cluster.max(initial=0)) + 1, len(x))
-    totals = sp.csr_array(sp.coo_array((residual, (cluster, pattern)), shape=shape))
-    return np.asarray(x.T @ ((totals.T @ totals) @ x), dtype=np.float64)
 
 
 def _why(is_converged: bool, aliased: Sequence[str], groups: Sequence[str]) -> str:

@@ -184,8 +184,3 @@ def _how_to_answer(ask: Ask, texts: PromptTexts) -> str:
 def messages(ask: Ask) -> list[Message]:
     """Give the chat messages; all in one turn, because some models have no system role."""
     return [{"role": "user", "content": prompt_text(ask)}]
-
-
-def template_hash(locale: str) -> str:
-    """Hash (SHA-256, hex) the file that holds all words around an item in a language."""
-    return prompt_texts(locale).content_hash

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from analysis.stats.agreement import agreement, agreement_by
+from analysis.stats.agreement import agreement
 from analysis.stats.agreement_difference import agreement_difference
 from analysis.stats.agreement_points import agreement_from_counts
 from analysis.stats.reliability import answers_for_reliability
@@ -237,14 +237,6 @@ def test_single_answers_make_no_agreement() -> None:
 def test_agreement_of_no_rows_gives_reasons() -> None:
     empty = pd.DataFrame({"y": [], "r": [], "i": []})
     assert {e.reason for e in agreement(empty, value="y", respondent="r", item="i")} == {"no item has two answers"}
-
-
-def test_agreement_by_gives_a_row_per_group_and_measure(answers: pd.DataFrame) -> None:
-    table = agreement_by(answers, value="norm", respondent="respondent_id", item="scenario_item_id", by=["rel"])
-    assert table["measure"].tolist() == MEASURES * 3
-    assert table["rel"].tolist() == ["close"] * 5 + ["far"] * 5 + ["same"] * 5
-    assert (table["reason"] == "").all()
-    assert ((table["ci_low"] < table["estimate"]) & (table["estimate"] < table["ci_high"])).all()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from analysis.stats.glm import LogitFit, clustered_covariance, fit_logit, fit_terms, likelihood_ratio
+from analysis.stats.glm import LogitFit, fit_logit, fit_terms, likelihood_ratio
 from analysis.stats.observations import codes
 from analysis.stats.terms import Patterns, Term, count_patterns, design
+from analysis.stats.twoway import twoway_se
 
 from .conftest import r_name
 
@@ -52,28 +53,25 @@ def test_fit_terms_equals_statsmodels_with_a_row_per_answer(personal: pd.DataFra
     assert fit.log_likelihood == pytest.approx(other.llf, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("columns", "key"),
-    [
-        (["respondent_id"], "respondent_HC0_noadj"),
-        (["scenario_item_id"], "item_HC0_noadj"),
-        (["respondent_id", "scenario_item_id"], "twoway_HC0_noadj"),
-    ],
-)
-def test_clustered_covariance_equals_sandwich_in_r(
-    personal: pd.DataFrame, r_reference: dict[str, Any], columns: list[str], key: str
+def test_clustered_errors_of_the_coefficients_equal_sandwich_in_r(
+    personal: pd.DataFrame, r_reference: dict[str, Any]
 ) -> None:
+    """From each answer's influence on the coefficients: information inverse times score."""
     patterns = patterns_of(personal)
     fit = fit_terms(patterns, PERSONAL)
-    found = clustered_covariance(
-        design(patterns, PERSONAL).matrix,
-        fit,
-        personal["culture"].to_numpy(),
-        patterns.pattern,
-        [codes(personal, [column]) for column in columns],
-    )
-    expected = [r_reference["cluster_robust_personal"][key][r_name(name)] for name in fit.names]
-    np.testing.assert_allclose(np.sqrt(np.diag(found)), expected, rtol=5e-7)
+    x = design(patterns, PERSONAL).matrix[patterns.pattern]
+    residual = personal["culture"].to_numpy() - fit.probability[patterns.pattern]
+    influence = x @ fit.covariance * residual[:, None]
+    person, item = (codes(personal, [column]) for column in ("respondent_id", "scenario_item_id"))
+    found = [twoway_se(influence[:, at], person, item) for at in range(len(fit.names))]
+    expected = r_reference["cluster_robust_personal"]
+    for at, name in enumerate(fit.names):
+        by_person, by_item, both = (
+            expected[key][r_name(name)] for key in ("respondent_HC0_noadj", "item_HC0_noadj", "twoway_HC0_noadj")
+        )
+        assert found[at].respondent == pytest.approx(by_person, rel=5e-7)
+        assert found[at].item == pytest.approx(by_item, rel=5e-7)
+        assert found[at].twoway == pytest.approx(max(both, by_person, by_item), rel=5e-7)
 
 
 def test_likelihood_ratio_is_the_difference_of_deviances(personal: pd.DataFrame) -> None:

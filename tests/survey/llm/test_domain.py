@@ -18,7 +18,7 @@ from survey.llm.domain import MAX_LEASES, Held, Result
 from survey.llm.enums import CellState, ParseStage, PersonaSetting, RunState
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, Run
 from survey.llm.parsing import PARSER_VERSION
-from survey.llm.prompts import template_hash
+from survey.llm.prompts import prompt_texts
 from survey.models import Instrument, InstrumentVersion, Item, Study, Text
 
 MakeSpec = Callable[..., ModelSpec]
@@ -115,7 +115,9 @@ def test_manifest_freezes_the_factors(study: Study, spec: ModelSpec) -> None:
         "n_samples": 10,
         "n_repeats": 1,
         "languages": {"source": "en-US", "by_country": {}},
-        "prompts": {"en-US": {"version": "1", "status": "machine draft", "content_hash": template_hash("en-US")}},
+        "prompts": {
+            "en-US": {"version": "1", "status": "machine draft", "content_hash": prompt_texts("en-US").content_hash}
+        },
         "parser_version": PARSER_VERSION,
         "items": ["T01", "T02", "T03"],
         "sessions": [],
