@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from survey.llm.providers.contract import EndpointRefused
+from survey.outbound import unwrapped
 
 Place = tuple[str, int]  # numeric address, port
 Resolver = Callable[[str, int], Collection[str]]
@@ -33,25 +34,30 @@ def refuse_neighbours(base_url: str, resolver: Resolver = resolve) -> None:
     """Raise `EndpointRefused` where an endpoint's address, or what its name stands for now, is no place of a model."""
     address = urlsplit(base_url)
     port = address.port or {"https": 443}.get(address.scheme, 80)
-    places = {(found, port) for found in resolver(address.hostname or "", port)}
+    places = {(plain(found), port) for found in resolver(address.hostname or "", port)}
     if any(is_of_cloud(found) for found, _ in places):
         raise EndpointRefused(f"{address.hostname} stands for an address that clouds keep for their own machines.")
     if places & set(own_servers(resolver)):
         raise EndpointRefused(f"{address.hostname}:{port} is a server of this site itself, not a model.")
 
 
+def plain(text: str) -> str:
+    """Write an address in one way: that of IPv4 where IPv6 wraps one, and one for all of this machine's own."""
+    real = unwrapped(ipaddress.ip_address(text))
+    return "127.0.0.1" if real.is_loopback else str(real)
+
+
 def is_of_cloud(text: str) -> bool:
     """Tell link-local addresses, and the few others under which clouds hand out keys."""
     found = ipaddress.ip_address(text)
-    real = getattr(found, "ipv4_mapped", None) or found
-    return real.is_link_local or real.is_multicast or real.is_unspecified or str(real) in OF_CLOUDS
+    return found.is_link_local or found.is_multicast or found.is_unspecified or text in OF_CLOUDS
 
 
 def own_servers(resolver: Resolver) -> Iterator[Place]:
     """Give where the database and the broker listen; a socket in a folder is out of any address's reach."""
     for host, port in own_names(settings.DATABASES["default"], settings.REDIS_URL):
         if host and not host.startswith("/"):
-            yield from ((found, port) for found in resolver(host, port))
+            yield from ((plain(found), port) for found in resolver(host, port))
 
 
 def own_names(database: Mapping[str, Any], broker_url: str) -> list[Place]:

@@ -22,14 +22,15 @@ def resolver(host: str, port: int) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def production(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "own_names", lambda *_: [("db", 5432), ("redis", 6379)])
+    monkeypatch.setattr(neighbours, "own_names", lambda *_: [("db", 5432), ("redis", 6379), ("127.0.0.1", 7000)])
 
 
 @pytest.mark.parametrize(
     "address",
     [
         "http://169.254.169.254/v1", "http://[fe80::1]/v1", "http://[::ffff:169.254.169.254]/v1", "http://0.0.0.0/v1",
-        "http://[fd00:ec2::254]/v1", "http://168.63.129.16/v1", "http://100.100.100.200:80/v1", "http://[::]:8000/v1",
+        "http://[64:ff9b::a9fe:a9fe]/v1", "http://[2002:a9fe:a9fe::]/v1", "http://[fd00:ec2::254]/v1",
+        "http://168.63.129.16/v1", "http://100.100.100.200:80/v1", "http://[::]:8000/v1",
     ],
 )  # fmt: skip
 def test_no_model_is_asked_at_an_address_of_clouds(address: str) -> None:
@@ -45,7 +46,14 @@ def test_odd_ways_to_write_an_address_lead_to_the_same_refusal(number: str) -> N
         refuse_neighbours(f"http://{number}/v1")
 
 
-@pytest.mark.parametrize("address", ["http://db:5432/v1", "http://10.0.0.6:6379", "http://sneaky.example.org:5432/v1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://db:5432/v1", "http://10.0.0.6:6379", "http://sneaky.example.org:5432/v1",
+        "http://[::ffff:10.0.0.6]:6379", "http://[64:ff9b::a00:6]:6379", "http://127.9.9.9:7000/v1",
+        "http://[::1]:7000/v1",
+    ],
+)  # fmt: skip
 def test_no_model_is_asked_at_the_sites_own_servers(address: str) -> None:
     with pytest.raises(EndpointRefused, match="a server of this site itself"):
         refuse_neighbours(address, resolver)
