@@ -6,12 +6,12 @@ import re
 import sys
 from datetime import UTC, datetime
 
-TOKEN = re.compile(r"(/s/)[^/\s]+|([?&][A-Za-z_]+=)[^&\s\"]+")
+TOKEN = re.compile(r"(/s/)[^/\s]+|([?&][A-Za-z_]+=)[^&\s\"]+|(?<![\w.%+-])[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
 NAMED = ("session", "run", "analysis", "release", "study", "model")  # what a line may say it is about: `extra=`
 
 
 class WithoutTokens(logging.Filter):
-    """Blot out session tokens and the values of query parameters in every line."""
+    """Blot out session tokens, the values of query parameters and mail addresses in every line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -40,7 +40,7 @@ class JsonLines(logging.Formatter):
 
 
 def blot(text: str) -> str:
-    return TOKEN.sub(lambda match: f"{match[1] or match[2]}…", text)
+    return TOKEN.sub(lambda match: f"{match[1] or match[2] or ''}…", text)
 
 
 def current_task() -> dict[str, str]:

@@ -29,6 +29,11 @@ class Proxy:
         connection = http.client.HTTPSConnection("localhost", self.https_port, timeout=30, context=self.trust)
         return ask(connection, path, body, **headers)
 
+    def open(self) -> ssl.SSLSocket:
+        """Open a line to the proxy over TLS, to send by hand."""
+        plain = socket.create_connection(("127.0.0.1", self.https_port), timeout=30)
+        return self.trust.wrap_socket(plain, server_hostname="localhost")
+
     def ask_plainly(self, port: int, path: str) -> Answer:
         """Send a request without TLS to one of the proxy's ports."""
         host = "127.0.0.1" if port == self.health_port else "localhost"

@@ -219,6 +219,26 @@ def test_submit_whose_worker_is_killed_is_stored_once_when_sent_again(
     assert consents(database, visit) == (1, 1)
 
 
+def test_web_that_is_told_to_stop_finishes_what_it_has_begun(
+    site: Site, visit: Visit, database: psycopg.Connection
+) -> None:
+    database.execute("SELECT FROM survey_surveysession FOR UPDATE")  # holds the submit up, in its transaction
+    with ThreadPoolExecutor() as pool:
+        under_way = pool.submit(send, site, visit)
+        await_ready(web(site), lambda: is_held_up(database))
+        stopped = web(site)
+        stopped.process.terminate()
+        time.sleep(1)
+        assert stopped.exit_code() is None
+        database.rollback()
+        assert under_way.result() == 303
+    assert stopped.process.wait(30) == 0
+    site.family.forget(stopped)
+    site.start("web")
+    site.await_healthy("web")
+    assert consents(database, visit) == (1, 1)
+
+
 def test_submit_held_up_by_a_forgotten_transaction_is_asked_for_again(
     site: Site, visit: Visit, database: psycopg.Connection
 ) -> None:
@@ -353,6 +373,25 @@ def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in:
     assert received["X-Client-Network"] == "127.0.0.0/24"
     assert "127.0.0.1" not in str(received)
     assert "X-Forwarded-For" not in received
+
+
+@pytest.mark.parametrize(
+    ("sent", "most"),
+    [
+        (b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow", 20),
+        (b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 45),
+    ],
+    ids=["headers", "body"],
+)
+def test_proxy_hangs_up_on_whoever_sends_too_slowly(proxy: Proxy, sent: bytes, most: int) -> None:
+    """Or nothing more: a few such connections would otherwise hold every thread."""
+    begun = time.monotonic()
+    with proxy.open() as line:
+        line.settimeout(most)
+        line.sendall(sent)
+        while line.recv(4096):  # an error page, perhaps; then the end
+            pass
+    assert 5 < time.monotonic() - begun < most
 
 
 def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:

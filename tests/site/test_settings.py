@@ -71,6 +71,9 @@ def test_analysis_of_a_study_needs_the_secret_key() -> None:
     [
         ("Not Found: /s/abc-DEF_123/", "Not Found: /s/…/"),
         ("GET /join/x/BR/?PROLIFIC_PID=5f0c&STUDY_ID=60", "GET /join/x/BR/?PROLIFIC_PID=…&STUDY_ID=…"),
+        ("Not Found: /nowhere/ana.lima+1@example.org/", "Not Found: /nowhere/…/"),
+        ("550 no such user: <ana@mail.example.org>", "550 no such user: <…>"),
+        ("worker@4f0c: OK, 3 of 4 at 12:30", "worker@4f0c: OK, 3 of 4 at 12:30"),
         ("nothing to hide", "nothing to hide"),
     ],
 )

@@ -112,6 +112,21 @@ def test_one_failed_check_is_complete_and_two_lead_to_a_persons_review(study: St
         assert f"submissions/complete?cc={code}" in page
 
 
+def test_no_page_before_the_last_holds_a_code(study: Study) -> None:
+    client, session = enter()
+    walker = Walker(session, client)
+    seen = []
+    while walker.kind() != Page.DEBRIEF:
+        seen.append(client.get(walker.url).content.decode())
+        assert walker.post(**walker.answers(walker.kind())).status_code == 303
+    seen.append(client.get(walker.url).content.decode())
+    assert len(seen) > 20
+    assert [code for code in CODES.values() for page in seen if code in page] == []
+    walker.post()
+    last = end_page(session)
+    assert [code for code in CODES.values() if code in last] == ["CDONE"]
+
+
 def test_withdrawing_after_the_end_leaves_the_pay_as_it_was(study: Study) -> None:
     client, session = enter()
     Walker(session, client).finish()
