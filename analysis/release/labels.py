@@ -32,13 +32,22 @@ VOCABULARIES: dict[tuple[str, ...], type[TextChoices]] = {
 TRANSLATIONS = Path(__file__).parents[1] / "label_translations.csv"
 SOURCE = enums.Locale.EN_US.value
 AS_READ, CLDR, DRAFT = "as respondents read it", "Unicode CLDR", enums.TextStatus.MACHINE_DRAFT.value
+# Codes that are no vocabulary of their own.
+WORDS = {
+    "younger_female": "Younger, female", "younger_male": "Younger, male",
+    "older_female": "Older, female", "older_male": "Older, male",
+    "declined": "Preferred not to answer", "participant": "Drawn per participant", "item": "Laid out by item",
+    "fixed": "Fixed by the instrument", "same": "Of one country", "different": "Of two countries",
+    "A": "Follows the culture", "B": "Allows the preference", "FOLLOW_CULTURE": "Follows the culture",
+    "ALLOW_PREFERENCE": "Allows the preference", "UNKNOWN": "No answer could be read",
+}  # fmt: skip
 COUNTRY_CODES = {name: code for code, label in enums.Country.choices for name in (code, str(label))}
 
 
 def english(column: Column, level: str) -> str:
     """Say in English what a code means; the code itself where it speaks for itself."""
     vocabulary = VOCABULARIES.get(column.levels)
-    return str(vocabulary(level).label) if vocabulary else level
+    return str(vocabulary(level).label) if vocabulary else WORDS.get(level, level)
 
 
 def translated(text: str, locale: str) -> str:

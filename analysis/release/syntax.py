@@ -11,9 +11,12 @@ from analysis.release.writing import Folder, Written
 Write = Callable[[str, Table, Spoken], str]
 
 SPSS_TEXT = {"code": "A{width}", "text": "A{width}", "boolean": "A5", "integer": "F12.0", "number": "F16.8"}
+SPSS_STRINGS = ("code", "text", "boolean")
 CODE_WIDTH, TEXT_WIDTH = 80, 2000  # bytes that SPSS keeps of a string
 SPSS_LINE = 200  # bytes of a literal that every version takes
 SPSS_VALUE = 120  # bytes that SPSS keeps of a value's label
+# Missing numbers are written `NA`: SPSS warns of each, and PSPP stops at a hundred.
+SPSS_QUIET, SPSS_LOUD = "PRESERVE.\nSET UNDEFINED=NOWARN MXWARNS=0.\n", "\nRESTORE.\n"
 STATA_LABEL = 80  # characters that Stata keeps of a variable's label
 
 
@@ -33,11 +36,10 @@ def add_syntax(folder: Folder, files: Sequence[Written], labels: Labels) -> None
                 lines.append(
                     f"Labels in {locale} are {DRAFT}s; documentation/codebook_levels.csv names those that are not"
                 )
-            head = "".join(f"{comment} {line}{end}\n" for line in lines)
+            text = "".join(f"{comment} {line}{end}\n" for line in lines)
+            text += "".join(write(path, table, spoken) for path, table in parts)
             name = f"labels_{locale}" if locale else "labels"
-            folder.add_text(
-                f"syntax/{name}.{kind}", head + "".join(write(path, table, spoken) for path, table in parts)
-            )
+            folder.add_text(f"syntax/{name}.{kind}", f"{SPSS_QUIET}{text}{SPSS_LOUD}" if kind == "sps" else text)
 
 
 def spss(path: str, table: Table, spoken: Spoken) -> str:
@@ -48,7 +50,6 @@ def spss(path: str, table: Table, spoken: Spoken) -> str:
         "  /FIRSTCASE=2 /VARIABLES=",
         *(f"  {column.name} {_spss_format(column)}" for column in table.columns),
         "  .",
-        f"DATASET NAME {table.name}.",
         "VARIABLE LABELS",
         *(f"  {column.name} {_spss_text(spoken.variable(column), SPSS_LINE)}" for column in table.columns),
         "  .",
@@ -64,9 +65,9 @@ def spss(path: str, table: Table, spoken: Spoken) -> str:
             "  .",
         ]  # a line each: SPSS reads no more than 256 bytes of one
     if table.missing_as:
-        texts = [column.name for column in table.columns if column.missing and column.type in ("code", "boolean")]
+        texts = [column.name for column in table.columns if column.missing and column.type in SPSS_STRINGS]
         lines += [f"MISSING VALUES {name} ('{table.missing_as}')." for name in texts]
-    return "\n".join([*lines, "EXECUTE.", ""])
+    return "\n".join([*lines, "EXECUTE.", f"DATASET COPY {table.name}.", ""])
 
 
 def _spss_text(text: str, n_bytes: int) -> str:
@@ -80,27 +81,29 @@ def _spss_format(column: Column) -> str:
 
 def r(path: str, table: Table, spoken: Spoken) -> str:
     """Write R: a data frame per table, codes as factors in their order, labels as attributes."""
-    name = table.name
-    missing = _quoted(table.missing_as, '"', slashed=True)
     classes = {"code": "character", "text": "character", "boolean": "character", "integer": "numeric"}
-    kinds = ", ".join(f'{column.name} = "{classes.get(column.type, "numeric")}"' for column in table.columns)
+    kinds = ", ".join(f'{_r_text(column.name)} = "{classes.get(column.type, "numeric")}"' for column in table.columns)
     lines = [
         "",
-        f'{name} <- read.csv("{path}", encoding = "UTF-8", na.strings = {missing}, colClasses = c({kinds}))',
+        f'{table.name} <- read.csv("{path}", encoding = "UTF-8", check.names = FALSE, '
+        f"na.strings = {_r_text(table.missing_as)}, colClasses = c({kinds}))",
     ]
     for column in table.columns:
+        name = f"{table.name}[[{_r_text(column.name)}]]"  # a name may be a word of the language, such as repeat
         if column.type == "boolean":
-            lines.append(f'{name}${column.name} <- {name}${column.name} == "true"')
+            lines.append(f'{name} <- {name} == "true"')
         if column.levels:
-            levels = ", ".join(_quoted(level, '"', slashed=True) for level in column.levels)
-            labels = ", ".join(_quoted(label, '"', slashed=True) for label in spoken.codes(column))
-            lines.append(
-                f"{name}${column.name} <- factor({name}${column.name}, levels = c({levels}), labels = c({labels}))"
-            )
-        lines.append(
-            f'attr({name}${column.name}, "label") <- {_quoted(spoken.variable(column), chr(34), slashed=True)}'
-        )
+            levels = ", ".join(_r_text(level) for level in column.levels)
+            labels = ", ".join(_r_text(label) for label in spoken.codes(column))
+            lines.append(f"{name} <- factor({name}, levels = c({levels}), labels = c({labels}))")
+        lines.append(f'attr({name}, "label") <- {_r_text(spoken.variable(column))}')
     return "\n".join([*lines, ""])
+
+
+def _r_text(text: str) -> str:
+    """Quote a text for R, in ASCII alone: it is read alike in every locale of the machine."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if one.isascii() else f"\\U{ord(one):08x}" for one in escaped) + '"'
 
 
 def stata(path: str, table: Table, spoken: Spoken) -> str:
@@ -137,10 +140,7 @@ def _coded(table: Table) -> list[Column]:
     return [column for column in table.columns if column.levels]
 
 
-def _quoted(text: str, quote: str, *, slashed: bool = False) -> str:
-    """Quote a text: with backslashes for R, by doubling for SPSS, without the quote for Stata."""
-    if slashed:
-        inner = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
-    else:
-        inner = text.replace(quote, quote * 2) if quote == "'" else text.replace(quote, "'")
+def _quoted(text: str, quote: str) -> str:
+    """Quote a text: by doubling for SPSS, without the quote for Stata."""
+    inner = text.replace(quote, quote * 2) if quote == "'" else text.replace(quote, "'")
     return f"{quote}{inner}{quote}"

@@ -12,7 +12,6 @@ from analysis.release.labels import (
     ANSWERED,
     SOURCE,
     TRANSLATIONS,
-    VOCABULARIES,
     english,
     is_country,
     translated,
@@ -20,7 +19,7 @@ from analysis.release.labels import (
 )
 from analysis.release.registered import DEVIATIONS
 from analysis.release.tables import DATA_TABLES, NOT_PUBLISHED, PAPER
-from survey.enums import Locale
+from survey.enums import Country, Locale
 
 EVERY: tuple[Table, ...] = (*ALL_TABLES.values(), *DATA_TABLES, *PAPER, DEVIATIONS)
 OTHERS = [locale for locale in Locale.values if not locale.startswith("en-")]
@@ -30,8 +29,7 @@ def shown(column: Column) -> list[str]:
     """Give the English texts of a column that are shown in other languages too."""
     is_own = column.levels == tuple(Locale.values)  # each language is named in itself
     is_named = is_own or is_country(column) or column.name in {*ANSWERED, *NOT_PUBLISHED}
-    has_words = column.levels in VOCABULARIES and not is_named
-    return [column.label, *(english(column, level) for level in column.levels if has_words)]
+    return [column.label, *(english(column, level) for level in column.levels if not is_named)]
 
 
 def texts() -> set[str]:
@@ -59,6 +57,12 @@ def test_codes_of_a_variable_are_told_apart(locale: str) -> None:
         for column in table.columns:
             labels = [translated(english(column, level), locale) for level in column.levels]
             assert len(set(labels)) == len(labels), (table.name, column.name)
+
+
+def test_no_code_is_left_without_words() -> None:
+    released = (*DATA_TABLES, *PAPER, DEVIATIONS)
+    bare = {level for table in released for c in table.columns for level in c.levels if english(c, level) == level}
+    assert bare - {str(label) for label in Country.labels} == set()
 
 
 def test_varieties_of_english_show_the_english_label() -> None:

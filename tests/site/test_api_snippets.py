@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -44,6 +45,25 @@ def test_python_lines_fetch_all_answers(live_server: LiveServer, tmp_path: Path)
     env = {"PATH": os.environ["PATH"], "PACT_SITE": live_server.url, "PACT_STUDY": "s1", "PACT_TOKEN": token}
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr) == (f"{n} answers of 2 people\n", "")
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not on this machine")
+@pytest.mark.django_db(transaction=True)
+def test_r_lines_fetch_all_answers(live_server: LiveServer, tmp_path: Path) -> None:
+    study = make_study()
+    unblind_study(study, by="pi", reason="tests")
+    for country in ("GB", "IN"):
+        Walker(make_session(study, country)).finish()
+    n = Response.objects.count()
+    token = make_token(make_staff("pi"), "snippet", list(Scope), timezone.now() + timedelta(days=1)).text
+    script = tmp_path / "fetch.R"
+    told = 'cat(nrow(answers), length(unique(answers$respondent_id)), sum(answers$follows_culture), "\\n")\n'
+    script.write_text(R[0] + told, encoding="utf-8")
+    env = {"PATH": os.environ["PATH"], "PACT_SITE": live_server.url, "PACT_STUDY": "s1", "PACT_TOKEN": token}
+    program = ["Rscript", "--vanilla", script]
+    done = subprocess.run(program, env=env, capture_output=True, text=True, check=False, timeout=120)
+    followed = Response.objects.filter(choice="culture").count()
+    assert (done.stdout.split(), done.stderr) == ([str(n), "2", str(followed)], "")
 
 
 @pytest.mark.django_db(transaction=True)
