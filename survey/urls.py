@@ -52,6 +52,7 @@ urlpatterns = [
     path("studies/<slug:code>/preview/seen/", preview.seen, name="preview_seen"),
     path("studies/<slug:code>/preview/<slug:country>/<slug:locale>/<slug:name>/", preview.page, name="preview_page"),
     path("studies/<slug:code>/review/", review.page, name="review"),
+    path("studies/<slug:code>/review/sessions.csv", review.rows_csv, name="review_csv"),
     path("studies/<slug:code>/review/next/", review.first_of_queue, name="review_queue"),
     path("studies/<slug:code>/review/sessions/<int:pk>/", review.session, name="review_session"),
     path("studies/<slug:code>/review/sessions/<int:pk>/note/", review.note, name="review_note"),

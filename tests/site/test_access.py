@@ -85,6 +85,7 @@ def test_addresses_for_anybody_are_these() -> None:
         ("survey:preview_page", "GET", set(Role)),
         ("survey:preview_seen", "POST", {Role.PI}),
         ("survey:review", "GET", {Role.PI, Role.ASSISTANT}),
+        ("survey:review_csv", "GET", {Role.PI, Role.ASSISTANT}),
         ("survey:review_session", "GET", {Role.PI, Role.ASSISTANT}),
         ("survey:review_note", "POST", {Role.PI, Role.ASSISTANT}),
         ("survey:new_study", "POST", {Role.PI}),

@@ -60,7 +60,7 @@ def test_r_lines_fetch_all_answers(live_server: LiveServer, tmp_path: Path) -> N
     told = 'cat(nrow(answers), length(unique(answers$respondent_id)), sum(answers$follows_culture), "\\n")\n'
     script.write_text(R[0] + told, encoding="utf-8")
     env = {"PATH": os.environ["PATH"], "PACT_SITE": live_server.url, "PACT_STUDY": "s1", "PACT_TOKEN": token}
-    program = ["Rscript", "--vanilla", script]
+    program = ["Rscript", "--vanilla", str(script)]
     done = subprocess.run(program, env=env, capture_output=True, text=True, check=False, timeout=120)
     followed = Response.objects.filter(choice="culture").count()
     assert (done.stdout.split(), done.stderr) == ([str(n), "2", str(followed)], "")

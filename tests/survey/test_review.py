@@ -1,5 +1,7 @@
 """Staff look at single sessions and keep notes; nothing is rejected, and outcomes stay hidden until unblinded."""
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from survey.domain.study_states import unblind_study
 from survey.domain.trial_runs import begin_trial
 from survey.enums import Page, PanelName
 from survey.models import AuditEntry, Participant, QualityFlag, SessionNote, Study, SurveySession
+from survey.views import review
 from tests.factories import make_session, make_study
 from tests.staff import make_staff, note_login
 from tests.survey.test_flow_pages import Walker
@@ -84,6 +87,38 @@ def test_list_and_session_cost_the_same_queries_however_many(django_assert_num_q
         assert client.get(reverse("survey:review", args=["s1"])).status_code == 200
     with django_assert_num_queries(SESSION_QUERIES):  # type: ignore[operator]
         client.get(reverse("survey:review_session", args=["s1", session.pk]))
+
+
+def test_list_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "ROWS_A_READ", 2)
+    study = make_study()
+    plain, fast, noted = finished(study), finished(study, "too_fast", "declined"), finished(study, "too_fast")
+    settled = finished(study, "too_fast")
+    add_note(noted, "read", is_settled=False, by="ada")
+    add_note(settled, "", is_settled=True, by="ada")
+    client = sign_in()
+
+    def read(query: str = "") -> list[list[str]]:
+        reply = client.get(reverse("survey:review_csv", args=["s1"]) + query)
+        assert (reply.status_code, reply["Content-Type"]) == (200, "text/csv; charset=utf-8")
+        return list(csv.reader(io.StringIO(reply.getvalue().decode(), newline="")))
+
+    def row(one: SurveySession, flags: str, notes: str) -> list[str]:
+        landed = one.landed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [str(one), landed, "BR", one.locale, "complete", str(len(one.plan)), flags, notes]
+
+    header = list(review.CSV_COLUMNS)
+    assert read() == [
+        header,
+        row(settled, "too_fast", "settled"),
+        row(noted, "too_fast", "noted"),
+        row(fast, "declined too_fast", ""),
+        row(plain, "", ""),
+    ]
+    assert read("?flag=none") == [header, row(plain, "", "")]
+    assert read("?country=IN") == [header]
+    page = client.get(reverse("survey:review", args=["s1"]) + "?flag=any").content.decode()
+    assert f'{reverse("survey:review_csv", args=["s1"])}?flag=any" download' in page
 
 
 def test_session_page_tells_its_story_and_hides_what_was_answered() -> None:
