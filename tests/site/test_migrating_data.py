@@ -19,6 +19,8 @@ from django.apps import apps
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg.sql import SQL, Identifier
 
 from survey.models import PanelIdentity, Response, SurveySession
@@ -26,6 +28,7 @@ from survey.models.sealed import unseal
 
 BACKUP = Path(__file__).parent.parent / "reference" / "previous_release.zip"
 OLD = "old"
+reads_both = pytest.mark.django_db(databases=["default", OLD])
 GONE = {"authtoken_token": "tokens are the site's own, with scopes; old ones open nothing"}
 # Columns whose values a migration means to change, and how the old value is got back.
 CHANGED = {
@@ -53,6 +56,8 @@ def moved(manifest: dict[str, Any], django_db_setup: None, django_db_blocker: An
     with django_db_blocker.unblock(), other_database() as old:
         newest = dict(name.split(".", 1) for name in sorted(manifest["migrations"]))  # of each application
         executor = MigrationExecutor(old)
+        # By the single steps, which an empty database leaves out.
+        executor.loader = MigrationLoader(old, replace_migrations=False)
         executor.migrate([target for target in newest.items() if target in executor.loader.graph.nodes])
         fill(old, manifest["tables"])
         before = {table: rows_of(old, table) for table in manifest["tables"] if table not in GONE}
@@ -112,6 +117,33 @@ def rows_of(old: BaseDatabaseWrapper, table: str) -> Rows:
         return {pk: json.loads(row) for pk, row in cursor.fetchall()}
 
 
+# What a database is made of, but for the order of columns.
+MADE = {
+    "columns": """
+        SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+        pg_get_expr(adbin, adrelid) FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace""",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "triggers": """
+        SELECT tgrelid::regclass::text, tgname, tgenabled::text, pg_get_triggerdef(oid) FROM pg_trigger
+        WHERE NOT tgisinternal""",
+    "functions": "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+}
+
+
+def made_of(database: BaseDatabaseWrapper) -> dict[str, list[str]]:
+    made = {}
+    with database.cursor() as cursor:
+        for kind, question in MADE.items():
+            cursor.execute(question)
+            made[kind] = sorted(map(str, cursor.fetchall()))
+    return made
+
+
 def lost(table: str, before: Rows, after: Rows) -> list[str]:
     """Name the rows and values of before that are not there any more."""
     found = []
@@ -128,17 +160,20 @@ def lost(table: str, before: Rows, after: Rows) -> list[str]:
     return found
 
 
+@reads_both
 def test_backup_holds_what_could_be_lost(moved: dict[str, Rows]) -> None:
     n = {table: len(moved[f"survey_{table}"]) for table in ("response", "surveysession", "panelidentity", "lease")}
     assert n == {"response": 138, "surveysession": 6, "panelidentity": 6, "lease": 5}
     assert len(moved["llm_completion"]) == 84
 
 
+@reads_both
 def test_every_row_and_value_is_there_after_the_migration(moved: dict[str, Rows]) -> None:
     after = {table: rows_of(connections[OLD], table) for table in moved}
     assert [fault for table, before in moved.items() for fault in lost(table, before, after[table])] == []
 
 
+@reads_both
 def test_site_reads_what_was_stored(moved: dict[str, Rows]) -> None:
     for model in apps.get_models():
         if model._meta.managed:
@@ -147,6 +182,16 @@ def test_site_reads_what_was_stored(moved: dict[str, Rows]) -> None:
     assert sorted(sessions.values_list("status", flat=True)) == ["active", *["complete"] * 4, "landed"]
     assert Response.objects.using(OLD).exclude(choice="").count() == 138
     assert PanelIdentity.objects.using(OLD).get(panel_person="5f0c00000000000000000000").panel_person[:4] == "5f0c"
+
+
+@reads_both
+def test_single_steps_and_those_at_once_make_the_same_database(moved: dict[str, Rows]) -> None:
+    by_steps, at_once = made_of(connections[OLD]), made_of(connection)
+    assert {kind: len(made) > 5 for kind, made in at_once.items()} == dict.fromkeys(MADE, True)
+    for kind in MADE:
+        assert by_steps[kind] == at_once[kind]
+    recorder = MigrationRecorder(connections[OLD]), MigrationRecorder(connection)
+    assert recorder[0].applied_migrations().keys() == recorder[1].applied_migrations().keys()
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def test_process_is_alive_without_a_database(client: Client) -> None:
 @pytest.mark.django_db
 def test_release_is_ready_only_with_its_tables(client: Client) -> None:
     assert client.get("/readyz").content == b"ready\n"
-    last = MigrationRecorder.Migration.objects.filter(app="survey").latest("pk")
+    steps = MigrationRecorder.Migration.objects.filter(app="survey").exclude(name__contains="_squashed_")
+    last = steps.latest("pk")
     name = f"survey.{last.name}"
     last.delete()
     answer = client.get("/readyz")
