@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> int:
 
 def become(*arguments: str) -> None:
     """Let the environment's Python take over this process, so that signals reach the real program."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of the many processes compiles the project anew
     os.execv(PYTHON, [str(PYTHON), *arguments])  # noqa: S606
 
 

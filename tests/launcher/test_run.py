@@ -165,6 +165,16 @@ def test_check_goes_through_every_check_and_names_the_failed(
     assert shown.endswith("Failed: bad\n")
 
 
+def test_processes_of_a_command_compile_the_project_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_over = []
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(os, "execv", lambda _, command: taken_over.append((command, dict(os.environ))))
+    run.become("manage.py", "check")
+    [(command, environment)] = taken_over
+    assert command == [str(run.PYTHON), "manage.py", "check"]
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+
+
 def test_unknown_command_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     before = os.getcwd()
     assert run.main(["dance"]) == 2
