@@ -97,6 +97,7 @@ def warm_submit(application: Application, path: str) -> tuple[Count, Count]:
 def main() -> None:
     with embedded.throwaway() as running:
         os.environ.update(
+            DB_POOL_MAX="0",  # as the compose file has it
             DATABASE_URL=running.database,
             REDIS_URL=running.redis,
             SECRET_KEY="for-the-bench-only",

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
@@ -17,7 +16,7 @@ from survey.flow.plan import PlanPage
 from survey.flow.status import LIVE_FOR
 from survey.flow.wording import Shown, Wording, word_item
 from survey.models import Arm, InstrumentVersion, Item, Lease, SurveySession, Text
-from survey.statements import Convert, Read, Row
+from survey.statements import Read, ReadSome
 
 
 class ItemFacts(NamedTuple):
@@ -79,30 +78,20 @@ class Standing(NamedTuple):
 
 
 SESSION = Read(SurveySession, "arm", "study", where="survey_surveysession.token = %s")
+STANDING = ReadSome(SESSION, Standing)
 
 
-@lru_cache(maxsize=1)
-def standing_columns() -> Sequence[tuple[int, Convert | None]]:
-    return [SESSION.find(name) for name in Standing._fields]
+def find_standing(token: str) -> Standing | None:
+    """Read where a session stands by the token in its address."""
+    return STANDING.first(token)
 
 
-class SessionRow(NamedTuple):
-    """A session with its arm and study as they were read; models are made of it only where they are needed."""
-
-    row: Row
-
-    def standing(self) -> Standing:
-        columns = ((self.row[at], convert) for at, convert in standing_columns())
-        return Standing._make(convert(value, None, connection) if convert else value for value, convert in columns)
-
-    def session(self) -> SurveySession:
-        return SESSION.make(self.row)
-
-
-def find_session(token: str) -> SessionRow | None:
-    """Read a session with its arm and study by the token in its address."""
-    row = SESSION.row(token)
-    return SessionRow(row) if row else None
+def find_session(token: str) -> SurveySession:
+    """Read a session with its arm and study by the token; `SurveySession.DoesNotExist` for a bad one."""
+    session = SESSION.first(token)
+    if session is None:
+        raise SurveySession.DoesNotExist
+    return session
 
 
 ARM = Read(Arm, "study", where="survey_study.code = %s AND survey_arm.country = %s")

@@ -26,7 +26,7 @@ from survey.models import SurveySession
 from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, is_away_long, read_answers, reminder
 from survey.pages.scenario import heading_numbers
 from survey.panels import PANELS
-from survey.queries import SessionRow, find_session, text_catalogue
+from survey.queries import Standing, find_session, find_standing, text_catalogue
 from survey.views.endings import ENDINGS
 from survey.views.faults import enduring
 from survey.views.framing import SeeOther, frame, unknown_session, unstored
@@ -42,22 +42,22 @@ log = logging.getLogger(__name__)
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page a session stands at, or take what it posts. The session decides which page, never the address."""
-    if request.method == "POST":
-        return submit_at_once(request, token) or submit(request, token)
-    found = find_session(token)
-    if found is None:
+    try:
+        if request.method == "POST":
+            return submit_at_once(request, token) or submit(request, token)
+        stands = find_standing(token)
+        html = show_at_once(stands, token) if stands else None
+        if html is not None:
+            return HttpResponse(html)
+        session = find_session(token)
+    except SurveySession.DoesNotExist:
         return unknown_session(request)
-    html = show_at_once(found, token)
-    if html is not None:
-        return HttpResponse(html)
-    session = found.session()
     with translation.override(session.locale.lower()):
         return show(request, session)
 
 
-def show_at_once(found: SessionRow, token: str) -> str | None:
+def show_at_once(stands: Standing, token: str) -> str | None:
     """Give a page as it is first shown, filled in on its skeleton; None where it must be rendered."""
-    stands = found.standing()
     if stands.status in FINAL or is_away_long(stands.last_activity_at):
         return None
     here = stands.plan[stands.position]
@@ -65,7 +65,7 @@ def show_at_once(found: SessionRow, token: str) -> str | None:
     if form is None:
         return None
     about = (stands.version_id, stands.locale, stands.status, stands.contact_email, stands.test_of_id is not None)
-    drawn = skeleton((here["kind"], form, about), lambda: draw(found.session()))
+    drawn = skeleton((here["kind"], form, about), lambda: draw(stands, token))
     own: Mapping[str, str] = {}
     shown = None
     if here["kind"] == Page.SCENARIO:
@@ -75,8 +75,14 @@ def show_at_once(found: SessionRow, token: str) -> str | None:
     return drawn.fill({**own, "token": token, "stamp": stamp})
 
 
-def draw(session: SurveySession) -> Skeleton:
+def draw(stands: Standing, token: str) -> Skeleton:
     """Render the page that a session stands at, with slots for what is the session's or the item's own."""
+    session = find_session(token)
+    session.position, session.status, session.locale = (
+        stands.position,
+        stands.status,
+        stands.locale,
+    )  # may have moved on
     with translation.override(session.locale.lower()):
         turn = Turn(session)
         is_scenario = turn.page["kind"] == Page.SCENARIO
@@ -103,11 +109,11 @@ def submit_at_once(request: HttpRequest, token: str) -> HttpResponse | None:
 
 @transaction.atomic
 def submit(request: HttpRequest, token: str) -> HttpResponse:
-    """Take a posted page once: anything but the page that is due leads to where the session stands."""
-    try:
-        session = lock_session(token)
-    except SurveySession.DoesNotExist:
-        return unknown_session(request)
+    """Take a posted page once: anything but the page that is due leads to where the session stands.
+
+    `SurveySession.DoesNotExist` for a bad token.
+    """
+    session = lock_session(token)
     here = SeeOther(page_address(token))
     try:
         stamp = Stamp.unsign(request.POST.get("stamp", ""), token)

@@ -265,7 +265,7 @@ def test_error_of_ours_is_told_in_the_participants_language(
     def fail(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("survey.views.participant.find_session", fail)
+    monkeypatch.setattr("survey.views.participant.find_standing", fail)
     walker.client.raise_request_exception = False
     reply = walker.client.get(walker.url, headers={"accept-language": "hi-IN"})
     assert reply.status_code == 500
