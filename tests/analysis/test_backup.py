@@ -143,8 +143,8 @@ def test_full_disk_leaves_the_last_backup(full_site: Made, tmp_path: Path, monke
 
 
 def test_commands_say_what_they_did(full_site: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("backup", out=tmp_path)
-    (path,) = tmp_path.iterdir()
+    call_command("backup", out=tmp_path / "new")
+    (path,) = (tmp_path / "new").iterdir()
     assert path.name.startswith("pact-")
     assert "read back whole" in capsys.readouterr().out
     call_command("restore", path, check=True)

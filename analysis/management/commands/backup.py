@@ -13,14 +13,15 @@ class Command(BaseCommand):
     help = "Write the whole database into one file (people go on answering meanwhile), then read it through."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--out", type=Path, default=Path(), help="a file, or a folder for a file named by the time")
+        parser.add_argument("--out", type=Path, default=Path(), help="a .zip file, or a folder: named by the time")
 
     def handle(self, *args: Any, out: Path, **options: Any) -> None:
-        path = out / f"pact-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip" if out.is_dir() else out
+        path = out if out.suffix == ".zip" else out / f"pact-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             manifest = write_backup(path, lambda table, n: self.stderr.write(f"{table}: {n} rows"))
             check_backup(path)
-        except BackupError as error:
+        except (BackupError, OSError) as error:
             raise CommandError(str(error)) from error
         n_rows = sum(table["rows"] for table in manifest["tables"].values())
         self.stdout.write(
