@@ -1,39 +1,13 @@
-"""Setting a study up in a real browser: new study, checklist, preview, test run, launch, registration, review."""
+"""Setting a study up in a real browser: new study, preview, test run, launch, registration."""
 
 import io
 import zipfile
 
 from survey.instruments.loader import SHIPPED
-from survey.models import QualityFlag, Registration, Response, Study, SurveySession
+from survey.models import Registration, Response, Study, SurveySession
 from tests.e2e.conftest import NewPage
-from tests.e2e.test_staff import log_in, look_at_each
-from tests.factories import make_session, make_study
+from tests.e2e.test_staff import log_in
 from tests.staff import make_staff
-from tests.survey.test_flow_pages import Walker
-
-PATHS = [
-    "/new-study/",
-    "/studies/e2e/setup/",
-    "/studies/e2e/setup/countries/IN/",
-    "/studies/e2e/setup/registration/",
-    "/studies/e2e/preview/?at=IN+hi-IN",
-    "/studies/e2e/preview/IN/hi-IN/comprehension-again/",
-    "/studies/e2e/preview/BR/pt-BR/end-complete/",
-    "/studies/e2e/review/",
-    "/studies/e2e/review/?flag=any",
-    "/studies/e2e/review/next/",
-]
-
-
-def test_pages_of_setting_up_are_accessible_and_fit(db: None, new_page: NewPage) -> None:
-    make_staff("staff", password="a long pass phrase")
-    study = make_study("e2e")
-    walker = Walker(make_session(study, "US"))
-    walker.finish()
-    QualityFlag.objects.create(session=walker.session, name="declined", value=0.5)
-    page = new_page(bypass_csp=False)
-    log_in(page, "/studies/e2e/setup/")
-    look_at_each(page, PATHS, (360, 1280))
 
 
 def packed() -> bytes:

@@ -1,4 +1,4 @@
-"""The researchers' pages in a browser: silent, accessible, no wider than a phone."""
+"""What researchers do on their pages, by keyboard; how each page looks, test_every_page holds."""
 
 import pytest
 from playwright.sync_api import Page
@@ -7,9 +7,6 @@ from analysis.alarms.domain import add_receiver, check_study, set_rule
 from analysis.alarms.kinds import Kind
 from analysis.alarms.models import Receiver
 from survey.enums import Outcome, PanelName, SubmissionStatus
-from survey.llm.domain import create_alignment_run
-from survey.llm.enums import ProviderName
-from survey.llm.models import ModelSpec
 from survey.models import PanelAct, Study
 from tests.e2e.accessibility import find_breaches
 from tests.e2e.conftest import NewPage
@@ -19,26 +16,6 @@ from tests.survey.test_flow_pages import Walker
 from tests.survey.visits import CODES, SETTINGS, make_visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PATHS = [
-    "/",
-    "/studies/e2e/",
-    "/studies/e2e/setup/",
-    "/studies/e2e/balance/",
-    "/studies/e2e/quality/",
-    "/studies/e2e/alarms/",
-    "/studies/e2e/alarms/receivers/",
-    "/studies/e2e/results/",
-    "/studies/e2e/exports/",
-    "/studies/e2e/translations/",
-    "/studies/e2e/translations/hi-IN/",
-    "/studies/e2e/translations/variants/",
-    "/studies/e2e/reconciliation/",
-    "/studies/e2e/reconciliation/?discrepancy=clean&country=US",
-    "/runs/",
-    "/runs/new/?study=e2e",
-    "/runs/{run}/",
-    "/runs/models/",
-]
 
 
 @pytest.fixture
@@ -79,28 +56,6 @@ def look_over(page: Page, width: int) -> None:
     """Hold a page against its width and the accessibility rules."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
     assert find_breaches(page) == [], page.url
-
-
-def look_at_each(page: Page, paths: list[str], widths: tuple[int, ...]) -> None:
-    """Open each page once and look it over at every width."""
-    for path in paths:
-        reply = page.goto(path)
-        assert reply is not None
-        assert reply.status == 200, path
-        for width in widths:
-            page.set_viewport_size({"width": width, "height": 740})
-            look_over(page, width)
-
-
-def test_staff_pages_are_accessible_and_fit(study: Study, new_page: NewPage) -> None:
-    make_staff("staff", password="a long pass phrase")
-    spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
-    add_visits(study)
-    run = create_alignment_run(study, specs=[spec], limit=1)
-    ring(study)
-    page = new_page(bypass_csp=False)
-    log_in(page, "/studies/e2e/")
-    look_at_each(page, [path.format(run=run.pk) for path in PATHS], (360, 1200))
 
 
 @pytest.mark.parametrize("width", [360, 1280])
