@@ -134,6 +134,8 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 def count_import(study: Study) -> None:
     """Count the rows of an imported study, once."""
     with connection.cursor() as cursor:
+        # Sorting a million answers by nine columns on disk took half of the counting; their groups fit into memory.
+        cursor.execute("SET LOCAL work_mem = '128MB'")
         # A table of its own, not a WITH: its statistics tell the planner how many rows there are to be grouped.
         cursor.execute(f"CREATE TEMP TABLE answers ON COMMIT DROP AS {OF_IMPORT}", {"study": study.pk})
         cursor.execute("ANALYZE answers")

@@ -22,7 +22,12 @@ OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
 LONGEST_ITEM, LONGEST_PERSON = 40, 64
 PERSONAL, NORM = Question.PERSONAL.value, Question.NORM.value
-PLACES = {name: place for place, name in enumerate(LONG.names)}
+AT_RESPONDENT, AT_QUESTION, AT_CHOICE, AT_FOLLOWS = (
+    LONG.names.index(name) for name in ("respondent_id", "question", "choice", "follows_culture")
+)
+AT_PERSON, AT_PERSONAL, AT_NORM = (
+    HUMAN.names.index(name) for name in ("respondent_id", "human_personal", "human_norm")
+)
 COUNTRY_MEND = "Write the country's name as the paper does, such as 'United Kingdom', or its ISO code, such as GB"
 
 Cells = list[str | None]
@@ -116,14 +121,14 @@ def demographic_cell(judgment: Judgment) -> str | None:
 
 def long_rows(judgment: Judgment, study: str, instrument: str) -> Iterator[Cells]:
     """Give a row of the long table per question that was answered."""
-    whole = [*_of_answer(study, instrument, judgment._replace(respondent="", personal="", norm=""))]
-    whole[PLACES["respondent_id"]] = judgment.respondent
+    whole = _of_answer(study, instrument, Judgment("", *judgment[1:9], "", "", judgment.locale))
     for question, letter in ((PERSONAL, judgment.personal), (NORM, judgment.norm)):
         if letter:
-            cells = whole.copy()
-            cells[PLACES["question"]] = question
-            cells[PLACES["choice"]] = CHOICES[letter]
-            cells[PLACES["follows_culture"]] = "1" if letter == "A" else "0"
+            cells = list(whole)
+            cells[AT_RESPONDENT] = judgment.respondent
+            cells[AT_QUESTION] = question
+            cells[AT_CHOICE] = CHOICES[letter]
+            cells[AT_FOLLOWS] = "1" if letter == "A" else "0"
             yield cells
 
 
@@ -153,9 +158,18 @@ def _of_answer(study: str, instrument: str, judgment: Judgment) -> tuple[str | N
 
 def human_row(judgment: Judgment) -> Cells:
     """Give the row of the paper's file."""
+    cells = list(_of_human(Judgment("", *judgment[1:9], "", "", judgment.locale)))
+    cells[AT_PERSON], cells[AT_PERSONAL], cells[AT_NORM] = (
+        judgment.respondent or None, judgment.personal or None, judgment.norm or None,
+    )  # fmt: skip
+    return cells
+
+
+@lru_cache(maxsize=10_000)
+def _of_human(judgment: Judgment) -> tuple[str | None, ...]:
+    """Give the cells of the paper's row that all people share who are alike and judge the same item."""
     receiver = f"{judgment.receiver_age}_{judgment.receiver_gender}"
     values = {
-        "respondent_id": judgment.respondent,
         "respondent_country": NAMES[judgment.country],
         "respondent_age_bucket": judgment.age,
         "respondent_gender": judgment.gender if judgment.gender in GENDERS else "",
@@ -166,10 +180,8 @@ def human_row(judgment: Judgment) -> Cells:
         "receiver_age": judgment.receiver_age,
         "receiver_gender": judgment.receiver_gender,
         "receiver_demo": receiver if judgment.receiver_age and judgment.receiver_gender else "",
-        "human_personal": judgment.personal,
-        "human_norm": judgment.norm,
     }
-    return [values[name] or None for name in HUMAN.names]
+    return tuple(values.get(name) or None for name in HUMAN.names)
 
 
 def paper_judgment(checker: Checker, seen: Seen, line: int, cells: Mapping[str, str]) -> Judgment:

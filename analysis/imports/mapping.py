@@ -23,6 +23,7 @@ GENDER_WORDS = {
 QUESTION_WORDS = {"personal": "personal", "norm": "norm", "self": "personal", "social": "norm"}
 BAND = re.compile(r"(\d{1,3})\D*")
 LOCALES = tuple(Locale.values)
+MOST_KNOWN = 10_000
 
 
 class Role(NamedTuple):
@@ -129,13 +130,37 @@ class Reader:
         self.mapping, self.checker = mapping, checker
         self.asked = [question for question in Question.values if question in mapping.columns]
         self.letters = {_word(one): "A" for one in mapping.culture} | {_word(one): "B" for one in mapping.preference}
+        own = ("respondent", "personal", "norm", "question", "answer")
+        self.shared = [column for role, column in mapping.columns.items() if role not in own]
+        self.known: dict[tuple[str, ...], Judgment] = {}
 
     def judgment(self, line: int, cells: Mapping[str, str]) -> Judgment:
         """Check a row; what is wrong with it is noted."""
-        checker, mapping = self.checker, self.mapping
         answers = self._answers(line, cells)
+        shared = self._shared(line, cells)
         return Judgment(
-            respondent=checker.named(line, "respondent", self._cell(cells, "respondent"), LONGEST_PERSON),
+            self.checker.named(line, "respondent", self._cell(cells, "respondent"), LONGEST_PERSON),
+            *shared[1:9],
+            answers.get("personal", ""),
+            answers.get("norm", ""),
+            shared.locale,
+        )
+
+    def _shared(self, line: int, cells: Mapping[str, str]) -> Judgment:
+        """Check what many rows share, who is alike and judges the same item, once; what is wrong at every row."""
+        key = tuple([cells[column] for column in self.shared])
+        found = self.known.get(key)
+        if found is None:
+            before = self.checker.faults.n
+            found = self._check_shared(line, cells)
+            if self.checker.faults.n == before and len(self.known) < MOST_KNOWN:
+                self.known[key] = found
+        return found
+
+    def _check_shared(self, line: int, cells: Mapping[str, str]) -> Judgment:
+        checker, mapping = self.checker, self.mapping
+        return Judgment(
+            respondent="",
             country=checker.country(line, "country", self._cell(cells, "country", mapping.all_country)),
             age=self._age(line, self._cell(cells, "age")),
             gender=self._word_of(line, "gender", self._cell(cells, "gender"), GENDER_WORDS),
@@ -146,8 +171,8 @@ class Reader:
             ),
             receiver_age=checker.one_of(line, "receiver_age", self._cell(cells, "receiver_age"), AGES),
             receiver_gender=checker.one_of(line, "receiver_gender", self._cell(cells, "receiver_gender"), GENDERS),
-            personal=answers.get("personal", ""),
-            norm=answers.get("norm", ""),
+            personal="",
+            norm="",
             locale=checker.one_of(line, "locale", self._cell(cells, "locale", mapping.all_locale), LOCALES)
             or mapping.all_locale,
         )
@@ -163,6 +188,8 @@ class Reader:
         return {question: self._letter(line, question, self._cell(cells, question)) for question in self.asked}
 
     def _letter(self, line: int, role: str, value: str) -> str:
+        if value in self.letters:
+            return self.letters[value]
         word = _word(value)
         if word and word not in self.letters:
             codes = ", ".join([*self.mapping.culture, *self.mapping.preference])
