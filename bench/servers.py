@@ -26,7 +26,8 @@ from pact_site.processes import Account, Child, Family, LaunchError, await_ready
 STOPPED_BY = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}  # as `pg_ctl stop` does
 NO_REDIS = "redis://127.0.0.1:1/0"
 WEB = (
-    *("-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket", "--worker-class", "gthread"),
+    *("-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket"),
+    *("--worker-class", "pact_site.web_worker.Worker"),
     *("--workers", "2", "--threads", "4", "--keep-alive", "75", "--max-requests", "1000"),
     *("--max-requests-jitter", "500"),
 )

@@ -41,7 +41,10 @@ class Service(NamedTuple):
 PYTHON = sys.executable
 MANAGE = (PYTHON, "manage.py")
 CELERY = (PYTHON, "-m", "celery", "-A", "pact_site")
-WEB = (PYTHON, "-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket")
+WEB = (
+    *(PYTHON, "-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket"),
+    *("--worker-class", "pact_site.web_worker.Worker"),
+)
 AFRESH = "If the data are damaged, begin afresh: python3 run.py demo --reset"
 LOGS = "The whole log is in {var}/."
 
@@ -51,7 +54,7 @@ STEPS: tuple[Step | Service, ...] = (
     Service(
         "web server",
         "web",
-        (*WEB, "--bind", "127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "4"),
+        (*WEB, "--bind", "127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
         "",
         "If another program holds the port: python3 run.py demo --port 8100",
     ),

@@ -21,7 +21,7 @@ from pact_site.processes import Child, await_ready, clean_environment
 
 HERE = Path(__file__).parent
 GUNICORN = (
-    *("--no-control-socket", "--worker-class", "gthread", "--keep-alive", "75", "--threads", "4"),
+    *("--no-control-socket", "--worker-class", "pact_site.web_worker.Worker", "--keep-alive", "75", "--threads", "4"),
     *("--max-requests", "20000", "--max-requests-jitter", "5000"),
 )
 PEERS = {

@@ -22,7 +22,7 @@ from pact_site import embedded
 from pact_site.processes import birth_mark
 from survey.broker import client_address
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 @pytest.fixture(autouse=True)

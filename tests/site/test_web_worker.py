@@ -1,0 +1,201 @@
+"""The web server's worker: more kept connections than threads, bad requests, renewal, a stop in between."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+LENGTH = b"Content-Length: "
+
+
+def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    """Answer with the process and what was asked for, after as long as that says."""
+    import os
+
+    time.sleep(float(environ["QUERY_STRING"] or 0))
+    body = f"{os.getpid()} {environ['PATH_INFO']} {environ['wsgi.input'].read().decode()}".encode()
+    start("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+class Client:
+    """One connection, as a proxy keeps it."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.file = self.socket.makefile("rb")
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+    def send(self, path: str, body: bytes = b"") -> None:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.socket.sendall(head.encode() + body)
+
+    def read(self) -> tuple[str, str]:
+        """Read one reply: its status and its text; two empty texts at the connection's end."""
+        lines = []
+        while (line := self.file.readline()) not in (b"\r\n", b""):
+            lines.append(line.strip())
+        if not lines:
+            return "", ""
+        length = next(int(line[len(LENGTH) :]) for line in lines if line.startswith(LENGTH))
+        return lines[0].split()[1].decode(), self.file.read(length).decode()
+
+    def ask(self, path: str, body: bytes = b"") -> str:
+        self.send(path, body)
+        status, text = self.read()
+        assert status == "200"
+        return text
+
+
+class Server:
+    def __init__(self, *options: str) -> None:
+        self.port, self.clients = free_port(), list[Client]()
+        command = ["-m", "gunicorn", f"{__name__}:application", "--no-control-socket", "--preload", "--workers", "1"]
+        worker = ["--worker-class", "pact_site.web_worker.Worker", "--bind", f"127.0.0.1:{self.port}", *options]
+        self.process = subprocess.Popen(
+            [sys.executable, *command, *worker], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stderr is not None
+        while "Booting worker" not in self.process.stderr.readline():
+            assert self.process.poll() is None
+        while True:
+            try:
+                self.connect().ask("/ready")
+                return
+            except ConnectionError:
+                time.sleep(0.02)
+
+    def connect(self) -> Client:
+        self.clients.append(Client(self.port))
+        return self.clients[-1]
+
+    def stop(self) -> int:
+        for client in self.clients:
+            client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return status
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*options: str) -> Server:
+        servers.append(Server(*options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def test_many_kept_connections_are_served_by_two_threads(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "2", "--keep-alive", "60")
+    clients = [server.connect() for _ in range(40)]
+    for turn in range(3):
+        for number, client in enumerate(clients):
+            client.send(f"/{turn}/{number}", b"x" * number)
+        for number, client in enumerate(clients):
+            status, text = client.read()
+            assert (status, text.split(" ", 1)[1]) == ("200", f"/{turn}/{number} {'x' * number}")
+
+
+def test_requests_sent_together_are_answered_in_their_order(serve: Callable[..., Server]) -> None:
+    client = serve("--threads", "2", "--keep-alive", "60").connect()
+    client.socket.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % n for n in range(5)))
+    assert [client.read()[1].split()[1] for _ in range(5)] == [f"/{n}" for n in range(5)]
+    assert client.ask("/after").split()[1] == "/after"
+
+
+def test_what_is_slow_holds_up_no_more_than_its_thread(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "2", "--keep-alive", "60")
+    slow, quick, late = server.connect(), server.connect(), server.connect()
+    slow.send("/slow?1.5")
+    late.socket.sendall(b"")  # connected, and says nothing
+    begun = time.monotonic()
+    for _ in range(20):
+        quick.ask("/quick")
+    assert time.monotonic() - begun < 1.4
+    assert slow.read()[1].split()[1] == "/slow"
+    assert late.ask("/late").split()[1] == "/late"
+
+
+def test_nonsense_is_refused_and_the_worker_goes_on(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "1", "--keep-alive", "60")
+    pid = server.connect().ask("/").split()[0]
+    for nonsense in (b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", b"GET"):
+        bad = server.connect()
+        bad.socket.sendall(nonsense)
+        bad.socket.shutdown(socket.SHUT_WR)
+        assert bad.read()[0] in {"400", ""}
+    assert server.connect().ask("/").split()[0] == pid
+
+
+def test_an_idle_connection_is_closed_in_time(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "1", "--keep-alive", "1")
+    asked, silent = server.connect(), server.connect()
+    asked.ask("/")
+    assert asked.read() == ("", "")
+    assert silent.read() == ("", "")
+    assert server.connect().ask("/").split()[1] == "/"
+
+
+def test_a_connection_too_many_waits_until_another_leaves(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "1", "--keep-alive", "60", "--worker-connections", "3")
+    held = [server.connect() for _ in range(2)]  # beside the one that saw the server ready
+    for client in held:
+        client.ask("/")
+    late = server.connect()
+    late.send("/late")
+    late.socket.settimeout(1.5)
+    with pytest.raises(TimeoutError):
+        late.socket.recv(1)
+    held[0].close()
+    late.socket.settimeout(10)
+    assert late.read()[1].split()[1] == "/late"
+
+
+def test_a_renewed_worker_loses_no_request(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "2", "--keep-alive", "60", "--max-requests", "25")
+    seen = set()
+    client = server.connect()
+    for number in range(120):
+        client.send(f"/{number}")
+        status, text = client.read()
+        if not status:  # the connection ended with the worker, before it read this
+            client = server.connect()
+            text = client.ask(f"/{number}")
+        assert text.split()[1] == f"/{number}"
+        seen.add(text.split()[0])
+    assert len(seen) >= 3
+
+
+def test_what_has_begun_is_finished_when_the_server_stops(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "2", "--keep-alive", "60", "--graceful-timeout", "10")
+    kept, slow = server.connect(), server.connect()
+    kept.ask("/")
+    slow.send("/slow?1")
+    time.sleep(0.3)
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert slow.read()[1].split()[1] == "/slow"
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 8
