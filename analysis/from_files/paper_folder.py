@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def analyse_folder(source: Path) -> Found:
     if not source.is_dir():
         raise NotADirectoryError(f"there is no folder {source}")
     found = Found()
-    predictions = _read(found, find(source, PREDICTION_FILE), PREDICTION_COLUMNS, prediction_faults)
+    predictions = _read(found, find(source, PREDICTION_FILE), PREDICTION_COLUMNS, prediction_faults, is_of_models=True)
     human = _read(found, find(source, HUMAN_FILE), HUMAN_COLUMNS, human_faults)
     _add_people(found, human, predictions)
     _add_model_only(found, predictions)
@@ -64,13 +64,23 @@ def write_tables(found: Found, out: Path) -> list[Path]:
 
 
 def _read(
-    found: Found, path: Path | None, columns: Iterable[str], faults: Callable[[pd.DataFrame], list[Fault]]
+    found: Found,
+    path: Path | None,
+    columns: Sequence[str],
+    faults: Callable[[pd.DataFrame], list[Fault]],
+    *,
+    is_of_models: bool = False,
 ) -> pd.DataFrame | None:
-    """Read and check one file; what is wrong with it is kept, not raised."""
+    """Read and check one file; what is wrong with it is kept, not raised.
+
+    A study that asked no models exports the header alone of their files: as good as no file.
+    """
     if path is None:
         return None
     try:
         frame = read_csv(path)
+        if is_of_models and frame.empty and set(columns) <= set(frame.columns):
+            return None
         require(frame, columns, path)
     except BadFile as error:
         found.errors.append(str(error))
@@ -134,7 +144,7 @@ def _evaluations(found: Found, source: Path) -> Iterator[Evaluation]:
 
 def _exported(found: Found, source: Path) -> list[Evaluation]:
     """Read the site's file of all decisions, which stands in for evaluation files."""
-    rows = _read(found, find(source, f"{DECISIONS.name}.csv"), DECISIONS.names, decision_faults)
+    rows = _read(found, find(source, f"{DECISIONS.name}.csv"), DECISIONS.names, decision_faults, is_of_models=True)
     return [] if rows is None else by_model_and_condition(rows)
 
 

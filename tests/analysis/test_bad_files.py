@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from analysis.from_files.checked_csv import BadFile, read_csv
 from analysis.from_files.paper_folder import Found, analyse_folder, write_tables
+from analysis.paper_columns import DECISIONS
 from analysis.stats.paper import paper_tables
 from survey.csv_reader import LONGEST_CELL
 
@@ -230,6 +231,19 @@ def test_a_bad_file_leaves_the_tables_of_the_others(tmp_path: Path) -> None:
     assert found.errors == [f"{PREDICTIONS}: row 2, column model_tag: byte 0xff is not UTF-8"]
     assert {"human_response_summary", "overall_metrics"} <= set(found.tables)
     assert len(write_tables(found, tmp_path / "again")) == len(found.tables) + 1
+
+
+def test_files_of_models_that_were_not_asked_are_as_good_as_none(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD)
+    write(tmp_path, PREDICTIONS, PREDICTED.splitlines()[0] + "\n")
+    write(tmp_path, "eval_decisions.csv", ",".join(DECISIONS.names) + "\n")
+    found = analyse_folder(tmp_path)
+    assert found.errors == []
+    assert "human_response_summary" in found.tables
+    assert f"the model-only tables: no usable {PREDICTIONS}" in found.not_made
+    assert any(told.startswith("the behaviour tables: ") for told in found.not_made)
+    write(tmp_path, PREDICTIONS, "model_tag\n")
+    assert "missing columns" in analyse_folder(tmp_path).errors[0]
 
 
 def test_a_folder_without_any_of_the_files_says_what_is_missing(tmp_path: Path) -> None:

@@ -156,6 +156,10 @@ def close_days_ago(study: Study, days: int) -> None:
     study.changes.update(at=timezone.now() - timedelta(days=days))
 
 
+def test_retention_says_so_where_no_study_is_closed(study: Study) -> None:
+    assert run("retention", "--identifiers-days", "90", "--dry-run") == "no study is closed: nothing to delete\n"
+
+
 def test_retention_deletes_identifiers_after_their_time_and_keeps_the_answers(
     study: Study, session: SurveySession
 ) -> None:

@@ -36,6 +36,8 @@ class Command(BaseCommand):
                 delete_all(found.values())
             for name, n in counts.items():
                 self.stdout.write(f"{study.code}: {n} {name} {'would be deleted' if options['dry_run'] else 'deleted'}")
+        if not studies and not options["studies"]:
+            self.stdout.write("no study is closed: nothing to delete")
         for code in sorted(set(options["studies"]) - {study.code for study in studies}):
             self.stdout.write(f"{code}: not a closed study, nothing deleted")
 
