@@ -27,13 +27,22 @@ def record(by: str, act: str, subject: Mapping[str, Any], details: Mapping[str, 
         at=timezone.now(),
         by=by,
         act=act,
-        subject={key: str(value) for key, value in subject.items()},
-        details=dict(details),
+        subject={key: storable(str(value)) for key, value in subject.items()},
+        details={storable(key): storable(value) for key, value in details.items()},
         previous=last["hash"] if last else FIRST,
     )
     entry.hash = entry_hash(entry)
     entry.save(force_insert=True)
     return entry
+
+
+def storable(value: Any) -> Any:
+    """Mark what the database takes for no text, such as a NUL that somebody sent: the act is logged all the same."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {storable(str(key)): storable(inner) for key, inner in value.items()}
+    return [storable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def entry_hash(entry: AuditEntry) -> str:
