@@ -101,11 +101,6 @@ def _added(one: ModelLine, other: ModelLine) -> ModelLine:
     return one._replace(first=first, last=last, n=one.n + other.n)
 
 
-def model_lines(study: Study, item: Item) -> list[ModelLine]:
-    """Give the lines of an item with all personas of a setting together."""
-    return together(persona_lines(study, item))
-
-
 def _own_groups(study: Study, item: Item) -> Any:
     said = Case(
         When(p_culture__isnull=False, then=F("p_culture")),

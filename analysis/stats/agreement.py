@@ -1,7 +1,7 @@
 """How far people agree about the same item: plain and chance-corrected measures with intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -50,9 +50,6 @@ class Counted(NamedTuple):
     place: Codes
     counts: Floats
     sizes: Sizes
-
-
-AGREEMENT_COLUMNS = [field.name for field in fields(AgreementEstimate)]
 
 
 def agreement(

@@ -9,7 +9,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from analysis.explorer import Answers, Spot
-from analysis.item_models import model_lines, persona_lines
+from analysis.item_models import persona_lines, together
 from analysis.live_summary import count_answers
 from analysis.stats.live_counts import wilson_95
 from analysis.stats.wilson import wilson_interval
@@ -83,11 +83,11 @@ def test_order_bias_is_the_difference_between_the_orders(made: Made) -> None:
     run = make_run(made, spec)
     for order, p in ((OptionOrder.CULTURE_FIRST, 0.9), (OptionOrder.PREFERENCE_FIRST, 0.7)):
         make_completion(run, spec, made.items[0], order=order, p=p)
-    (line,) = model_lines(made.study, made.items[0])
+    (line,) = together(persona_lines(made.study, made.items[0]))
     assert [line.mean, line.order_bias] == pytest.approx([0.8, 0.2])
     assert line.n == 2
     make_completion(run, spec, made.items[1], p=0.9)
-    (line,) = model_lines(made.study, made.items[1])
+    (line,) = together(persona_lines(made.study, made.items[1]))
     assert (line.mean, line.order_bias) == (None, None)
 
 
@@ -99,9 +99,9 @@ def test_each_persona_has_its_line_and_all_of_them_one_together(made: Made) -> N
     lines = persona_lines(made.study, made.items[0])
     assert [line.persona_words for line in lines] == ["Brazil, Younger, Female", "India, Younger, Female"]
     assert [line.culture_first for line in lines] == pytest.approx([0.9, 0.3])
-    (together,) = model_lines(made.study, made.items[0])
-    assert (together.persona, together.n) == ((), 2)
-    assert together.culture_first == pytest.approx(0.6)
+    (summed,) = together(persona_lines(made.study, made.items[0]))
+    assert (summed.persona, summed.n) == ((), 2)
+    assert summed.culture_first == pytest.approx(0.6)
 
 
 def test_item_has_its_numbers_as_files(full: Made, staff: Client) -> None:
