@@ -88,7 +88,9 @@ HOLDS: Mapping[FamilyKey, Holds] = {
         prints=("base_to_instruct", "country_contrasts", "demographic_contrasts"),
         intervals="cluster-robust by item, t distribution",
     ),
-    FamilyKey.PAPER: Holds("The paper's own tables", (), prefix="paper_"),
+    FamilyKey.PAPER: Holds(
+        "The paper's own tables", (), prefix="paper_", prints=("drop_one_deviance", "alignment_four_panel")
+    ),
 }  # fmt: skip
 
 

@@ -234,7 +234,7 @@ def draw(
     return Figure(
         name=name,
         title=title,
-        description=describe(rows, series, scale.write),
+        description=describe(rows, series, scale.write, are_alone=not scale.has_intervals),
         series=series,
         rows=drawn,
         ticks=_ticks(scale),
@@ -244,12 +244,13 @@ def draw(
     )
 
 
-def describe(rows: Sequence[FigureRow], series: Sequence[str], write: Format) -> str:
+def describe(rows: Sequence[FigureRow], series: Sequence[str], write: Format, *, are_alone: bool = False) -> str:
     """Say in words what a figure shows."""
     parts = []
     for row in rows:
         named = zip(series, row.values, strict=True)
-        parts.append(f"{row.label}: " + ", ".join(f"{name} {write_value(value, write)}" for name, value in named))
+        told = (f"{name} {write_value(value, write, is_alone=are_alone)}" for name, value in named)
+        parts.append(f"{row.label}: " + ", ".join(told))
     return "; ".join(parts) + "." if parts else "No rows."
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +13,7 @@ from matplotlib.figure import Figure
 from analysis.plots.people import SHOWN, Frames, Missing, country, table
 from analysis.plots.style import (
     COLOURS,
+    GAP,
     GREY,
     LIGHT,
     MEAN,
@@ -24,9 +28,12 @@ from analysis.plots.style import (
     percent,
     points,
     row_height,
+    say,
 )
 
 N_SERIES = 6
+BEFORE, AFTER, SHIFT = "base", "instruct", "shift"
+SIDES = {"rate_first": BEFORE, "rate_second": AFTER, "net_shift": SHIFT}
 CONTRASTS = (
     ("by_actor_age", "actor_age", "younger", "older", "actor: younger − older"),
     ("by_receiver_age", "receiver_age", "younger", "older", "receiver: younger − older"),
@@ -36,34 +43,94 @@ CONTRASTS = (
 
 
 def base_to_instruct(frames: Frames) -> Drawn:
-    """Show how instruction tuning moves the share that allows the preference."""
+    """Show how instruction tuning moves the share that allows the preference, with intervals where there are some."""
+    data = _shifts(frames["shift"]) if len(frames.get("shift", ())) else _papers_shifts(frames)
+    groups = list(dict.fromkeys(data["group"]))
+    figure = new_figure(ONE_COLUMN, 1.15 + 0.42 * len(groups))
+    ax = figure.subplots()
+    lay_rows(ax, groups, percent, None)
+    moves = []
+    for y, group in enumerate(groups):
+        found = {row["series"]: row for row in data[data["group"] == group].to_dict("records")}
+        if pd.isna(found[SHIFT]["estimate"]):
+            say(ax, y, GAP, GREY)
+            moves.append(f"{group}: {GAP}")
+            continue
+        _arrow(ax, y, found)
+        moves.append(
+            f"{group}: {_written(found[BEFORE])} to {_written(found[AFTER])}, a shift of {_written(found[SHIFT])}"
+        )
+    ax.set_xlim(0, 1)
+    ax.set_title("base → instruct")
+    ax.set_xlabel("allow the preference, where both decided")
+    note = "Above: shift in points" if data["ci_low"].notna().any() else "As the paper has it: without intervals"
+    looks: Any = {"color": GREY, "markersize": 4, "linestyle": ""}
+    handles = [ax.plot([], [], "o", markerfacecolor="white", **looks)[0], ax.plot([], [], ">", **looks)[0]]
+    figure.legend(handles, [BEFORE, AFTER], loc="outside lower center", ncols=2, title=note, title_fontsize=6.5)
+    return Drawn(figure, data, f"Share that allows the preference from base to instruct model. {'; '.join(moves)}.")
+
+
+def _shifts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Turn shares that follow the culture, clustered by item, into those that allow the preference."""
+    rows = rows[rows["measure"].isin(list(SIDES))]
+    questions, methods = rows["question"].nunique() > 1, rows["method"].nunique() > 1
+    group = rows["model_family"].astype(str)
+    group = group + ", " + rows["question"].astype(str) if questions else group
+    group = group + ", " + rows["condition"].map(_condition)
+    group = group + ", " + rows["method"].astype(str).str.replace("_", " ") if methods else group
+    whole = np.where(rows["measure"] == "net_shift", 0.0, 1.0)
+    return pd.DataFrame(
+        {
+            "group": group,
+            "series": rows["measure"].map(SIDES),
+            "estimate": whole - rows["estimate"].astype(float),
+            "ci_low": whole - rows["ci_high"].astype(float),
+            "ci_high": whole - rows["ci_low"].astype(float),
+            "n": rows["n_pairs"],
+        }
+    ).reset_index(drop=True)
+
+
+def _papers_shifts(frames: Frames) -> pd.DataFrame:
+    """Give them from the paper's own table, which has no intervals."""
     rows = table(frames, "paper_paired_flip_overall")
     rows = rows[rows["pair_type"] == "base_vs_instruct"].reset_index(drop=True)
     if rows.empty:
         raise Missing("no base model is paired with its instruct model")
-    pairs = {
-        f"{one['model_family']}, {_condition(one['left_prompt_condition'])}": one for one in rows.to_dict("records")
-    }
-    figure = new_figure(ONE_COLUMN, 0.9 + 0.3 * len(pairs))
-    ax = figure.subplots()
-    lay_rows(ax, list(pairs), percent, None)
-    for y, one in enumerate(pairs.values()):
-        _arrow(ax, y, one["left_allow_rate"], one["right_allow_rate"])
-    ax.set_xlim(0, 1)
-    ax.set_title("base → instruct")
-    ax.set_xlabel("allow the preference, where both decided")
-    moves = (f"{name}: {one['left_allow_rate']:.3f} to {one['right_allow_rate']:.3f}" for name, one in pairs.items())
-    alt = "; ".join(moves)
-    return Drawn(figure, rows, f"Share that allows the preference from base to instruct model. {alt}.")
+    group = rows["model_family"].astype(str) + ", " + rows["left_prompt_condition"].map(_condition)
+    names = ("left_allow_rate", "right_allow_rate", "allow_rate_delta_right_minus_left")
+    parts = [
+        pd.DataFrame({"group": group, "series": series, "estimate": rows[name], "n": rows["n_paired"]})
+        for name, series in zip(names, (BEFORE, AFTER, SHIFT), strict=True)
+    ]
+    data = pd.concat(parts, ignore_index=True).assign(ci_low=np.nan, ci_high=np.nan)
+    return data[["group", "series", "estimate", "ci_low", "ci_high", "n"]]
 
 
-def _arrow(ax: Axes, y: float, start: float, end: float) -> None:
-    """Draw the way from one rate to another, with its length in points."""
+def _arrow(ax: Axes, y: float, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw the way from one rate to another with its length in points, and below it the intervals of both ends."""
+    start, end, shift = found[BEFORE]["estimate"], found[AFTER]["estimate"], found[SHIFT]
     colour = COLOURS[0] if end >= start else COLOURS[1]
     way = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", xy=(end, y), xytext=(start, y), arrowprops=way)
     ax.plot(start, y, "o", color=colour, markerfacecolor="white", markersize=4)
-    ax.text((start + end) / 2, y - 0.14, points(end - start), ha="center", fontsize=6.5, color=colour)
+    for row, marker, below in ((found[BEFORE], "o", 0.17), (found[AFTER], ">" if end >= start else "<", 0.29)):
+        if pd.notna(row["ci_low"]):
+            ax.plot([row["ci_low"], row["ci_high"]], [y + below] * 2, color=colour, linewidth=0.9)
+            fill = "white" if marker == "o" else colour
+            ax.plot(row["estimate"], y + below, marker, color=colour, markerfacecolor=fill, markersize=2.2)
+    told = points(shift["estimate"])
+    if pd.notna(shift["ci_low"]):
+        told += f" [{points(shift['ci_low'])}, {points(shift['ci_high'])}]"
+    middle = (start + end) / 2
+    side = "left" if middle < 0.2 else "right" if middle > 0.8 else "center"
+    at = {"left": min(start, end), "right": max(start, end), "center": middle}[side]
+    ax.text(at, y - 0.14, told, ha=side, fontsize=6.5, color=colour)
+
+
+def _written(row: Mapping[str, Any]) -> str:
+    interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    return f"{row['estimate']:.3f}{interval}"
 
 
 def country_contrasts(frames: Frames) -> Drawn:
@@ -98,7 +165,7 @@ def demographic_contrasts(frames: Frames) -> Drawn:
     return Drawn(figure, data[SHOWN], describe(data, "Age, gender and the share that allows the preference"))
 
 
-def _condition(name: str) -> str:
+def _condition(name: object) -> str:
     return "told to balance" if name == "balance" else "not told"
 
 

@@ -158,21 +158,21 @@ def dots(ax: Axes, data: pd.DataFrame, groups: Sequence[str], series: Sequence[s
     for y, group in enumerate(groups):
         rows = [found.get((group, name)) for name in series]
         if all(row is None or pd.isna(row["estimate"]) for row in rows):
-            _say(ax, y, absent if all(row is None for row in rows) else GAP, GREY)
+            say(ax, y, absent if all(row is None for row in rows) else GAP, GREY)
             continue
         is_alone = sum(row is not None for row in rows) == 1
         for place, (name, row) in enumerate(zip(series, rows, strict=True)):
             offset = 0.0 if is_alone else (place - (len(series) - 1) / 2) * step
             at, look = y + offset, style_of(place, name)
             if row is None or pd.isna(row["estimate"]):
-                _say(ax, at, "" if row is None else GAP, look.colour)
+                say(ax, at, "" if row is None else GAP, look.colour)
                 continue
             if pd.notna(row["ci_low"]) and pd.notna(row["ci_high"]):
                 ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=look.colour, linewidth=1.1, zorder=2)
             ax.plot(row["estimate"], at, zorder=3, **_marker(look))
 
 
-def _say(ax: Axes, y: float, text: str, colour: str) -> None:
+def say(ax: Axes, y: float, text: str, colour: str) -> None:
     """Write in place of a dot why there is none."""
     ax.text(
         0.5, y, text, transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize=5.5, fontstyle="italic",

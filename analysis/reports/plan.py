@@ -15,7 +15,7 @@ from analysis.plan import Hypothesis, Plan
 from analysis.reports.alignment import COLUMNS, with_probabilities
 from analysis.reports.inputs import Inputs
 from analysis.reports.own_culture import NAMES, own_culture_table
-from analysis.reports.shift import shifts
+from analysis.reports.shift import shift_of
 from analysis.reports.tables import Made, OnStep
 from analysis.reshape import to_wide
 from analysis.stats.alignment import Estimated, PairedItems, groups, over_rule, rate_gap
@@ -183,7 +183,7 @@ def _over_rule(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
 
 
 def _shift(inputs: Inputs, hypothesis: Hypothesis) -> Tests:
-    table = inputs.once("shift", lambda: shifts(inputs))
+    table = shift_of(inputs)
     rows = table[(table["measure"] == "net_shift") & (table["condition"] == hypothesis.settings["condition"])]
     for row in rows.to_dict("records"):
         yield (

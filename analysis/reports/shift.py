@@ -6,9 +6,11 @@ import pandas as pd
 
 from analysis.parameters import NO_SIMULATED
 from analysis.reports.inputs import Inputs
+from analysis.reports.multiplicity import adjusted
 from analysis.reports.tables import Made, OnStep
 from analysis.stats.paper.behaviour import FAMILIES
 from analysis.stats.shift import shift_table
+from survey.instruments.plan import Comparisons
 from survey.llm.enums import RunKind, Stage
 
 BY = ("model_family", "question", "condition", "method")
@@ -20,7 +22,12 @@ INSTANCE = (
 
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Base to instruct")
-    return Made({"shift": inputs.once("shift", lambda: shifts(inputs))})
+    return Made({"shift": adjusted(shift_of(inputs), inputs, Comparisons.SHIFT, within=["measure"])})
+
+
+def shift_of(inputs: Inputs) -> pd.DataFrame:
+    """Give the shifts before any adjustment for their number, computed once."""
+    return inputs.once("shift", lambda: shifts(inputs))
 
 
 def shifts(inputs: Inputs) -> pd.DataFrame:

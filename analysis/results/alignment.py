@@ -19,10 +19,16 @@ CLOSENESS = (
     ("A coin does", "uniform", "expected_match", percent),
     ("Chance does", "model", "chance_match", percent),
     ("Above chance (κₓ)", "model", "kappa_x", coefficient),
-    ("Majority match (paper)", "model", "majority_match_paper", percent),
-    ("Half of the people does", "other_half", "majority_match_paper", percent),
-    ("Always culture does (paper)", "always_culture", "majority_match_paper", percent),
+    ("κₓ, normalised", "model", "kappa_x_normalised", coefficient),
     ("Rate gap (points)", "model", "signed_rate_gap", points),
+)
+MAJORITY = (
+    ("Majority match (paper: a tie is A)", "model", "majority_match_paper", percent),
+    ("Half of the people does", "other_half", "majority_match_paper", percent),
+    ("Always culture does", "always_culture", "majority_match_paper", percent),
+    ("Half credit for ties", "model", "majority_match_half_credit", percent),
+    ("Half of the people does (half credit)", "other_half", "majority_match_half_credit", percent),
+    ("Always culture does (half credit)", "always_culture", "majority_match_half_credit", percent),
 )
 DISTANCES = (
     ("Total variation (item MAE)", "model", "total_variation", coefficient),
@@ -48,6 +54,7 @@ def show(results: Results) -> Family:
     figures = [_match_figure(results, setting) for setting in settings]
     tables = [
         _table("alignment", "How close models come to people", CLOSENESS, rows, groups),
+        _table("alignment_majority", "How often models choose what most people choose", MAJORITY, rows, groups),
         _table("alignment_distances", "How far models' rates are from people's", DISTANCES, rows, groups),
         _differences(results.rows("alignment_differences")),
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from analysis.families import FamilyKey
-from analysis.figures import percent, points
+from analysis.figures import Figure, FigureRow, Scale, Value, difference_scale, draw, percent, points, share_scale
 from analysis.results.sentences import share
-from analysis.results.shown import SETTINGS, Doubts, Family, ShownTable, number
+from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Doubts, Family, Panel, ShownTable, group_label, number
 from analysis.results.stored import Results, Row
+
+WITHOUT = "The paper's measures: without intervals"
 
 
 def show(results: Results) -> Family:
@@ -34,7 +37,72 @@ def show(results: Results) -> Family:
     doubts = results.facts.get("paper_not_estimable", {})
     missing = Doubts((), sum(doubts.values()), sorted(doubts))
     filled = [one for one in tables if one.rows]
-    return Family(FamilyKey.PAPER, finding, _basis(rows), [], [], filled, missing)
+    panels = [panel for panel in _panels(results, rows) if panel.figures]
+    return Family(FamilyKey.PAPER, finding, _basis(rows), panels[:2], panels[2:], filled, missing)
+
+
+def _panels(results: Results, people: Sequence[Row]) -> list[Panel]:
+    relations = results.rows("paper_human_response_summary", grouping="country_relation")
+    models = results.rows("paper_alignment_no_persona_summary")
+    shifts = results.rows("paper_paired_flip_overall", pair_type="base_vs_instruct")
+    of_people = [
+        _drawn(results, "paper_rates", "Follow the culture, by respondents' country", _by_question(
+            people, lambda row: row["respondent_country"] or "All", "{}_culture_rate")),
+        _drawn(results, "paper_gaps", "Norm minus personal, by respondents' country", [
+            FigureRow(row["respondent_country"] or "All", [_alone(row["norm_personal_gap"])]) for row in people],
+            series=["gap (points)"], scale=difference_scale),
+    ]  # fmt: skip
+    agreement = _by_question(
+        relations, lambda row: group_label("relation", row["country_relation"]), "{}_majority_agreement"
+    )
+    matches = [
+        FigureRow(tag, [
+            _alone(next((row["majority_choice_alignment"] for row in models
+                         if (row["model_tag"], row["response_type"]) == (tag, question)), None))
+            for question in QUESTIONS])
+        for tag in dict.fromkeys(row["model_tag"] for row in models)
+    ]  # fmt: skip
+    moves = [FigureRow(_pair(row), [_alone(row["left_allow_rate"]), _alone(row["right_allow_rate"])]) for row in shifts]
+    return [
+        Panel("What people answered", [figure for figure in of_people if figure]),
+        Panel("Models without persona beside people", _filled(
+            _drawn(results, "paper_majority", "Choose as the majority of people does", matches))),
+        Panel("The larger side of the pooled rate, which the paper calls agreement", _filled(
+            _drawn(results, "paper_agreement", "Larger side of the pooled rate, by relation", agreement))),
+        Panel("From base to instruct", _filled(
+            _drawn(results, "paper_shift", "Allow the preference", moves, series=["base", "instruct"]))),
+    ]  # fmt: skip
+
+
+def _drawn(
+    results: Results,
+    name: str,
+    title: str,
+    rows: Sequence[FigureRow],
+    *,
+    series: Sequence[str] = SERIES,
+    scale: Callable[[Sequence[FigureRow]], Scale] = lambda rows: share_scale(),
+) -> Figure | None:
+    """Draw what has rows; the paper's measures have no intervals, which the figure says once."""
+    note = f"{WITHOUT}. {results.note}" if results.note else WITHOUT
+    has_none = replace(scale(rows), has_intervals=False)
+    return draw(name, title, rows, series=series, scale=has_none, note=note) if rows else None
+
+
+def _filled(figure: Figure | None) -> list[Figure]:
+    return [figure] if figure else []
+
+
+def _by_question(rows: Sequence[Row], label: Callable[[Row], str], column: str) -> list[FigureRow]:
+    return [FigureRow(label(row), [_alone(row[column.format(name)]) for name in QUESTIONS]) for row in rows]
+
+
+def _alone(value: float | None) -> Value:
+    return Value(value, None, None)
+
+
+def _pair(row: Row) -> str:
+    return f"{row['model_family']}, {'told to balance' if row['left_prompt_condition'] == 'balance' else 'not told'}"
 
 
 def _basis(rows: Sequence[Row]) -> str:

@@ -43,16 +43,21 @@ def show(results: Results) -> Family:
         body.append(
             [
                 label(net, tell_method=tell_method),
-                *cells,
+                *cells[:3],
+                *shown.p_pair(net),
+                *cells[3:],
                 bounds,
                 str(net["n_undecided"]),
                 str(net["n_pairs"]),
                 str(net["n_sources"]),
             ]
         )
-    header = ["Family, question, condition", *(title for title, *_ in SHOWN), "Shift within bounds", "Unread", "Pairs",
-              "Items"]  # fmt: skip
-    tables = [ShownTable("shift", "From base to instruct", header, body)]
+    titles = [title for title, *_ in SHOWN]
+    header = [
+        "Family, question, condition", *titles[:3], "p of the net shift", "p adjusted", *titles[3:],
+        "Shift within bounds", "Unread", "Pairs", "Items",
+    ]  # fmt: skip
+    tables = [ShownTable("shift", f"From base to instruct{shown.adjustment(rows)}", header, body)]
     panels = [Panel("How instruction tuning shifts decisions", figures)] if figures else []
     return family(FamilyKey.SHIFT, sentence(rows), rows, panels, tables, shown.basis(_largest(rows)))
 

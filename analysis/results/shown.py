@@ -157,7 +157,11 @@ def p_pair(row: Row, stem: str = "p", raw: str = "p_value") -> list[str]:
 def adjustment(rows: Sequence[Row], stem: str = "p") -> str:
     """Say how the p-values of a table are adjusted, for its caption."""
     methods = list(dict.fromkeys(row[f"{stem}_adjustment"] for row in rows if row.get(f"{stem}_adjustment")))
-    return f"; p adjusted by {', '.join(ADJUSTMENTS[name] for name in methods)}" if methods else ""
+    if not methods:
+        return ""
+    families = list(dict.fromkeys(row[f"{stem}_family"] for row in rows if row.get(f"{stem}_family")))
+    told = f"; p adjusted by {', '.join(ADJUSTMENTS[name] for name in methods)}"
+    return f"{told} ({', '.join(families)} family of the plan)" if families else told
 
 
 def p_value(value: float | None) -> str:

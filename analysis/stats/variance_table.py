@@ -63,7 +63,7 @@ def variance_rows(model: Model, level: float = 0.95) -> list[dict[str, Any]]:
     model = model._replace(fit=fit)
     z = float(ndtri((1 + level) / 2))
     rows = [row for name in fit.sd for row in _of_effect(model, name, z)]
-    rows += [_row("sd_unadjusted", name, sd, fit.n_levels.get(name)) for name, sd in unadjusted.sd.items()]
+    rows += [_of_sd(unadjusted, "sd_unadjusted", name, z) for name in unadjusted.sd]
     rows += [_share(model, "latent_share", "answer", lambda f, v: latent_shares(v)["answer"], z)]
     on_probability = probability_shares(model)
     rows += [
@@ -84,20 +84,25 @@ def probability_shares(model: Model) -> dict[str, float]:
 
 
 def _of_effect(model: Model, name: str, z: float) -> list[dict[str, Any]]:
-    fit = model.fit
-    sd, n = fit.sd[name], fit.n_levels.get(name)
-    reason = _why_no_interval(fit, name)
-    ends = (NAN, NAN)
-    if not reason:
-        se = float(np.sqrt(fit.covariance[_place(fit, name), _place(fit, name)]))
-        ends = sd * float(np.exp(-z * se / sd)), sd * float(np.exp(z * se / sd))
+    sd = _of_sd(model.fit, "sd", name, z)
+    reason = sd["reason"]
+    ends = (sd["ci_low"], sd["ci_high"])
     low, high = (median_odds_ratio(end**2) if np.isfinite(end) else NAN for end in ends)
     share = _share(model, "latent_share", name, lambda f, v: latent_shares(v)[name], z)
     return [
-        _row("sd", name, sd, n, ends[0], ends[1], reason),
+        sd,
         share | {"ci_low": NAN, "ci_high": NAN, "reason": reason} if reason else share,
-        _row("median_odds_ratio", name, median_odds_ratio(sd**2), n, low, high, reason),
+        _row("median_odds_ratio", name, median_odds_ratio(sd["estimate"] ** 2), sd["n_levels"], low, high, reason),
     ]
+
+
+def _of_sd(fit: MixedFit, quantity: str, name: str, z: float) -> dict[str, Any]:
+    """Give a fit's standard deviation with its interval on the log scale, or why it has none."""
+    sd, reason, ends = fit.sd[name], _why_no_interval(fit, name), (NAN, NAN)
+    if not reason:
+        se = float(np.sqrt(fit.covariance[_place(fit, name), _place(fit, name)]))
+        ends = sd * float(np.exp(-z * se / sd)), sd * float(np.exp(z * se / sd))
+    return _row(quantity, name, sd, fit.n_levels.get(name), *ends, reason)
 
 
 def _share(

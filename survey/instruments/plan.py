@@ -53,6 +53,7 @@ class Comparisons(StrEnum):
     ALIGNMENT_DIFFERENCES = "alignment_differences"
     ORDER_BIAS = "order_bias"
     STEERABILITY = "steerability"
+    SHIFT = "shift"
 
 
 class Setting(NamedTuple):

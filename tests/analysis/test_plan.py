@@ -15,6 +15,7 @@ from analysis.reports import Report, compute
 from analysis.reports.plan import equivalence
 from analysis.results import families
 from analysis.results import plan as shown
+from analysis.results.shown import p_pair
 from analysis.results.stored import Results
 from analysis.stats.multiplicity import adjust
 from survey.instruments.loader import SHIPPED, read_instrument
@@ -116,17 +117,20 @@ def test_an_interaction_is_tested_where_it_is_declared(full: Made) -> None:
 TABLES = {
     "country_differences": "p", "agreement_across": "p", "pluralism": "p", "own_culture": "p", "effect_sizes": "p",
     "alignment_differences": "p", "order_bias": "p", "steerability": "p", "drop_one": "mixed_p",
+    "shift": "p",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_no_table_has_a_p_value_without_the_adjusted_one(planned_report: Report, table: str) -> None:
+def test_no_table_has_a_p_value_without_the_adjusted_one(
+    planned_report: Report, behaviour_report: Report, table: str
+) -> None:
     stem = TABLES[table]
-    rows = results_of(planned_report).rows(table)
+    rows = results_of(behaviour_report if table == "shift" else planned_report).rows(table)
     assert rows
     for row in rows:
         assert (row[f"{stem}_value"] is None) == (row[f"{stem}_adjusted"] is None)
-        assert row[f"{stem}_adjustment"] == "benjamini_hochberg"
+        assert (row[f"{stem}_adjustment"], row[f"{stem}_family"]) == ("benjamini_hochberg", "secondary")
         assert row[f"{stem}_adjusted"] is None or row[f"{stem}_adjusted"] >= row[f"{stem}_value"]
 
 
@@ -140,13 +144,13 @@ def test_a_tables_family_is_what_the_plan_says(full: Made) -> None:
     raw = np.array([np.nan if row["p_value"] is None else row["p_value"] for row in people])
     told = np.array([np.nan if row["p_adjusted"] is None else row["p_adjusted"] for row in people])
     assert told == pytest.approx(adjust(raw, "holm"), nan_ok=True)
-    assert {row["p_adjustment"] for row in people} == {"holm"}
+    assert {(row["p_adjustment"], row["p_family"]) for row in people} == {("holm", "primary")}
     assert dict(
         plan_faults(declared | {"tables": {"effect_sizes": "exploratory", "rates": "primary"}}, declared["exclusions"])
     ) == {
         "tables.effect_sizes": "the p-values of exploratory tests are not adjusted; those of tables must be",
         "tables.rates": "unknown table; known are country_differences, agreement_across, pluralism, own_culture, "
-        "effect_sizes, drop_one, alignment_differences, order_bias, steerability",
+        "effect_sizes, drop_one, alignment_differences, order_bias, steerability, shift",
     }
 
 
@@ -156,6 +160,25 @@ def test_behaviour_runs_give_the_shift_of_their_family(behaviour_report: Report)
     assert rows
     assert {row["model_family"] for row in rows} == {"llama"}
     assert {row["condition"] for row in rows} <= {"balance", "no_balance"}
+
+
+def test_shifts_of_one_measure_are_one_family_of_tests(behaviour_report: Report) -> None:
+    found = results_of(behaviour_report)
+    rows = found.rows("shift")
+    for measure in ("net_shift", "kappa", "flips"):
+        mine = [row for row in rows if row["measure"] == measure]
+        raw, told = (
+            np.array([np.nan if row[name] is None else row[name] for row in mine]) for name in ("p_value", "p_adjusted")
+        )
+        assert told == pytest.approx(adjust(raw, "benjamini_hochberg"), nan_ok=True)
+        assert {row["p_tests"] for row in mine} == {int((~np.isnan(raw)).sum())}
+    assert any(row["p_value"] is not None for row in rows)
+    (table,) = {family.key: family for family in families(found)}[FamilyKey.SHIFT].tables
+    assert table.caption == "From base to instruct; p adjusted by Benjamini–Hochberg (secondary family of the plan)"
+    place = list(table.header).index("p of the net shift")
+    assert table.header[place + 1] == "p adjusted"
+    net = next(row for row in rows if row["measure"] == "net_shift")
+    assert list(table.rows[0][place : place + 2]) == p_pair(net)
 
 
 def test_without_a_plan_the_page_says_that_all_is_exploratory(full_report: Report) -> None:

@@ -122,7 +122,32 @@ def test_intervals_follow_the_level_that_was_chosen_and_the_figure_says_it() -> 
 
 
 def test_arrows_start_at_the_base_and_end_at_the_instruct_rate(behaviour: Made) -> None:
-    assert b"llama, told to balance: 0.607 to 0.452" in behaviour.files["base_to_instruct.txt"]
+    assert b"llama, told to balance: 0.607 to 0.452, a shift of -0.155;" in behaviour.files["base_to_instruct.txt"]
+    assert b"As the paper has it: without intervals" in behaviour.files["base_to_instruct.svg"]
+    assert b"% intervals" not in behaviour.files["base_to_instruct.txt"]
+
+
+def test_arrows_carry_the_intervals_of_both_ends_and_of_the_way() -> None:
+    labels = {"model_family": "llama", "question": "norm", "condition": "balance", "method": "sample", "n_pairs": 90}
+    sides = {"rate_first": (0.4, 0.3, 0.5), "rate_second": (0.55, 0.45, 0.7), "net_shift": (0.15, 0.02, 0.28)}
+    rows = [
+        {**labels, "measure": measure, "estimate": middle, "ci_low": low, "ci_high": high}
+        for measure, (middle, low, high) in sides.items()
+    ]
+    rows += [{**row, "condition": "no_balance", "estimate": None, "ci_low": None, "ci_high": None} for row in rows]
+    made = make_figures({"shift": pd.DataFrame(rows)}, 0.9)
+    numbers = pd.read_csv(io.BytesIO(made.files["base_to_instruct.csv"])).set_index(["group", "series"])
+    found = numbers.loc["llama, told to balance", ["estimate", "ci_low", "ci_high"]]
+    # of those that allow the preference: one less the share that follows the culture, and its ends change places
+    assert found.loc["base"].tolist() == pytest.approx([0.6, 0.5, 0.7])
+    assert found.loc["instruct"].tolist() == pytest.approx([0.45, 0.3, 0.55])
+    assert found.loc["shift"].tolist() == pytest.approx([-0.15, -0.28, -0.02])
+    assert made.files["base_to_instruct.txt"].decode() == (
+        "Share that allows the preference from base to instruct model. llama, told to balance: 0.600 [0.500, 0.700] to "
+        "0.450 [0.300, 0.550], a shift of -0.150 [-0.280, -0.020]; llama, not told: not estimable. In brackets or as "
+        "lines: 90% intervals.\n"
+    )
+    assert b"lines: 90% intervals" in made.files["base_to_instruct.svg"]
 
 
 def test_deviances_without_degrees_of_freedom_are_gaps(tmp_path: Path) -> None:
@@ -184,7 +209,7 @@ def test_a_worker_draws_what_the_page_offers(full: MadeStudy, full_report: Repor
 
 
 def test_every_figure_belongs_to_a_family_and_effects_are_drawn_the_same_twice(planned_report: Report) -> None:
-    assert sorted(name for holds in HOLDS.values() for name in holds.prints) == sorted(FIGURES)
+    assert {name for holds in HOLDS.values() for name in holds.prints} == set(FIGURES)
     frames = frames_of(planned_report.results["tables"])
     frames = {name: frames[name] for name in ("plan", "own_culture", "effect_sizes", "variance")}
     first, again = make_figures(frames), make_figures(frames)

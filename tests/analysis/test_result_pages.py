@@ -118,6 +118,42 @@ def test_every_stored_table_belongs_to_one_family(full_report: Report) -> None:
         assert [key for key, holds in HOLDS.items() if holds.has(name)] != [], name
 
 
+def test_the_papers_family_has_figures_that_say_they_have_no_intervals(
+    full: Made, full_report: Report, staff: Client
+) -> None:
+    run = store(full, full_report)
+    page = text_of(staff, reverse("analysis:result_family", args=[run.pk, "paper"]))
+    drawn = show_family(Results(run), FamilyKey.PAPER).figures
+    assert [figure.name for figure in drawn] == ["paper_rates", "paper_gaps", "paper_majority", "paper_agreement"]
+    overall = run.results["tables"]["paper_human_response_summary"]
+    first = dict(zip(overall["columns"], overall["rows"][0], strict=True))
+    rates = drawn[0]
+    assert [line.text for line in rates.rows[0].label] == ["All"]
+    assert [mark.text for mark in rates.rows[0].marks] == [
+        f"{100 * first[f'{question}_culture_rate']:.0f}%" for question in ("personal", "norm")
+    ]
+    for figure in drawn:
+        assert figure.note.startswith("The paper's measures: without intervals")
+        assert "no interval" not in figure.description
+        assert page.count(escape(figure.description)) == 1
+        assert reverse("analysis:result_family_svg", args=[run.pk, "paper", figure.name]) in page
+
+
+def test_half_credit_and_normalised_agreement_stand_on_the_page(full_report: Report) -> None:
+    results = Results(AnalysisRun(results=full_report.results))
+    tables = {table.name: table for table in show_family(results, FamilyKey.ALIGNMENT).tables}
+    majority = tables["alignment_majority"]
+    label = str(majority.rows[0][0])
+    row = next(
+        row
+        for row in results.rows("alignment", predictor="model", measure="majority_match_half_credit")
+        if label.startswith(f"{row['model_tag']} without persona") and label.endswith(row["question"])
+    )
+    shown = majority.rows[0][list(majority.header).index("Half credit for ties")]
+    assert shown.startswith(f"{100 * row['estimate']:.0f}%")
+    assert "κₓ, normalised" in tables["alignment"].header
+
+
 def test_old_links_lead_to_where_things_are_now(full: Made, full_report: Report, staff: Client) -> None:
     run = store(full, full_report)
     for key, name in (

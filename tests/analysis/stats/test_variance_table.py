@@ -42,10 +42,12 @@ def test_the_adjusted_fit_is_told_and_the_other_kept_beside_it() -> None:
     of = model({"respondent": 0.7, "item": 1.1}, {"respondent": 60, "item": 40})
     rows = found(of._replace(fit=replace(of.fit, adjusted=better.fit)))
     assert (rows["sd", "item"]["estimate"], rows["sd_unadjusted", "item"]["estimate"]) == (1.2, 1.1)
-    assert np.isnan(rows["sd_unadjusted", "item"]["ci_low"])
     told = found(better)
+    unadjusted = found(of)["sd", "item"] | {"quantity": "sd_unadjusted"}
+    assert rows["sd_unadjusted", "item"] == unadjusted
+    assert unadjusted["ci_low"] == pytest.approx(1.1 * np.exp(-Z * 0.004**0.5 / 1.1), rel=1e-9)
     assert {key: row for key, row in rows.items() if key[0] != "sd_unadjusted" and row["ci_low"] > 0} == {
-        key: row for key, row in told.items() if row["ci_low"] > 0
+        key: row for key, row in told.items() if key[0] != "sd_unadjusted" and row["ci_low"] > 0
     }
 
 
@@ -76,6 +78,7 @@ def test_no_interval_where_none_is_defensible() -> None:
     few = found(model({"respondent": 0.7, "scenario country": 0.3}, {"respondent": 60, "scenario country": 5}))
     assert few["sd", "scenario country"]["reason"] == FEW_LEVELS
     assert np.isnan(few["sd", "scenario country"]["ci_low"])
+    assert few["sd_unadjusted", "scenario country"]["reason"] == FEW_LEVELS
     assert few["latent_share", "respondent"]["reason"] == f"scenario country: {FEW_LEVELS}"
     zero = found(model({"respondent": 0.7, "item": 0.0}, {"respondent": 60, "item": 40}, ["item"]))
     assert (zero["sd", "item"]["reason"], zero["latent_share", "item"]["reason"]) == (AT_ZERO, AT_ZERO)
