@@ -136,12 +136,16 @@ def test_arrows_carry_the_intervals_of_both_ends_and_of_the_way() -> None:
     ]
     rows += [{**row, "condition": "no_balance", "estimate": None, "ci_low": None, "ci_high": None} for row in rows]
     made = make_figures({"shift": pd.DataFrame(rows)}, 0.9)
-    numbers = pd.read_csv(io.BytesIO(made.files["base_to_instruct.csv"])).set_index(["group", "series"])
-    found = numbers.loc["llama, told to balance", ["estimate", "ci_low", "ci_high"]]
+    numbers = pd.read_csv(io.BytesIO(made.files["base_to_instruct.csv"]))
+    found = {
+        row["series"]: [row["estimate"], row["ci_low"], row["ci_high"]]
+        for row in numbers.to_dict("records")
+        if row["group"] == "llama, told to balance"
+    }
     # of those that allow the preference: one less the share that follows the culture, and its ends change places
-    assert found.loc["base"].tolist() == pytest.approx([0.6, 0.5, 0.7])
-    assert found.loc["instruct"].tolist() == pytest.approx([0.45, 0.3, 0.55])
-    assert found.loc["shift"].tolist() == pytest.approx([-0.15, -0.28, -0.02])
+    assert found["base"] == pytest.approx([0.6, 0.5, 0.7])
+    assert found["instruct"] == pytest.approx([0.45, 0.3, 0.55])
+    assert found["shift"] == pytest.approx([-0.15, -0.28, -0.02])
     assert made.files["base_to_instruct.txt"].decode() == (
         "Share that allows the preference from base to instruct model. llama, told to balance: 0.600 [0.500, 0.700] to "
         "0.450 [0.300, 0.550], a shift of -0.150 [-0.280, -0.020]; llama, not told: not estimable. In brackets or as "
