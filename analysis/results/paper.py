@@ -10,6 +10,7 @@ from analysis.figures import Figure, FigureRow, Scale, Value, difference_scale, 
 from analysis.results.sentences import share
 from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Doubts, Family, Panel, ShownTable, group_label, number
 from analysis.results.stored import Results, Row
+from survey.enums import Relation
 
 WITHOUT = "The paper's measures: without intervals"
 
@@ -43,6 +44,7 @@ def show(results: Results) -> Family:
 
 def _panels(results: Results, people: Sequence[Row]) -> list[Panel]:
     relations = results.rows("paper_human_response_summary", grouping="country_relation")
+    relations.sort(key=lambda row: list(Relation).index(row["country_relation"]))
     models = results.rows("paper_alignment_no_persona_summary")
     shifts = results.rows("paper_paired_flip_overall", pair_type="base_vs_instruct")
     of_people = [

@@ -51,8 +51,8 @@ estimates <- function(path) {
   glmer_fit <- glmer(update(fixed, . ~ . + (1 | person) + (1 | item)), d, binomial, nAGQ = 1,
                      control = glmerControl("bobyqa", optCtrl = list(maxfun = 1e5)))
   within <- clogit(y ~ relation + age + strata(item), d, method = "exact")
-  ame <- delta(function(b) share(b, 0, d, "same") - share(b, 0, d, "close"), coef(plain),
-               sandwiched(plain, d, both_ways))
+  ame <- lapply(list(person = "person", item = "item", both = both_ways), function(by)
+    delta(function(b) share(b, 0, d, "same") - share(b, 0, d, "close"), coef(plain), sandwiched(plain, d, by)))
   mean_fit <- lm(y ~ 1, d)
   two <- subset(d, relation != "far"); two$own <- as.numeric(two$relation == "same")
   apart <- lm(y ~ own, two)
@@ -67,8 +67,7 @@ estimates <- function(path) {
   icc <- suppressWarnings(suppressMessages(ICC(square, lmer = FALSE)))$results$ICC
   list(
     glm = list(coef = named(coef(plain)), se = named(sqrt(diag(vcov(plain)))), deviance = deviance(plain),
-               person = named(clustered(plain, d, "person")), item = named(clustered(plain, d, "item")),
-               both = named(clustered(plain, d, both_ways)), effect = ame,
+               effect = c(list(estimate = ame$both$estimate), lapply(ame, function(one) one$se)),
                p_relation = anova(update(plain, . ~ . - relation), plain, test = "Chisq")[2, "Pr(>Chi)"]),
     glmmTMB = of_mixed(crossed, d, k), slopes = of_mixed(slopes, d, k),
     glmer = list(coef = named(fixef(glmer_fit)), logLik = as.numeric(logLik(glmer_fit)),
