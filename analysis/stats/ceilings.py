@@ -23,6 +23,8 @@ QUANTITIES = ("correlation", "human_reliability", "model_reliability", "ceiling"
 COLUMNS = ["measure", "quantity", "estimate", "se", "ci_low", "ci_high", "n_items", "n_respondents", "reason"]
 FEWEST_ITEMS = 5
 SPLITS_PER_DRAW = 4
+NO_SAMPLING = "no interval: exact probabilities have no sampling"
+MEAN_OF_HALVES = "no interval: the mean over random halves of the model's samples"
 TOO_FEW = "fewer than five items with enough answers in both halves of the people"
 NO_CEILING = "one side's values are not reliable above chance: there is no ceiling to hold the correlation against"
 NO_SPREAD = "needs several model answers to an item, and values that vary between items"
@@ -181,6 +183,8 @@ def ceilings(
         values = np.array([one[name] for one in resampled])
         row = _interval(name, points[name], values[np.isfinite(values)], draws.n_resamples, level)
         reason = _reason(name, points, model) if np.isnan(points[name]) else row.pop("reason")
+        if name == "model_reliability" and not reason:
+            reason = NO_SAMPLING if pairs.is_exact else MEAN_OF_HALVES
         rows.append({"quantity": name, **row, "n_items": n_items, "n_respondents": n_respondents, "reason": reason})
     return rows
 
