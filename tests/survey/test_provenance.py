@@ -21,7 +21,7 @@ from survey.instruments.visible import ItemPlace, visible_items, visible_page_ke
 from survey.models import InstrumentVersion, Study, Text, TextOverride
 from survey.pages import base
 from survey.queries import text_catalogue
-from survey.views import leaving, participant
+from survey.views import leaving, participant, skeletons
 from tests.factories import SHIPPED_DEFINITION, make_session, make_study, make_version
 from tests.survey.test_flow_pages import Walker
 
@@ -187,7 +187,8 @@ def test_visible_page_texts_are_those_that_the_pages_take(monkeypatch: pytest.Mo
             taken.add(key)
             return super().__getitem__(key)
 
-    queries.item_wording.cache_clear()
+    for keeps in (queries.item_wording, queries.text_hashes, skeletons.words):
+        keeps.cache_clear()  # what tests before had of the same instrument
     for module in (queries, base, leaving, participant):
         monkeypatch.setattr(module, "text_catalogue", lambda *which: Noted(text_catalogue(*which)))
     walker = Walker(make_session(make_study()), Client())
