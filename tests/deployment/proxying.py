@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from pact_site.processes import Child, await_ready
@@ -94,3 +95,19 @@ def _on_these_ports(
         raise ValueError("the Caddyfile does not lead to web:8000")
     moved: dict[str, Any] = json.loads(text.replace('"web:8000"', f'"127.0.0.1:{upstream_port}"'))
     return moved
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Stands in for the web server: tells what it was sent, or hangs up in the middle of a form."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(dict(self.headers)).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ import pytest
 
 from pact_site.processes import Child, await_ready
 from tests.deployment.files import FILLED_IN, services
-from tests.deployment.proxying import Proxy, start_proxy
+from tests.deployment.proxying import Proxy, Upstream, start_proxy
 from tests.deployment.running import Site, ask, deployed, free_port
 
 TOKEN = "a-token-that-nobody-may-read"
@@ -281,22 +281,6 @@ def children_of(parent: int) -> list[int]:
 
 
 # --- The proxy ---------------------------------------------------------------------------------
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """Stands in for the web server: tells what it was sent, or hangs up in the middle of a form."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(dict(self.headers)).encode())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

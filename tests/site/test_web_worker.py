@@ -159,10 +159,12 @@ def test_an_idle_connection_is_closed_in_time(serve: Callable[..., Server]) -> N
 
 
 def test_a_connection_too_many_waits_until_another_leaves(serve: Callable[..., Server]) -> None:
-    server = serve("--threads", "1", "--keep-alive", "60", "--worker-connections", "3")
-    held = [server.connect() for _ in range(2)]  # beside the one that saw the server ready
+    """Of four places one is a thread's, so that three are kept after a request; the fourth is who asks nothing yet."""
+    server = serve("--threads", "1", "--keep-alive", "60", "--worker-connections", "4")
+    held = [server.connect(), server.connect()]  # beside the one that saw the server ready
     for client in held:
         client.ask("/")
+    server.connect()
     late = server.connect()
     late.send("/late")
     late.socket.settimeout(1.5)
