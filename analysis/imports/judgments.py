@@ -119,9 +119,14 @@ def demographic_cell(judgment: Judgment) -> str | None:
     return f"{judgment.age}_{judgment.gender}" if judgment.age and judgment.gender in GENDERS else None
 
 
+def shared_of(judgment: Judgment) -> Judgment:
+    """Give what all people share who are alike and judge the same item, in half the time of `_replace`."""
+    return Judgment("", *judgment[1:9], "", "", judgment.locale)
+
+
 def long_rows(judgment: Judgment, study: str, instrument: str) -> Iterator[Cells]:
     """Give a row of the long table per question that was answered."""
-    whole = _of_answer(study, instrument, Judgment("", *judgment[1:9], "", "", judgment.locale))
+    whole = _of_answer(study, instrument, shared_of(judgment))
     for question, letter in ((PERSONAL, judgment.personal), (NORM, judgment.norm)):
         if letter:
             cells = list(whole)
@@ -158,7 +163,7 @@ def _of_answer(study: str, instrument: str, judgment: Judgment) -> tuple[str | N
 
 def human_row(judgment: Judgment) -> Cells:
     """Give the row of the paper's file."""
-    cells = list(_of_human(Judgment("", *judgment[1:9], "", "", judgment.locale)))
+    cells = list(_of_human(shared_of(judgment)))
     cells[AT_PERSON], cells[AT_PERSONAL], cells[AT_NORM] = (
         judgment.respondent or None, judgment.personal or None, judgment.norm or None,
     )  # fmt: skip
