@@ -26,19 +26,35 @@ OF_CLOUDS = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192
 def resolve(host: str, port: int) -> Collection[str]:
     """Ask the system for a name's numeric addresses; none where the name is unknown: the call itself will tell."""
     with suppress(OSError, UnicodeError):
-        return {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
     return ()
 
 
-def refuse_neighbours(base_url: str, resolver: Resolver = resolve) -> None:
-    """Raise `EndpointRefused` where an endpoint's address, or what its name stands for now, is no place of a model."""
-    address = urlsplit(base_url)
-    port = address.port or {"https": 443}.get(address.scheme, 80)
-    places = {(plain(found), port) for found in resolver(address.hostname or "", port)}
-    if any(is_of_cloud(found) for found, _ in places):
-        raise EndpointRefused(f"{address.hostname} stands for an address that clouds keep for their own machines.")
-    if places & set(own_servers(resolver)):
-        raise EndpointRefused(f"{address.hostname}:{port} is a server of this site itself, not a model.")
+class Guard:
+    """Looks at what names stand for before anything is connected to; a client has one of its own, for a while."""
+
+    def __init__(self, resolver: Resolver = resolve) -> None:
+        self._resolver = resolver
+        self._own = frozenset(own_servers(resolver))
+
+    def look_at(self, base_url: str) -> None:
+        """Raise `EndpointRefused` where an endpoint's address, or what its name stands for now, is no model's place."""
+        address = urlsplit(base_url)
+        self.addresses(address.hostname or "", address.port or {"https": 443}.get(address.scheme, 80))
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Give the numeric addresses that may be connected to, IPv4 first: an IPv6 way may lead nowhere, and slowly.
+
+        None where the name is unknown; `EndpointRefused` if any of them is no place of a model.
+        """
+        found = self._resolver(host, port)
+        places = {(plain(address), port) for address in found}
+        if any(is_of_cloud(address) for address, _ in places):
+            raise EndpointRefused(f"{host} stands for an address that clouds keep for their own machines.")
+        if places & self._own:
+            raise EndpointRefused(f"{host}:{port} is a server of this site itself, not a model.")
+        return sorted(found, key=lambda address: ":" in address)
 
 
 def plain(text: str) -> str:

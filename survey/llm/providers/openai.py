@@ -14,7 +14,7 @@ from survey.llm.models import ModelSpec
 from survey.llm.providers.contract import BadRequest, ChatRequest, EndpointRefused, Transient
 from survey.llm.providers.failures import MESSAGE_LENGTH, broken_way, failure, holds_error, with_body
 from survey.llm.providers.lanes import Lanes
-from survey.llm.providers.neighbours import refuse_neighbours
+from survey.llm.providers.neighbours import Guard
 from survey.llm.validators import KEY_NAME
 from survey.llm.wire import Reply, UnreadableReply, read_body, read_reply
 
@@ -29,14 +29,15 @@ class OpenAIProvider:
     """One client, and so one set of connections, for all calls of a chunk."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        refuse_neighbours(spec.base_url)
+        guard = Guard()
+        guard.look_at(spec.base_url)  # before any cell is taken; each connection is looked at again
         self.spec = spec
         self.key = _key(spec)
         key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         self.client = httpx2.AsyncClient(
             headers={"Accept-Encoding": PACKED, **key},
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),  # the limit for the whole call: `complete`
-            transport=Lanes(),
+            transport=Lanes(guard),
             follow_redirects=False,
             trust_env=False,
         )

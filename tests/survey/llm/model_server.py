@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+NAME = "model.example.org"  # what servers with a certificate go by beside their number
+
 Behaviour = Callable[["Handler"], None]
 
 
@@ -37,6 +39,7 @@ class ModelServer(ThreadingHTTPServer):
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.paths: list[str] = []
+        self.hosts: list[str | None] = []
         self.n_in_flight = 0
         self.most_in_flight = 0
         self.released = threading.Event()
@@ -69,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             server.bodies.append(body)
             server.keys.append(self.headers.get("Authorization"))
             server.paths.append(self.path)
+            server.hosts.append(self.headers.get("Host"))
             server.n_in_flight += 1
             server.most_in_flight = max(server.most_in_flight, server.n_in_flight)
             behaviour = server.script.popleft() if server.script else server.usual
@@ -173,9 +177,10 @@ def zeros_gzipped(n: int) -> Iterator[bytes]:
 
 
 def write_certificate(path: Path, first_day: int, last_day: int) -> Path:
-    """Write a key and a certificate for this machine that it signed itself; days count from today."""
+    """Write a key and a certificate for this machine and `NAME` that it signed itself; days count from today."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "model server of the tests")])
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(NAME)]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -185,7 +190,7 @@ def write_certificate(path: Path, first_day: int, last_day: int) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=first_day))
         .not_valid_after(now + timedelta(days=last_day))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(
