@@ -46,6 +46,8 @@ def copy_rows(study: Study, rows: Iterable[Row]) -> dict[str, int]:
                 copy.write("".join(lines))
                 lines.clear()
         copy.write("".join(lines))
+    with connection.cursor() as cursor:  # else the planner takes the table for empty
+        cursor.execute("ANALYZE analysis_importedrow (study_id, table_name)")
     return dict(counts)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
 from analysis.columns import LONG
 from analysis.extract import stream_csv
 from analysis.from_files.methods_folder import analyse_folder
+from analysis.group_counts import OF_IMPORT
 from analysis.imports.faults import BadImport
 from analysis.imports.importing import store
 from analysis.imports.mapping import ColumnMap, guess, mapping_faults
@@ -106,6 +108,22 @@ def test_answers_become_a_study_of_their_own(db: None, tmp_path: Path) -> None:
     }  # fmt: skip
     assert GroupCount.objects.count() == 5
     assert (Participant.objects.count(), SurveySession.objects.count()) == (0, 0)
+
+
+def test_rows_are_counted_in_one_reading_however_few_the_planner_expects(db: None, tmp_path: Path) -> None:
+    plans: list[str] = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if OF_IMPORT in sql:
+            execute(f"EXPLAIN {OF_IMPORT}", params, many, context)
+            plans.append("\n".join(line for (line,) in context["cursor"].fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        bring_in(answers_file(tmp_path), mapping=CHOSEN)
+    (plan,) = plans
+    assert "Hash Join" in plan
+    assert "Nested Loop" not in plan
 
 
 def test_one_answer_a_row_is_taken_too(db: None, tmp_path: Path) -> None:
