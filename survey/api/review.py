@@ -16,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from survey.api.base import BriefInLists, Newest, OfStudies, study_filter
+from survey.api.views import SessionFilter
 from survey.domain.registration import compare_with_now, newest_registration
 from survey.domain.review import LONGEST_NOTE, EmptyNote, add_note
-from survey.enums import Country, Locale, Outcome, Status
-from survey.flow.quality import FLAGS
+from survey.enums import Country
 from survey.models import Deviation, QualityFlag, Registration, SessionNote, SurveySession
 
 NOTES = SessionNote.objects.filter(session=OuterRef("pk"))
@@ -64,14 +64,7 @@ class NoteSerializer(serializers.ModelSerializer[SessionNote]):
         read_only_fields = ["by", "at"]
 
 
-class ReviewFilter(django_filters.FilterSet):  # type: ignore[misc]
-    study = study_filter("arm__study")
-    country = django_filters.ChoiceFilter(field_name="arm__country", choices=Country.choices)
-    status = django_filters.ChoiceFilter(choices=Status.choices)
-    outcome = django_filters.ChoiceFilter(choices=Outcome.choices)
-    locale = django_filters.ChoiceFilter(choices=Locale.choices)
-    is_simulated = django_filters.BooleanFilter(field_name="participant__is_simulated")
-    flag = django_filters.ChoiceFilter(field_name="quality_flags__name", choices=[(name, name) for name in FLAGS])
+class ReviewFilter(SessionFilter):
     is_flagged = django_filters.BooleanFilter(label="with any flag, or without")
     is_noted = django_filters.BooleanFilter(label="with any note, or without")
     is_settled = django_filters.BooleanFilter(label="false with is_flagged and status=complete: the queue")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
+from survey.enums import AgeBand, Gender
 from survey.flow.plan import PlanPage
 from survey.flow.wording import Shown
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
@@ -99,11 +102,25 @@ class PageKind(ABC):
         """Store answers to every group, under the session's row lock. May raise `AskAgain`."""
 
 
-def country_options(turn: Turn) -> tuple[Option, ...]:
-    """List the study's countries in the order of the alphabet, then any other, then not saying."""
+def country_group(turn: Turn) -> RadioGroup:
+    """Ask where somebody lives: the study's countries in the order of the alphabet, then any other, then not saying."""
     texts = turn.texts
     named = sorted(turn.structure["arms"], key=lambda country: texts[f"country.{country}"])
-    return tuple(Option(code, texts[f"country.{code}"]) for code in [*named, OTHER_COUNTRY, UNDISCLOSED])
+    options = tuple(Option(code, texts[f"country.{code}"]) for code in [*named, OTHER_COUNTRY, UNDISCLOSED])
+    missing = _("Select where you live, or that you prefer not to say")
+    return RadioGroup("country", texts["demographics.country"], options, missing)
+
+
+def age_group(turn: Turn) -> RadioGroup:
+    options = tuple(Option(band.value, turn.texts[f"age.{band}"]) for band in AgeBand)
+    missing = _("Select your age group, or that you prefer not to say")
+    return RadioGroup("age_band", turn.texts["demographics.age"], options, missing)
+
+
+def gender_group(turn: Turn) -> RadioGroup:
+    options = tuple(Option(gender.value, turn.texts[f"gender.{gender}"]) for gender in Gender)
+    missing = _("Select your gender, or that you prefer not to say")
+    return RadioGroup("gender", turn.texts["demographics.gender"], options, missing)
 
 
 class Reading(NamedTuple):

@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from survey.domain.answering import record_demographics
-from survey.enums import AgeBand, Gender
 from survey.flow.plan import PlanPage
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
-from survey.pages.base import Option, PageKind, RadioGroup, Turn, country_options
+from survey.pages.base import PageKind, RadioGroup, Turn, age_group, country_group, gender_group
 
 
 class DemographicsPage(PageKind):
@@ -18,24 +15,7 @@ class DemographicsPage(PageKind):
         return ()
 
     def groups(self, turn: Turn) -> list[RadioGroup]:
-        texts = turn.texts
-        ages = tuple(Option(band.value, texts[f"age.{band}"]) for band in AgeBand)
-        genders = tuple(Option(gender.value, texts[f"gender.{gender}"]) for gender in Gender)
-        countries = country_options(turn)
-        return [
-            RadioGroup(
-                "age_band", texts["demographics.age"], ages, _("Select your age group, or that you prefer not to say")
-            ),
-            RadioGroup(
-                "gender", texts["demographics.gender"], genders, _("Select your gender, or that you prefer not to say")
-            ),
-            RadioGroup(
-                "country",
-                texts["demographics.country"],
-                countries,
-                _("Select where you live, or that you prefer not to say"),
-            ),
-        ]
+        return [age_group(turn), gender_group(turn), country_group(turn)]
 
     def context(self, turn: Turn) -> dict[str, Any]:
         return {"heading": turn.texts["demographics.heading"], "paragraphs": [turn.texts["demographics.intro"]]}

@@ -10,7 +10,7 @@ from survey.domain.screening import screen
 from survey.enums import AgeBand, Fluency, Gender
 from survey.flow.plan import PlanPage
 from survey.instruments.schema import OTHER_COUNTRY, UNDISCLOSED
-from survey.pages.base import Option, PageKind, RadioGroup, Turn, country_options
+from survey.pages.base import Option, PageKind, RadioGroup, Turn, age_group, country_group, gender_group
 
 
 class ScreeningPage(PageKind):
@@ -18,25 +18,10 @@ class ScreeningPage(PageKind):
         return ()
 
     def groups(self, turn: Turn) -> list[RadioGroup]:
-        texts = turn.texts
-        ages = tuple(Option(band.value, texts[f"age.{band}"]) for band in AgeBand)
-        genders = tuple(Option(gender.value, texts[f"gender.{gender}"]) for gender in Gender)
-        fluencies = tuple(Option(fluency.value, texts[f"fluency.{fluency}"]) for fluency in Fluency)
-        return [
-            RadioGroup(
-                "country",
-                texts["demographics.country"],
-                country_options(turn),
-                _("Select where you live, or that you prefer not to say"),
-            ),
-            RadioGroup("fluency", texts["screening.fluency"], fluencies, _("Select how well you read this language")),
-            RadioGroup(
-                "age_band", texts["demographics.age"], ages, _("Select your age group, or that you prefer not to say")
-            ),
-            RadioGroup(
-                "gender", texts["demographics.gender"], genders, _("Select your gender, or that you prefer not to say")
-            ),
-        ]
+        options = tuple(Option(fluency.value, turn.texts[f"fluency.{fluency}"]) for fluency in Fluency)
+        missing = _("Select how well you read this language")
+        fluency = RadioGroup("fluency", turn.texts["screening.fluency"], options, missing)
+        return [country_group(turn), fluency, age_group(turn), gender_group(turn)]
 
     def context(self, turn: Turn) -> dict[str, Any]:
         return {"heading": turn.texts["demographics.heading"], "paragraphs": [turn.texts["screening.intro"]]}

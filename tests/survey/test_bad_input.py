@@ -151,10 +151,6 @@ def test_stamp_of_a_page_further_on_is_never_valid(walker: Walker) -> None:
 
 
 WORDS = st.one_of(st.text(max_size=20), st.sampled_from(["culture", "preference", "declined", "yes", ""]))
-BODIES = st.one_of(
-    st.binary(max_size=300),
-    st.dictionaries(st.text(max_size=12), st.text(max_size=60), max_size=6),
-)
 CONTENT_TYPES = st.one_of(
     st.sampled_from([FORM, MULTIPART, f"{FORM}; charset=utf-7", "multipart/form-data; charset=hex; boundary=x"]),
     st.from_regex(r"[a-z]{1,10}/[a-z.+-]{1,10}(; ?charset=[a-z0-9_-]{1,12})?", fullmatch=True),

@@ -33,11 +33,6 @@ def worked_counts(name: str) -> Any:
     return np.column_stack([(table == code).sum(axis=0) for code in np.unique(table[~np.isnan(table)])])
 
 
-def counts_of(people: list[list[int]]) -> Any:
-    table = np.array(people)
-    return np.column_stack([(table == code).sum(axis=0) for code in range(1, table.max() + 1)])
-
-
 def long_of(people: list[list[int]]) -> pd.DataFrame:
     frame = pd.DataFrame(people).rename_axis("person").reset_index().melt("person", var_name="item", value_name="code")
     return frame[frame["code"] > 0]
