@@ -14,6 +14,7 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 CADDYFILE = ROOT / "docker" / "Caddyfile"
+LIMITER = ROOT / "docker" / "limiter"
 VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?P<kind>:[?-])(?P<rest>[^}]*)\})")
 FILLED_IN = {  # a .env for a trial on one machine
     "SITE_HOST": "localhost",

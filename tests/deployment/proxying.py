@@ -8,11 +8,14 @@ import ssl
 import subprocess
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
-from pact_site.processes import Child, await_ready
-from tests.deployment.files import CADDYFILE, FILLED_IN, services
-from tests.deployment.running import Answer, Site, ask, free_port
+from pact_site.processes import Child, Family, await_ready
+from tests.deployment.files import CADDYFILE, FILLED_IN, LIMITER, services
+from tests.deployment.running import Answer, ask, free_port
+
+MOST_IN_TEN_SECONDS = 1000  # requests of a network
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Proxy:
 
     def is_up(self) -> bool:
         """Tell whether every port is open and the certificate is there."""
+        if not (is_open(self.http_port) and is_open(self.health_port)):
+            return False
         try:
-            for port in (self.http_port, self.health_port):
-                socket.create_connection(("127.0.0.1", port)).close()
             with socket.create_connection(("127.0.0.1", self.https_port)) as plain:
                 self.trust.wrap_socket(plain, server_hostname="localhost").close()
         except OSError:
@@ -55,17 +58,22 @@ class Proxy:
         return self.child.log.read_text()
 
 
-def start_proxy(site: Site, caddy: str, upstream_port: int) -> Proxy:
-    """Start Caddy before the site at a port, and wait until it has its certificate."""
-    home = site.tmp / f"caddy-{upstream_port}"
+def start_proxy(family: Family, folder: Path, caddy: str, upstream_port: int, limiter_port: int | None = None) -> Proxy:
+    """Start Caddy before a web server at a port, and wait until it has its certificate; the limiter may be away."""
+    home = folder / f"caddy-{upstream_port}"
     home.mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
     env |= services(FILLED_IN)["proxy"]["environment"]
     ports = (free_port(), free_port(), free_port())
+    places = {
+        "web:8000": upstream_port,
+        "limiter:8080": free_port() if limiter_port is None else limiter_port,
+        "127.0.0.1:2020": ports[-1],
+    }
     file = home / "caddy.json"
-    file.write_text(json.dumps(_on_these_ports(_read_caddyfile(caddy, env), upstream_port, *ports)))
+    file.write_text(json.dumps(_on_these_ports(_read_caddyfile(caddy, env), places, *ports)))
     command = [caddy, "run", "--config", str(file)]
-    child = site.family.start(f"proxy-{upstream_port}", command, cwd=home, env=env)
+    child = family.start(f"proxy-{upstream_port}", command, cwd=home, env=env)
     authority = home / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     certificate = home / "caddy" / "certificates" / "local" / "localhost" / "localhost.crt"
     await_ready(child, certificate.exists)  # written after the authority's own
@@ -82,19 +90,41 @@ def _read_caddyfile(caddy: str, env: dict[str, str]) -> dict[str, Any]:
 
 
 def _on_these_ports(
-    config: dict[str, Any], upstream_port: int, http_port: int, https_port: int, health_port: int
+    config: dict[str, Any], places: dict[str, int], http_port: int, https_port: int, health_port: int
 ) -> dict[str, Any]:
-    """Change nothing but ports and the upstream's name."""
+    """Change nothing but ports and the names of the servers behind."""
     app = config["apps"]["http"]
     listens = {":443": [f"127.0.0.1:{https_port}"], ":2020": [f"127.0.0.1:{health_port}"]}
     for server in app["servers"].values():
         server["listen"] = listens[server["listen"][0]]
     app |= {"http_port": http_port, "https_port": https_port}
     text = json.dumps(config)
-    if text.count('"web:8000"') != 1:
-        raise ValueError("the Caddyfile does not lead to web:8000")
-    moved: dict[str, Any] = json.loads(text.replace('"web:8000"', f'"127.0.0.1:{upstream_port}"'))
+    for place, port in places.items():
+        if text.count(f'"dial": "{place}"') != 1:
+            raise ValueError(f"the Caddyfile does not lead to {place}, or to it twice")
+        text = text.replace(f'"dial": "{place}"', f'"dial": "127.0.0.1:{port}"')
+    moved: dict[str, Any] = json.loads(text)
     return moved
+
+
+def start_limiter(family: Family, folder: Path, haproxy: str, most: int) -> int:
+    """Start HAProxy with our settings, but for the number, on a free port of this machine; give the port."""
+    port = free_port()
+    for file in LIMITER.iterdir():
+        text = file.read_text(encoding="utf-8").replace("bind :8080", f"bind 127.0.0.1:{port}")
+        text = text.replace(f"gt {MOST_IN_TEN_SECONDS} ", f"gt {most} ")
+        (folder / file.name).write_text(text, encoding="utf-8")
+    child = family.start(f"limiter-{port}", [haproxy, "-f", str(folder / "haproxy.cfg")], cwd=folder)
+    await_ready(child, lambda: is_open(port))
+    return port
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 class Upstream(BaseHTTPRequestHandler):

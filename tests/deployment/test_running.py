@@ -295,14 +295,14 @@ def caddy() -> str:
 def proxy(site: Site, caddy: str) -> Proxy:
     """The proxy before the real site."""
     site.await_healthy("web")
-    return start_proxy(site, caddy, site.port)
+    return start_proxy(site.family, site.tmp, caddy, site.port)
 
 
 @pytest.fixture(scope="module")
 def stand_in(site: Site, caddy: str) -> Iterator[Proxy]:
     """The proxy before a server that begins to listen only after the first request has come."""
     port = free_port()
-    proxy = start_proxy(site, caddy, port)
+    proxy = start_proxy(site.family, site.tmp, caddy, port)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(proxy.ask, "/")
         with ThreadingHTTPServer(("127.0.0.1", port), Upstream) as server:
