@@ -43,6 +43,12 @@ def test_unit_sets_what_the_compose_file_sets(unit: Path) -> None:
     assert lines(unit)["User"] == "pact"
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_unit_goes_by_the_folder_not_by_the_link_to_it(unit: Path) -> None:
+    """Gunicorn would take the link from PWD and, after an update, load what it lacks from the other release."""
+    assert (lines(unit)["WorkingDirectory"], lines(unit)["UnsetEnvironment"]) == (HOME, "PWD")
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd's own check needs systemd")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     programs = tmp_path / ".venv" / "bin"
