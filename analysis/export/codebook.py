@@ -1,6 +1,6 @@
 """The codebook, from the declarations of the columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from analysis.columns import Column, Table
 from analysis.export.table_csv import write_csv
@@ -23,11 +23,11 @@ def codebook_row(table: Table, column: Column) -> list[str]:
     return [table.name, column.name, column.type, levels, column.label, missing_as, column.missing, column.source]
 
 
-def codebook_markdown(tables: Iterable[Table] = EXPORTED) -> str:
-    """Describe the tables for people."""
+def codebook_markdown(paths: Mapping[str, Table] | None = None) -> str:
+    """Describe the tables for people, under the names of their files."""
     lines = ["# Codebook", ""]
-    for table in tables:
-        lines += [f"## {table.name}.csv", "", f"{table.title}. One row per {', '.join(table.key)}.", ""]
+    for path, table in (paths or {f"{table.name}.csv": table for table in EXPORTED}).items():
+        lines += [f"## {path}", "", f"{table.title}. One row per {', '.join(table.key)}.", ""]
         lines += [_missing_line(table), "", "| name | type | meaning | levels | empty when |", "|---|---|---|---|---|"]
         lines += [_markdown_row(column) for column in table.columns]
         lines.append("")

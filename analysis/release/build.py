@@ -27,7 +27,7 @@ from analysis.release.results import add_results, why_unfit, withheld_cells
 from analysis.release.syntax import add_syntax
 from analysis.release.tables import DATA_TABLES, PAPER, RELEASED_PLAN, path_of
 from analysis.release.writing import Folder
-from survey.enums import StudyState
+from survey.enums import PanelName, StudyState
 from survey.instruments.plan import PLAN_KEY
 from survey.llm.models import Completion
 from survey.models import Study
@@ -115,6 +115,7 @@ def gather(
         statuses=count_statuses(study, include_simulated=choices.includes_simulated),
         locales=sorted({locale for arm in arms for locale in arm.locales}),
         countries=[arm.country for arm in arms],
+        panels=sorted({str(PanelName(arm.panel).label) for arm in arms}),
         has_models=completions.exists()
         if choices.includes_simulated
         else completions.filter(is_simulated=False).exists(),
@@ -166,7 +167,7 @@ def _write(
     on_step("Writing codebook, syntax and materials")
     add_registered(folder, facts.registered)
     labels = Labels(facts.study.version)
-    add_codebook(folder, [file.table for file in folder.tables if file.table], labels)
+    add_codebook(folder, {file.path: file.table for file in folder.tables if file.table}, labels)
     add_syntax(folder, folder.tables, labels)
     add_methods(folder, facts, people)
     if plan := facts.study.version.structure.get(PLAN_KEY):

@@ -13,12 +13,24 @@ TELLING = ("k", "sessions", "simulated", "small_places", "licence")
 
 def changes(facts: Facts, n_rows: Mapping[str, int]) -> str:
     """List the releases of the study, newest first."""
-    lines = ["# Changes", "", f"## {facts.number} ({facts.day.isoformat()})", "", facts.choices.notes or "–", ""]
+    lines = [
+        "# Changes",
+        "",
+        f"## {facts.number} ({facts.day.isoformat()})",
+        "",
+        _noted(facts.choices.notes, is_first=not facts.earlier),
+        "",
+    ]
     if facts.earlier:
         lines += [f"Compared with {facts.earlier[0].number}:", "", *_compared(facts, facts.earlier[0], n_rows), ""]
     for earlier in facts.earlier:
-        lines += [f"## {earlier.number} ({earlier.day.isoformat()})", "", earlier.notes or "–", ""]
+        is_first = earlier is facts.earlier[-1]
+        lines += [f"## {earlier.number} ({earlier.day.isoformat()})", "", _noted(earlier.notes, is_first=is_first), ""]
     return "\n".join(lines)
+
+
+def _noted(notes: str, *, is_first: bool) -> str:
+    return notes or ("The first release." if is_first else "Nothing was noted.")
 
 
 def _compared(facts: Facts, before: Earlier, n_rows: Mapping[str, int]) -> Iterator[str]:

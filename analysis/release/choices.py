@@ -85,6 +85,12 @@ class Author(NamedTuple):
     def name(self) -> str:
         return f"{self.given} {self.family}".strip()
 
+    @property
+    def as_written(self) -> str:
+        """The author in the form that `read_author` reads."""
+        name = f"{self.family}, {self.given}" if self.given else self.family
+        return f"{name} <{self.orcid}>" if self.orcid else name
+
 
 @dataclass(frozen=True)
 class Choices:

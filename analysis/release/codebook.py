@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.columns import Column, Table
 from analysis.export.codebook import HEADER, codebook_markdown, codebook_row
@@ -13,11 +13,12 @@ from analysis.release.writing import Folder
 STATUS = "label_status"  # of the labels that are no English
 
 
-def add_codebook(folder: Folder, tables: Sequence[Table], labels: Labels) -> None:
-    """Write the codebook: variables and codes in all locales, as CSV and as Markdown."""
+def add_codebook(folder: Folder, paths: Mapping[str, Table], labels: Labels) -> None:
+    """Write the codebook of the tables at these paths: variables and codes in all locales, as CSV and as Markdown."""
+    tables = list(paths.values())
     folder.add_text("documentation/codebook.csv", variables_csv(tables, labels))
     folder.add_text("documentation/codebook_levels.csv", levels_csv(tables, labels))
-    parts = (codebook_markdown(tables), *variables_markdown(tables, labels), levels_markdown(tables, labels))
+    parts = (codebook_markdown(paths), *variables_markdown(tables, labels), levels_markdown(tables, labels))
     folder.add_text("documentation/codebook.md", "\n".join(parts))
 
 

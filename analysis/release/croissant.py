@@ -106,7 +106,7 @@ def responsible(facts: Facts) -> dict[str, Any]:
             "Age band, gender, country and language, each combination shared by several people",
         ],
         "rai:dataBiases": [
-            "Respondents are members of online panels, not samples of their countries",
+            f"Respondents, recruited through {', '.join(facts.panels)}, are no samples of their countries",
             "Items were chosen for a conflict of expectation and preference; their rates are not rates of daily life",
         ],
         "rai:dataLimitations": [

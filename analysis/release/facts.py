@@ -45,6 +45,7 @@ class Facts:
     statuses: Mapping[str, int]
     locales: Sequence[str]
     countries: Sequence[str]
+    panels: Sequence[str]
     has_models: bool
     has_simulated_models: bool
     earlier: Sequence[Earlier]

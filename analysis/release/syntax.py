@@ -22,7 +22,7 @@ STATA_LABEL = 80  # characters that Stata keeps of a variable's label
 
 def add_syntax(folder: Folder, files: Sequence[Written], labels: Labels) -> None:
     """Write a file of syntax per program and language, over all tables."""
-    parts = [(file.path, file.table) for file in files if file.table]
+    parts = [(file.path, file.table, file.n_rows) for file in files if file.table]
     programs: tuple[tuple[str, str, str, Write], ...] = (
         ("sps", "*", ".", spss),
         ("R", "#", "", r),
@@ -37,7 +37,10 @@ def add_syntax(folder: Folder, files: Sequence[Written], labels: Labels) -> None
                     f"Labels in {locale} are {DRAFT}s; documentation/codebook_levels.csv names those that are not"
                 )
             text = "".join(f"{comment} {line}{end}\n" for line in lines)
-            text += "".join(write(path, table, spoken) for path, table in parts)
+            for path, table, n_rows in parts:
+                # Stata does not know the type of a variable without values, so the lines that follow would fail.
+                has_none = kind == "do" and not n_rows
+                text += f"\n* {path} has no rows\n" if has_none else write(path, table, spoken)
             name = f"labels_{locale}" if locale else "labels"
             folder.add_text(f"syntax/{name}.{kind}", f"{SPSS_QUIET}{text}{SPSS_LOUD}" if kind == "sps" else text)
 
@@ -72,7 +75,8 @@ def spss(path: str, table: Table, spoken: Spoken) -> str:
 
 def _spss_text(text: str, n_bytes: int) -> str:
     """Quote a text, cut between characters to what SPSS keeps."""
-    return _quoted(text.encode()[:n_bytes].decode(errors="ignore"), "'")
+    cut = text.encode()[:n_bytes].decode(errors="ignore").replace("'", "''")
+    return f"'{cut}'"
 
 
 def _spss_format(column: Column) -> str:
@@ -120,27 +124,35 @@ def stata(path: str, table: Table, spoken: Spoken) -> str:
             lines.append(f'replace {variable} = "" if {variable} == "{missing}"')
         if column.levels:
             label = f"{variable[:27]}_lbl"
-            pairs = " ".join(
-                f"{number} {_quoted(level, chr(34))}" for number, level in enumerate(column.levels, start=1)
-            )
+            pairs = " ".join(f"{number} {_stata_text(level)}" for number, level in enumerate(column.levels, start=1))
             lines += [f"label define {label} {pairs}, replace", f"encode {variable}, generate(_coded) label({label})"]
             lines += [f"order _coded, after({variable})", f"drop {variable}", f"rename _coded {variable}"]
             named = " ".join(
-                f"{number} {_quoted(spoken.code(column, level), chr(34))}"
+                f"{number} {_stata_text(spoken.code(column, level))}"
                 for number, level in enumerate(column.levels, start=1)
             )
             lines.append(f"label define {label} {named}, replace")
         elif column.type in ("integer", "number"):
             lines.append(f"destring {variable}, replace")
-        lines.append(f"label variable {variable} {_quoted(spoken.variable(column)[:STATA_LABEL], chr(34))}")
+        lines += _stata_named(variable, spoken.variable(column))
     return "\n".join([*lines, f'save "{table.name}.dta", replace', ""])
+
+
+def _stata_named(variable: str, label: str) -> list[str]:
+    """Label a variable; what Stata would cut off stands whole in a note."""
+    if len(label) <= STATA_LABEL:
+        return [f"label variable {variable} {_stata_text(label)}"]
+    short = f"{label[: STATA_LABEL - 2].rpartition(' ')[0]} …"
+    return [
+        f"label variable {variable} {_stata_text(short)}",
+        f"notes {variable}: {_stata_text(label)[1:-1]}",
+    ]
+
+
+def _stata_text(text: str) -> str:
+    """Quote a text for Stata, which has no sign for a quote in quotes; a dollar or backtick would begin a macro."""
+    return f'"{text.replace(chr(34), chr(39)).replace("`", chr(39)).replace("$", chr(92) + "$")}"'
 
 
 def _coded(table: Table) -> list[Column]:
     return [column for column in table.columns if column.levels]
-
-
-def _quoted(text: str, quote: str) -> str:
-    """Quote a text: by doubling for SPSS, without the quote for Stata."""
-    inner = text.replace(quote, quote * 2) if quote == "'" else text.replace(quote, "'")
-    return f"{quote}{inner}{quote}"

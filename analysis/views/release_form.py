@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from analysis.disclosure import DEFAULT_K
 from analysis.models import AnalysisRun, Release
-from analysis.release.choices import Licence, Sessions, Simulated, SmallPlaces
+from analysis.release.choices import Choices, Licence, Sessions, Simulated, SmallPlaces
 from analysis.release.store import zip_of
 from analysis.releases import UNFINISHED
 from survey.models import Study
@@ -43,7 +43,21 @@ def form_context(study: Study, entered: Mapping[str, str] | None) -> dict[str, A
         "sessions_offered": list(Sessions),
         "simulated_offered": list(Simulated),
         "small_places_offered": list(SmallPlaces),
-        "entered": entered or {**START, "number": next_number(study), "analysis": str(runs[0].pk) if runs else ""},
+        "entered": entered
+        or {**_start(study), "number": next_number(study), "analysis": str(runs[0].pk) if runs else ""},
+    }
+
+
+def _start(study: Study) -> dict[str, str]:
+    """Begin with what the newest release chose, but for what is its own; without one with the study's settings."""
+    newest = Release.objects.filter(study=study).order_by("-pk").first()
+    if newest is None:
+        return {**START, "ethics": study.ethics_reference}
+    chosen = Choices.from_json(newest.choices)
+    kept = ("title", "licence", "simulated", "sessions", "small_places", "k", "ethics")
+    return {
+        **{name: str(getattr(chosen, name)) for name in kept},
+        "authors": "\n".join(author.as_written for author in chosen.authors),
     }
 
 

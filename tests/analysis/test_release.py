@@ -54,6 +54,15 @@ def test_same_release_of_the_same_data_is_the_same_bytes(published: Made, tmp_pa
     assert (made.state, len(made.checksum), len(made.snapshot_hash)) == ("done", 64, 64)
 
 
+def test_approval_of_the_study_stands_in_its_methods_and_stays_there(published: Made, tmp_path: Path) -> None:
+    for study, out in (("IRB 1", "one"), ("IRB 2", "two")):
+        published.study.ethics_reference = study
+        published.study.save()
+        release(published, tmp_path / out)
+        assert "## D4 Ethics approval\n\nIRB 1\n" in (tmp_path / out / "materials" / "methods.md").read_text()
+    assert only_release().choices["ethics"] == "IRB 1"
+
+
 def test_ids_are_drawn_anew_for_each_release_and_are_not_those_of_exports(published: Made, tmp_path: Path) -> None:
     release(published, tmp_path / "one")
     release(published, tmp_path / "two", number="1.0.1", notes="only new ids")

@@ -122,6 +122,9 @@ def test_codebook_labels_variables_in_each_locale_and_says_that_they_are_drafts(
     assert "# Variables in pt-BR\n\nTranslations of the meanings above: machine drafts.\n" in text
     assert "| `duration_ms` | Da entrada até o fim da sessão | participants |" in text
     assert "# Variables in en" not in text
+    headings = [line for line in text.splitlines() if line.startswith("## ") and line.endswith(".csv")]
+    assert len(headings) == 9
+    assert all((whole.out / heading.removeprefix("## ")).is_file() for heading in headings)
 
 
 def test_citation_and_descriptors_can_be_read(whole: Whole) -> None:
@@ -135,6 +138,9 @@ def test_citation_and_descriptors_can_be_read(whole: Whole) -> None:
     long = next(one for one in package["resources"] if one["name"] == "long")
     assert (long["rows"], long["schema"]["primaryKey"]) == (192, ["respondent_id", "item_code", "question"])
     assert {key["reference"]["resource"] for key in long["schema"]["foreignKeys"]} == {"participants", "items"}
+    croissant = json.loads((whole.out / "croissant.json").read_text())
+    assert croissant["rai:dataBiases"][0].startswith("Respondents, recruited through Direct link, are")
+    assert "\n\nThe first release.\n" in (whole.out / "CHANGES.md").read_text()
 
 
 def test_syntax_names_every_variable(whole: Whole) -> None:

@@ -1,6 +1,7 @@
 """Releases from the page: asked for, made in the background, watched, fetched; by whoever may."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from kombu.exceptions import OperationalError
 
 from analysis import releases, tasks
@@ -29,6 +31,7 @@ FORM = {
     "url": "https://example.org/data",
     "k": "5",
 }
+AUTHORS = "Curie, Marie <0000-0002-1825-0097>\nUniversity of Somewhere"
 PLAIN = {**OPTIONS, "analysis": ""}
 State = Release.State
 
@@ -96,6 +99,21 @@ def test_number_is_proposed_after_the_highest(published: Made, staff: Client) ->
     for number in ("1.9.0", "1.10.0"):
         releases.request_release(published.study, number, choices)
     assert 'value="1.11.0"' in staff.get(exports(published)).content.decode()
+
+
+def test_form_begins_with_the_studys_approval_and_then_with_what_was_chosen_before(
+    published: Made, staff: Client
+) -> None:
+    published.study.ethics_reference = "IRB 12/2026"
+    published.study.save()
+    assert 'name="ethics" value="IRB 12/2026"' in staff.get(exports(published)).content.decode()
+    ask(staff, published, ethics="IRB 13/2026", licence="CC0-1.0", k="7", notes="what is new", authors=AUTHORS)
+    page = staff.get(exports(published)).content.decode()
+    assert f">{escape(AUTHORS)}</textarea>" in page
+    assert 'name="ethics" value="IRB 13/2026"' in page
+    assert "<option selected>CC0-1.0</option>" in page
+    assert re.search(r'name="k"[^>]*value="7"', page)
+    assert "what is new" not in page
 
 
 def test_refused_release_tells_why_and_may_be_asked_for_again(published: Made, staff: Client) -> None:

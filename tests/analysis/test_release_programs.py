@@ -18,11 +18,13 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from analysis.columns import Column, Table
-from analysis.release.labels import translated
-from analysis.release.syntax import SPSS_VALUE
+from analysis.page_columns import PAGES
+from analysis.release.labels import Labels, translated
+from analysis.release.syntax import SPSS_VALUE, _stata_named, add_syntax
 from analysis.release.tables import DATA_TABLES, PAPER, path_of
+from analysis.release.writing import Folder, Written
 from survey.instruments.schema import PAGE_KEYS
-from survey.models import Text
+from survey.models import InstrumentVersion, Text
 from tests.analysis.conftest import fill_models, make_study
 from tests.analysis.releasing import add_people, make_publishable, not_launched, release
 
@@ -184,3 +186,18 @@ def test_stata_syntax_names_every_variable_and_saves_every_table(folder: Path) -
         for table, _ in tables(folder).values():
             assert f'save "{table.name}.dta", replace' in text
             assert all(f"\nlabel variable {column.name[:32]} " in text for column in table.columns)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1])
+def test_stata_reads_no_table_without_rows(tmp_path: Path, n_rows: int) -> None:
+    file = Written("data/pages.csv", "", 0, PAGES, n_rows)
+    add_syntax(Folder(tmp_path), [file], Labels(InstrumentVersion(pk=0)))
+    text = (tmp_path / "syntax" / "labels.do").read_text()
+    assert ("import delimited" in text, "\n* data/pages.csv has no rows\n" in text) == (bool(n_rows), not n_rows)
+
+
+def test_stata_keeps_whole_what_it_would_cut_and_expands_no_macro() -> None:
+    label, note = _stata_named("quality_flags", f'{"Flags of a session " * 5}by `name\' in "$"')
+    assert label == f'label variable quality_flags "{("Flags of a session " * 4).strip()} …"'
+    assert note == f"notes quality_flags: {'Flags of a session ' * 5}by 'name' in '\\$'"
+    assert _stata_named("choice", "The answer") == ['label variable choice "The answer"']

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             help="a country and language with fewer than k people",
         )
         parser.add_argument("--analysis", default=LATEST, help="number of an analysis, latest, or none")
-        parser.add_argument("--ethics", default="", help="ethics approval, for the methods")
+        parser.add_argument("--ethics", help="ethics approval, for the methods; the study's unless given")
         parser.add_argument("--notes", default="", help="what is new, for CHANGES.md")
 
     def handle(self, *args: Any, study: str, out: Path, number: str, **options: Any) -> None:
@@ -57,12 +57,14 @@ class Command(BaseCommand):
     def choose(self, study: Study, number: str, options: dict[str, Any]) -> Choices:
         """Read the choices, with the analysis that was meant by its number."""
         wanted = options.pop("analysis")
+        made = Release.objects.filter(study=study, number=number, state=Release.State.DONE).first()
+        if options["ethics"] is None:
+            options["ethics"] = made.choices["ethics"] if made else study.ethics_reference
         choices = Choices.read(options)
         if wanted == NONE:
             return choices
         if wanted != LATEST:
             return Choices.read({**options, "analysis": wanted})
-        made = Release.objects.filter(study=study, number=number, state=Release.State.DONE).first()
         run_id = made.choices["analysis"] if made else getattr(releases.find_analysis(study, choices), "pk", None)
         if run_id is None:
             raise ReleaseRefused(

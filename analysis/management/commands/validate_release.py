@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analysis.release.validation import validate
 from analysis.release.validation.elsewhere import ask_others
+from survey.flow.counted import counted
 
 
 class Command(BaseCommand):
@@ -28,5 +29,5 @@ class Command(BaseCommand):
         for finding in findings:
             self.stdout.write(str(finding))
         if findings:
-            raise CommandError(f"{folder}: {len(findings)} findings")
+            raise CommandError(f"{folder}: {counted(len(findings), 'finding')}")
         self.stdout.write(f"{folder}: valid")
