@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -61,7 +61,10 @@ def show(
 def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
     """Send one file; ``data=real`` leaves simulated rows out, ``sessions=complete`` unfinished sessions."""
     study = find_study(code, imported_too=True)
-    codebooks = {"codebook.csv": (codebook_csv, "text/csv"), "codebook.md": (codebook_markdown, "text/markdown")}
+    codebooks: dict[str, tuple[Callable[[], str], str]] = {
+        "codebook.csv": (codebook_csv, "text/csv"),
+        "codebook.md": (codebook_markdown, "text/markdown"),
+    }
     response: HttpResponseBase
     if name in codebooks:
         write, kind = codebooks[name]
