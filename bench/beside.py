@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import json
 import os
+import subprocess
 import sys
-import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -25,45 +23,22 @@ from bench.survey.load import Crowd, Load
 from bench.survey.meters import Meter
 
 MOST_P95_MS = 50.0
-PART = 1 << 16
 
 
 class Downloads:
-    """A program that downloads the long table again and again, as fast as it comes."""
+    """A program of its own that downloads the long table again and again, as fast as it comes."""
 
     def __init__(self, port: int, token: str) -> None:
-        self.port, self.token = port, token
-        self.n_bytes, self.seconds, self.is_over = 0, 0.0, False
-        self.fault = ""
-        self.thread = threading.Thread(target=self.run)
+        self.command = [sys.executable, "-m", "bench.download", str(port), token, export.STUDY]
+        self.told: dict[str, Any] = {}
 
     def __enter__(self) -> Downloads:
-        self.thread.start()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.is_over = True
-        self.thread.join()
-
-    def run(self) -> None:
-        begun = time.perf_counter()
-        while not self.is_over and not self.fault:
-            try:
-                self.download()
-            except (OSError, http.client.HTTPException) as error:
-                self.fault = f"{type(error).__name__}: {error}"
-        self.seconds = time.perf_counter() - begun
-
-    def download(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {"Authorization": f"Bearer {self.token}"}
-        connection.request("GET", f"/api/exports/{export.STUDY}/long.csv/", headers=headers)
-        reply = connection.getresponse()
-        if reply.status != http.client.OK:
-            self.fault = f"{reply.status}: {reply.read(300)!r}"
-        while not self.is_over and (part := reply.read(PART)):
-            self.n_bytes += len(part)
-        connection.close()
+        told, _error = self.process.communicate("over\n")
+        self.told = json.loads(told)
 
 
 def token() -> str:
@@ -122,13 +97,9 @@ def main() -> int:
         with Downloads(system.port, bearer) as downloads:
             beside = serve(system, load, codes, meter)
         system.stop()
-    sent = {
-        "rows": n_rows,
-        "mb_per_s": round(downloads.n_bytes / 1e6 / max(downloads.seconds, 1e-3), 1),
-        "fault": downloads.fault,
-    }
+    sent = {"rows": n_rows, **downloads.told}
     print(json.dumps({"alone": alone, "beside": beside, "download": sent}))
-    is_right = not (downloads.fault or alone["errors"] or beside["errors"]) and downloads.n_bytes > 0
+    is_right = not (sent["fault"] or alone["errors"] or beside["errors"]) and sent["mb_per_s"] > 0
     if beside["p95_ms"] > MOST_P95_MS:
         print(
             f"P10 does not hold: p95 beside an export {beside['p95_ms']} ms, at most {MOST_P95_MS:g}", file=sys.stderr

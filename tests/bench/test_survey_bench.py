@@ -165,6 +165,15 @@ def test_goals_take_medians_and_the_best_peer() -> None:
     assert goal(rows, "P2")["holds"] is None
 
 
+def test_the_goal_in_milliseconds_is_held_against_the_machine_it_was_set_on() -> None:
+    ours = run_of("ours", report.THINK, p95_ms=24.0)
+    assert goal([ours], "P4a")["value"] is None
+    twice_as_slow = goal([ours, run_of("otree", "20", cpu_ms=2 * report.GOALS_OTREE_CPU_MS)], "P4a")
+    assert (twice_as_slow["value"], twice_as_slow["holds"]) == (12.0, True)
+    as_fast = goal([ours, run_of("otree", "20", cpu_ms=report.GOALS_OTREE_CPU_MS)], "P4a")
+    assert (as_fast["value"], as_fast["holds"]) == (24.0, False)
+
+
 def test_a_must_that_does_not_hold_is_named() -> None:
     rows = [
         run_of("ours", "20", submits_per_s=100.0, errors={"WrongPage": 2}),
