@@ -19,7 +19,7 @@ from survey.views.faults import BUSY
 from tests.deployment.files import LIMITER, ROOT
 from tests.deployment.proxying import MOST_IN_TEN_SECONDS, Proxy, start_limiter, start_proxy
 
-MOST = 100  # in the place of 1,000, which a slow machine would not reach
+MOST = 100  # in the place of 2,000, which a slow machine would not reach
 
 
 class Mirror(BaseHTTPRequestHandler):
