@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 PART = 1 << 16
 
@@ -18,7 +18,7 @@ PART = 1 << 16
 def main(port: int, token: str, study: str) -> None:
     """Print as JSON how fast the bytes came, and what went wrong."""
     is_over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), is_over.set()), daemon=True).start()
+    threading.Thread(target=await_line, args=[is_over.set], daemon=True).start()
     n_bytes, fault, begun = 0, "", time.perf_counter()
     while not (is_over.is_set() or fault):
         try:
@@ -29,6 +29,11 @@ def main(port: int, token: str, study: str) -> None:
         except (OSError, http.client.HTTPException) as error:
             fault = f"{type(error).__name__}: {error}"
     print(json.dumps({"mb_per_s": round(n_bytes / 1e6 / (time.perf_counter() - begun), 1), "fault": fault}))
+
+
+def await_line(then: Callable[[], None]) -> None:
+    sys.stdin.readline()
+    then()
 
 
 def parts(port: int, token: str, study: str) -> Iterator[bytes]:
