@@ -29,7 +29,8 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield path
         return
     with TemporaryDirectory(prefix="import-") as name:
-        folder = Path(name)
+        folder = Path(name) / path.stem  # unless it says more of itself, the study is called so
+        folder.mkdir()
         _unpack(path, folder)
         roots = [found.parent for found in sorted(folder.rglob(CHECKSUMS))]
         inside = sorted(folder.iterdir())

@@ -17,6 +17,17 @@ from analysis.paper_columns import AGES, GENDERS, HUMAN
 from survey.enums import Choice, Country, Locale, Question, Relation, Status
 
 CODES: Mapping[str, str] = {str(country.label): country.value for country in Country}
+# What people also write; read whatever its case.
+ALSO = {
+    "united states": "US",
+    "usa": "US",
+    "u.s.a.": "US",
+    "u.s.": "US",
+    "uk": "GB",
+    "u.k.": "GB",
+    "great britain": "GB",
+}
+READ = {name.casefold(): code for name, code in CODES.items()} | ALSO
 NAMES: Mapping[str, str] = {code: name for name, code in CODES.items()}
 OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
@@ -64,7 +75,7 @@ class Seen:
 def country_code(text: str) -> str | None:
     """Give the code of a country that is named or coded; None for one that the site does not know."""
     stripped = text.strip()
-    return CODES.get(stripped) or (stripped.upper() if stripped.upper() in NAMES else None)
+    return READ.get(stripped.casefold()) or (stripped.upper() if stripped.upper() in NAMES else None)
 
 
 class Checker:

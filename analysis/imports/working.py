@@ -29,8 +29,9 @@ def work(import_id: int) -> None:
         with signs_of_life(handed, lambda: importing.note(handed, steps[-1])), unpacked(handed_in(handed)) as path:
             mapping = ColumnMap.from_json(handed.mapping) if handed.kind == Import.Kind.ANSWERS else None
             source = AnswersSource(path, mapping=mapping) if mapping else open_source(path)
+            title = handed.title or source.about().get("title") or handed.name
             study, report = importing.store(
-                source, code=handed.code, title=handed.title, by=handed.by, is_dry=handed.is_dry, handed=handed,
+                source, code=handed.code, title=title, by=handed.by, is_dry=handed.is_dry, handed=handed,
                 on_step=steps.append,
             )  # fmt: skip
     except DatabaseError:

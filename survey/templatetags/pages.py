@@ -11,3 +11,9 @@ register = template.Library()
 def of(mapping: Mapping[str, str], key: str) -> str:
     """Give the mapping's value for a key, empty when it has none."""
     return mapping.get(key, "")
+
+
+@register.filter
+def pairs(mapping: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Give keys and values, whatever the keys: `mapping.items` is the value of a key that is called items."""
+    return list(mapping.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from analysis.columns import LONG
 from analysis.extract import stream_csv
 from analysis.from_files.methods_folder import analyse_folder
 from analysis.group_counts import OF_IMPORT
+from analysis.imports.archives import unpacked
 from analysis.imports.faults import BadImport
 from analysis.imports.importing import store
+from analysis.imports.judgments import country_code
 from analysis.imports.mapping import ColumnMap, guess, mapping_faults
 from analysis.imports.sources import AnswersSource, open_source
 from analysis.imports.working import work
@@ -288,8 +291,10 @@ def test_command_looks_before_it_stores(db: None, tmp_path: Path) -> None:
     call_command("import_study", path, stdout=said, **{**options, "code": "second"})
     assert ("known already as study others" in said.getvalue(), Study.objects.count()) == (True, 1)
     path.write_text(ANSWERS.replace("p2,GB", "p2,Narnia"))
-    with pytest.raises(CommandError, match="1 faults, nothing was stored"):
+    with pytest.raises(CommandError, match="1 fault, nothing was stored"):
         call_command("import_study", path, faults=tmp_path / "faults.csv", stdout=said, **{**options, "code": "second"})
+    assert "Columns of the file: person,land," in options["stderr"].getvalue().replace(", ", ",")
+    assert "roles: respondent, country, item" in options["stderr"].getvalue()
     assert "line 4" not in (tmp_path / "faults.csv").read_text()
     assert "answers.csv,4,land,Narnia" in (tmp_path / "faults.csv").read_text()
     with pytest.raises(CommandError, match="is no code"):
@@ -338,6 +343,35 @@ def test_file_is_looked_at_mended_and_imported(
     assert "Imported" in staff.get(reverse("home")).content.decode()
     for name in ("dashboard", "balance", "quality"):
         assert staff.get(reverse(f"analysis:{name}", args=[study.code])).status_code in (302, 404), name
+
+
+def test_release_and_papers_files_come_in_by_the_page(
+    made: Made, staff: Client, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.tasks.import_data.delay", work)
+    add_people(make_publishable(made))
+    release(made, place / "out")
+    write(place, HUMAN, GOOD)
+    write(place, PREDICTIONS, PREDICTED)
+    for name, folder, title in (("tiny.zip", "out", "Study tiny"), ("others.zip", "", "others.zip")):
+        with zipfile.ZipFile(place / name, "w") as archive:
+            for path in sorted((place / folder).rglob("*") if folder else place.glob("*.csv")):
+                archive.write(path, path.relative_to(place))
+        data = SimpleUploadedFile(name, (place / name).read_bytes())
+        where = staff.post(reverse("analysis:imports"), {"files": data})["Location"]
+        done = staff.post(where, {"code": name.removesuffix(".zip") + "-2", "act": "import"}, follow=True)
+        assert f">{title}</a>" in done.content.decode()
+        assert "rows of long" in done.content.decode()
+    with unpacked(place / "others.zip") as found:
+        assert found.name == "others"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("United States", "US"), ("USA", "US"), (" united kingdom", "GB"), ("uk", "GB"), ("br", "BR"), ("Narnia", None)],
+)
+def test_countries_are_known_as_people_write_them(text: str, code: str | None) -> None:
+    assert country_code(text) == code
 
 
 def test_known_files_lead_to_their_study(db: None, staff: Client, place: Path) -> None:

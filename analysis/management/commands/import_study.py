@@ -13,6 +13,7 @@ from analysis.imports.importing import CodeTaken, NotImported, remove_import, st
 from analysis.imports.mapping import LABELS, ColumnMap, guess
 from analysis.imports.reading import header_of
 from analysis.imports.sources import AnswersSource, faults_csv, open_source
+from survey.flow.counted import counted
 from survey.models import Study
 
 N_SHOWN = 20
@@ -72,8 +73,11 @@ class Command(BaseCommand):
             )  # fmt: skip
         except BadImport as bad:
             self.tell(bad.faults, options["faults"])
-            raise CommandError(f"{path.name}: {bad.faults.n} faults, nothing was stored") from bad
-        rows = ", ".join(f"{n} rows of {name}" for name, n in report["n_rows"].items())
+            if isinstance(source, AnswersSource):
+                self.stderr.write(f"Columns of the file: {', '.join(header_of(path, Faults()))}")
+                self.stderr.write(f"--column ROLE=COLUMN says which is which; roles: {', '.join(LABELS)}")
+            raise CommandError(f"{path.name}: {counted(bad.faults.n, 'fault')}, nothing was stored") from bad
+        rows = ", ".join(f"{counted(n, 'row')} of {name}" for name, n in report["n_rows"].items())
         if report.get("n_unread"):
             self.stderr.write(f"{report['n_unread']} answers are neither A nor B: taken as not given, as in the paper")
         if study is None:
