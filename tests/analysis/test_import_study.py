@@ -276,14 +276,14 @@ def test_own_studies_are_not_removed(made: Made) -> None:
 
 
 def test_command_looks_before_it_stores(db: None, tmp_path: Path) -> None:
-    path, said = answers_file(tmp_path), io.StringIO()
+    path, said, asides = answers_file(tmp_path), io.StringIO(), io.StringIO()
     roles = [f"{role}={column}" for role, column in CHOSEN.columns.items()]
     options = {
         "column": roles,
         "culture": ["follow"],
         "preference": ["allow"],
         "code": "others",
-        "stderr": io.StringIO(),
+        "stderr": asides,
     }
     call_command("import_study", path, dry_run=True, stdout=said, **options)
     assert ("in order, nothing stored" in said.getvalue(), Study.objects.count()) == (True, 0)
@@ -293,8 +293,8 @@ def test_command_looks_before_it_stores(db: None, tmp_path: Path) -> None:
     path.write_text(ANSWERS.replace("p2,GB", "p2,Narnia"))
     with pytest.raises(CommandError, match="1 fault, nothing was stored"):
         call_command("import_study", path, faults=tmp_path / "faults.csv", stdout=said, **{**options, "code": "second"})
-    assert "Columns of the file: person,land," in options["stderr"].getvalue().replace(", ", ",")
-    assert "roles: respondent, country, item" in options["stderr"].getvalue()
+    assert "Columns of the file: person,land," in asides.getvalue().replace(", ", ",")
+    assert "roles: respondent, country, item" in asides.getvalue()
     assert "line 4" not in (tmp_path / "faults.csv").read_text()
     assert "answers.csv,4,land,Narnia" in (tmp_path / "faults.csv").read_text()
     with pytest.raises(CommandError, match="is no code"):
