@@ -13,9 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from survey.domain.enrolment import DeviceNotTaken, StudyNotOpen, enrol
-from survey.enums import Outcome, PanelName
+from survey.enums import Device, Outcome, PanelName
 from survey.flow.devices import device_of
+from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
+from survey.panels.base import taken_devices
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
 from survey.queries import find_arm
 from survey.rates import ENTRIES, VISITS, seconds_to_wait
@@ -26,9 +28,14 @@ from survey.views.limiting import limited
 log = logging.getLogger(__name__)
 
 OTHER_DEVICE = gettext_lazy(
-    "It cannot be taken on this kind of device. You may open the same link on another one. "
+    "It cannot be taken on this kind of device, only on: %(devices)s. You may open the same link there. "
     "Nothing was stored about you."
 )
+DEVICES = {
+    Device.DESKTOP: gettext_lazy("computer"),
+    Device.TABLET: gettext_lazy("tablet"),
+    Device.MOBILE: gettext_lazy("phone"),
+}
 NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothing was stored about you.")
 
 
@@ -61,5 +68,12 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
         except DeviceNotTaken as error:
             log.info("entry to %s refused: device is %s", arm, error)
             leave = PANELS[panel].exit(arm, Outcome.INCOMPATIBLE_DEVICE, identity)
-            return notice(request, arm, _("This study needs another device"), OTHER_DEVICE, status=403, leave=leave)
+            heading = _("This study needs another device")
+            return notice(request, arm, heading, other_device(arm), status=403, leave=leave)
     return SeeOther(reverse("survey:page", args=[session.token]))
+
+
+def other_device(arm: Arm) -> str:
+    """Say which devices an arm takes."""
+    taken = taken_devices(arm)
+    return str(OTHER_DEVICE) % {"devices": ", ".join(str(name) for kind, name in DEVICES.items() if kind in taken)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -13,20 +13,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.domain.study_settings import note_preview
-from survey.enums import Country, Locale, OptionOrder, Outcome, PanelName
+from survey.enums import Country, Device, Locale, OptionOrder, Outcome, PanelName
 from survey.models import Arm
 from survey.pages import PAGES, Turn
 from survey.pages.showing import Shown, shown_pages, unstored_session
 from survey.panels import PANELS, Action, Identity
+from survey.panels.base import taken_devices
 from survey.queries import text_catalogue
 from survey.views.endings import ENDINGS
-from survey.views.entry import NOT_OPEN, OTHER_DEVICE
+from survey.views.entry import NOT_OPEN, other_device
 from survey.views.framing import BROKEN_LINK, SeeOther, collected_here, frame
 from survey.views.setup import find_study, staff_page
 
@@ -41,9 +43,9 @@ NOTICES = {
     REPORTED: "Reported that it does not work",
     LATER: "Answers taken out later",
 }
-AT_THE_DOOR = {
-    CLOSED: (gettext_lazy("The study is not open"), NOT_OPEN, Outcome.STUDY_CLOSED),
-    DEVICE: (gettext_lazy("This study needs another device"), OTHER_DEVICE, Outcome.INCOMPATIBLE_DEVICE),
+AT_THE_DOOR: dict[str, tuple[Promise | str, Callable[[Arm], object], Outcome]] = {
+    CLOSED: (gettext_lazy("The study is not open"), lambda arm: NOT_OPEN, Outcome.STUDY_CLOSED),
+    DEVICE: (gettext_lazy("This study needs another device"), other_device, Outcome.INCOMPATIBLE_DEVICE),
 }
 PERSON = "preview"  # stands in exit addresses for whom the panel would name
 
@@ -102,7 +104,8 @@ def page_links(arm: Arm, locale: str, order: OptionOrder) -> list[Link]:
     ]
     named.append((STOP, "Stop taking part?", "Endings"))
     named += [(f"{END}{outcome}", outcome.label, "Endings") for outcome in ENDINGS]
-    named += [(name, label, "Notices") for name, label in NOTICES.items()]
+    leaves_some_out = taken_devices(arm) != frozenset(Device)
+    named += [(name, label, "Notices") for name, label in NOTICES.items() if name != DEVICE or leaves_some_out]
     return [Link(name, label, address_of(arm, locale, name, order), group) for name, label, group in named]
 
 
@@ -185,7 +188,7 @@ def show_notice(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpR
         return render(request, "survey/notice.html", context)
     if name in AT_THE_DOOR:
         heading, body, outcome = AT_THE_DOOR[name]
-        context |= {"heading": heading, "body": body, "exit": exit_of(arm, outcome)}
+        context |= {"heading": heading, "body": body(arm), "exit": exit_of(arm, outcome)}
         return render(request, "survey/notice.html", context)
     if name == LATER:
         return render(request, "survey/leave_later.html", {**context, "heading": _("Have your answers taken out")})

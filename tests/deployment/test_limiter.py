@@ -1,5 +1,7 @@
 """The proxy's limit on requests by network: Caddy and HAProxy as they are deployed, before a stand-in of the site."""
 
+import base64
+import hashlib
 import http.client
 import os
 import re
@@ -115,6 +117,9 @@ def test_page_of_the_limiter_says_it_as_the_site_does() -> None:
     for locale in ("en-gb", "pt-br", "hi-in"):
         with translation.override(locale):
             assert re.search(rf"<h\d[^>]*>{re.escape(str(BUSY))}</h\d>", page), locale
+    style = re.findall("<style>(.*)</style>", page)
+    digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in (LIMITER / "haproxy.cfg").read_text()
 
 
 def test_limit_is_the_one_that_the_docs_name() -> None:

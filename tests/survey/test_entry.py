@@ -126,6 +126,7 @@ def test_device_that_an_arm_leaves_out_is_turned_away_at_the_door_and_never_late
     reply = phone.get("/join/s1/BR/", PROLIFIC)
     assert reply.status_code == 403
     assert "Este estudo requer outro aparelho" in reply.content.decode()
+    assert "somente com: computador, tablet." in reply.content.decode()
     assert "https://app.prolific.com/submissions/complete?cc=DEV1" in reply.content.decode()
     assert not Participant.objects.exists()
     begun = computer.get("/join/s1/BR/", PROLIFIC).headers["Location"]

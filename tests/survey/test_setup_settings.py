@@ -262,7 +262,7 @@ def test_translators_look_and_do_not_tick_off() -> None:
     ("name", "told"),
     [
         ("not-open", "It is not taking new participants at the moment."),
-        ("other-device", "It cannot be taken on this kind of device."),
+        ("other-device", "It cannot be taken on this kind of device, only on: computer, tablet."),
         ("incomplete-link", "The link lacks something."),
         ("trouble", "Does the survey not work for you?"),
         ("trouble-reported", "We have noted that it did not work."),
@@ -270,8 +270,17 @@ def test_translators_look_and_do_not_tick_off() -> None:
     ],
 )
 def test_preview_shows_what_stands_beside_the_survey(staff: Client, name: str, told: str) -> None:
-    make_study()
+    make_study().arms.update(panel_settings={"devices": ["tablet", "desktop"]})
     address = reverse("survey:preview_page", args=["s1", "US", "en-US", name])
     assert told in staff.get(address).content.decode()
     gallery = staff.get(reverse("survey:preview", args=["s1"]), {"at": "US en-US", "page": name}).content.decode()
     assert f'src="{address}"' in gallery
+
+
+def test_preview_has_the_notice_about_devices_where_one_is_left_out(staff: Client) -> None:
+    study = make_study()
+    gallery = reverse("survey:preview", args=["s1"])
+    label = "The study needs another device"
+    assert label not in staff.get(gallery, {"at": "US en-US", "page": "not-open"}).content.decode()
+    study.arms.update(panel_settings={"devices": ["mobile"]})
+    assert label in staff.get(gallery, {"at": "US en-US", "page": "not-open"}).content.decode()
