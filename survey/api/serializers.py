@@ -60,12 +60,13 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
         ]  # fmt: skip
 
     def get_texts(self, item: Item) -> dict[str, dict[str, str]]:
+        keys = {field: f"items.{item.code}.{field}" for field in ITEM_FIELDS}
         catalogues = {locale.value: text_catalogue(item.version_id, locale) for locale in Locale}
-        return {
-            locale: {field: texts[f"items.{item.code}.{field}"] for field in ITEM_FIELDS}
+        found = {
+            locale: {field: texts[key] for field, key in keys.items() if key in texts}
             for locale, texts in catalogues.items()
-            if texts
         }
+        return {locale: texts for locale, texts in found.items() if texts}  # an imported study tells some, or none
 
 
 class SessionSerializer(serializers.ModelSerializer[SurveySession]):

@@ -366,6 +366,16 @@ def test_release_and_papers_files_come_in_by_the_page(
         assert found.name == "others"
 
 
+def test_api_lists_items_with_the_texts_that_there_are(db: None, staff: Client, tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD)
+    versions = [str(bring_in(tmp_path).version), str(bring_in(answers_file(tmp_path), "second", CHOSEN).version)]
+    rows = staff.get("/api/items/?limit=2000").json()["results"]
+    paper, second = ([one["texts"] for one in rows if one["version"] == version] for version in versions)
+    assert len(paper) > 1
+    assert all(set(texts) == {"en-US"} and texts["en-US"]["scenario"] for texts in paper)
+    assert second == [{}, {}]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [("United States", "US"), ("USA", "US"), (" united kingdom", "GB"), ("uk", "GB"), ("br", "BR"), ("Narnia", None)],
