@@ -10,8 +10,15 @@ PSEUDONYM = """CROSS JOIN LATERAL (
     SELECT 'R' || left(encode(
         sha256({outer} || sha256({inner} || convert_to(%s.participant_id::text, 'UTF8'))), 'hex'), 12) AS code OFFSET 0
 ) respondent"""
+# Of a version's structure only what columns say of it: of the whole, ten kilobytes are unpacked for every row.
 PARTS = """
-WITH fieldwork AS MATERIALIZED (
+WITH versions AS MATERIALIZED (
+    SELECT id, instrument_id, number, jsonb_build_object(
+        'age_buckets', structure -> 'age_buckets', 'source_locale', structure -> 'source_locale',
+        'option_order', structure -> 'option_order', 'question_order', structure -> 'question_order',
+        'questions', structure -> 'questions') AS structure
+    FROM survey_instrumentversion
+), fieldwork AS MATERIALIZED (
     SELECT min(landed_at) AS first_landing_at
     FROM survey_surveysession JOIN survey_arm arm ON arm.id = arm_id WHERE arm.study_id = {study}
 ), flagged AS MATERIALIZED (
@@ -71,7 +78,7 @@ OF_SESSION = f"""
 JOIN survey_participant participant ON participant.id = session.participant_id
 JOIN survey_arm arm ON arm.id = session.arm_id
 JOIN survey_study study ON study.id = arm.study_id
-JOIN survey_instrumentversion version ON version.id = session.version_id
+JOIN versions version ON version.id = session.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id
 LEFT JOIN told demographics ON demographics.session_id = session.id
 LEFT JOIN flagged ON flagged.session_id = session.id
@@ -107,7 +114,7 @@ CROSS JOIN LATERAL (
 ) design"""
 OF_ITEM = """
 FROM survey_item item
-JOIN survey_instrumentversion version ON version.id = item.version_id
+JOIN versions version ON version.id = item.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id
 JOIN survey_study study ON study.version_id = version.id
 LEFT JOIN wording ON wording.item_id = item.id"""
@@ -147,7 +154,7 @@ LEFT JOIN survey_surveysession yoked ON yoked.id = cell.session_id
 {PSEUDONYM % "yoked"}
 JOIN survey_item item ON item.id = cell.item_id
 JOIN survey_study study ON study.id = run.study_id
-JOIN survey_instrumentversion version ON version.id = item.version_id
+JOIN versions version ON version.id = item.version_id
 JOIN survey_instrument instrument ON instrument.id = version.instrument_id"""
 
 
