@@ -212,7 +212,7 @@ def socket_folder(var: Path, account: Account | None) -> Path:
 
 def _socket_folders(var: Path) -> list[Path]:
     name = f"pact-{digest(f'{os.geteuid()}:{var}')}"
-    parents = dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108  # made private and emptied before use
+    parents = dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108  # made private and emptied before use  # nosec B108
     return [var / "sockets", *(Path(parent) / name for parent in parents)]
 
 

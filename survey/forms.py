@@ -142,7 +142,7 @@ class ArmForm(ReasonForm):
 
 def as_number(value: str) -> int | float:
     number = read_number(value)
-    assert number is not None  # noqa: S101 - the form has read it already
+    assert number is not None  # noqa: S101 - the form has read it already  # nosec B101
     return int(number) if number == int(number) else float(number)
 
 

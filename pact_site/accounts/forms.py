@@ -22,7 +22,7 @@ class PasswordLoginForm(LoginForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain(self, login="User name", password="Password")  # noqa: S106
+        plain(self, login="User name", password="Password")  # noqa: S106  # nosec B106
 
 
 class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
@@ -30,7 +30,7 @@ class PasswordAgainForm(ReauthenticateForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain(self, password="Password")  # noqa: S106
+        plain(self, password="Password")  # noqa: S106  # nosec B106
 
 
 class Guarded:

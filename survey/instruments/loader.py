@@ -138,7 +138,7 @@ def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any],
         parts = key.split(".")
         for depth in range(1, len(parts) + 1):
             lines.setdefault(".".join(parts[:depth]), leaf.line)
-    content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=YAML)  # noqa: S506 (it is a safe one)
+    content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=YAML)  # noqa: S506 (it is a safe one)  # nosec B506
     return content, lines
 
 

@@ -80,5 +80,5 @@ def _mean_cost(run: Run, spec: ModelSpec) -> Decimal | None:
 
 def _most(run: Run, spec: ModelSpec, price: ModelPrice) -> Decimal:
     cell = Cell.objects.filter(run=run, spec=spec).select_related("item").first()
-    assert cell is not None  # noqa: S101  # one is counted
+    assert cell is not None  # noqa: S101  # one is counted  # nosec B101
     return cost(price, *most_tokens(build_request(spec, cell, run.study.version_id).body, spec.overcount))

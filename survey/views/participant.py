@@ -196,7 +196,7 @@ def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
     """Render how a finished session ended, with the way back to the panel, as often as it is asked for."""
     arm = session.arm
     outcome = outcome_for_panel(session)
-    assert outcome is not None  # noqa: S101 - a finished session has one
+    assert outcome is not None  # noqa: S101 - a finished session has one  # nosec B101
     ending = ENDINGS[Outcome.WITHDREW if session.status == Status.WITHDREW else outcome]
     identity = identity_of(session)
     context = {

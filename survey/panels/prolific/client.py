@@ -19,7 +19,7 @@ from survey.models import Arm
 from survey.panels.base import NotReached, Refused, Unconfirmed, setting
 
 TOKEN_NAME = re.compile(r"PROLIFIC_[A-Z0-9_]*TOKEN")
-DEFAULT_TOKEN_NAME = "PROLIFIC_API_TOKEN"  # noqa: S105 - the name of a variable
+DEFAULT_TOKEN_NAME = "PROLIFIC_API_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TIMEOUT_S = 20
 TRIES = 3
