@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.test import Client
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from pact_site.celery import app  # noqa: F401  # the application of every task that a test starts
@@ -15,6 +16,10 @@ from survey.trouble import Trouble
 from survey.views import skeletons
 from tests import shipped
 from tests.staff import note_login
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "1000")
             self.end_headers()
-            for _ in range(100):
+            for _ in range(1000):  # most of a minute
                 try:
                     self.wfile.write(b"x")
                     self.wfile.flush()

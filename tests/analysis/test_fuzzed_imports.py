@@ -23,7 +23,7 @@ from analysis.paper_columns import HUMAN
 from survey.models import Instrument, Study
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_instrument")]
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 HEADER = ("respondent_id", "respondent_country", "scenario_item_id", "scenario", "scenario_country", "human_personal",
           "human_norm", "age", "gender")  # fmt: skip
 GOOD = ("p1", "GB", "i1", "A guest is served.", "BR", "A", "B", "25", "woman")

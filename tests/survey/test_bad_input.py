@@ -155,7 +155,7 @@ CONTENT_TYPES = st.one_of(
     st.sampled_from([FORM, MULTIPART, f"{FORM}; charset=utf-7", "multipart/form-data; charset=hex; boundary=x"]),
     st.from_regex(r"[a-z]{1,10}/[a-z.+-]{1,10}(; ?charset=[a-z0-9_-]{1,12})?", fullmatch=True),
 )
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @FUZZ

@@ -27,7 +27,7 @@ from survey.panels.base import MAX_ID
 from survey.panels.prolific import webhooks
 from survey.panels.submission_files import COLUMNS, Layout, Unusable, read_file
 
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 FEW = settings(FUZZ, max_examples=40)
 SOURCE = (
     "scenario_id,scenario,cultural_expectation,personal_preference,choice_a,choice_b,actor_country,actor_gender\n"
@@ -113,9 +113,9 @@ def _can_be_packed(name: str) -> bool:
 @pytest.mark.parametrize("name", ["items.csv", "instrument.yaml", "texts/en-US.yaml"])
 @pytest.mark.parametrize("content", ["x" * 30_000_000, "- " * 3_000_000, "a: " + "[" * 400_000, "a,\n" * 8_000_000])
 def test_bomb_is_refused_within_its_bounds(files: dict[str, bytes], name: str, content: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     assert not take_in(pack({**files, name: content.encode()}))
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 YAML_BITS = st.one_of(

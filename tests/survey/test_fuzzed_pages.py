@@ -26,8 +26,8 @@ from tests.survey.test_new_study import FILES
 from tests.survey.visits import make_panel_study, make_visit
 
 pytestmark = pytest.mark.django_db
-WHOLE = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WHOLE = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 SENT = {"code": "fuzzed", "title": "Fuzzed", "panel": "prolific", "target_per_cell": "7", "reward": "150",
         "currency": "gbp", "create": "yes"}  # fmt: skip
 UPLOAD = "/studies/s1/reconciliation/upload/"
