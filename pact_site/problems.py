@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler
 from survey.views import faults
 from survey.views.framing import NothingOfImported
 
+BAD_CURSOR = "Invalid cursor"  # as the framework says it
 KIND = "application/problem+json"
 HINTS = {
     401: "Send a token, `Authorization: Bearer pact_…`; make one on your account's page.",
@@ -36,14 +37,18 @@ def as_problem(error: Exception, context: Mapping[str, Any]) -> Response | None:
 def problem(status: int, found: Any) -> dict[str, Any]:
     """Put what was found into the form of a problem: faults of fields apart from what is to be said of all."""
     told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    hint = HINTS.get(status, "")
     if isinstance(found, Mapping) and set(found) == {"detail"} and not isinstance(found["detail"], list | dict):
-        return told | {"detail": f"{found['detail']} {hint}".strip()}
+        return told | {"detail": _with_hint(str(found["detail"]), status)}
     if isinstance(found, Mapping):
         errors = {str(field): _texts(texts) for field, texts in found.items()}
         said = "; ".join(f"{field}: {texts[0]}" for field, texts in errors.items() if texts)
         return told | {"detail": said, "errors": errors}
     return told | {"detail": "; ".join(_texts(found))}
+
+
+def _with_hint(detail: str, status: int) -> str:
+    hint = "Follow `next` as it was given." if detail == BAD_CURSOR else HINTS.get(status, "")
+    return f"{detail.rstrip('.')}. {hint}".strip() if hint else detail
 
 
 def _texts(found: Any) -> list[str]:

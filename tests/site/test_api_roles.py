@@ -188,7 +188,7 @@ def test_analysis_is_started_and_followed(answered: Study, monkeypatch: pytest.M
         ("/api/exports/s1/none.csv/", 404, "There is no table none; there are long"),
         ("/api/exports/s1/long.csv/?data=some", 400, "Choose all or real"),
         ("/api/summaries/s1/none/", 404, "there are recruitment"),
-        ("/api/responses/?cursor=x", 404, "Invalid cursor"),
+        ("/api/responses/?cursor=x", 404, "Invalid cursor. Follow `next` as it was given."),
         ("/api/quotas/?is_open=maybe&country=XX", 400, "XX is not one of the available choices"),
     ],
 )
