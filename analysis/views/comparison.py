@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from analysis import comparison
-from analysis.comparison import CORE, ITEM_SETS, SHARED, TRAITS, WORDS, Side
+from analysis.comparison import ALL, CORE, ITEM_SETS, SHARED, TRAITS, WORDS, Side
 from analysis.export.table_csv import csv_response
 from analysis.views.access import staff_only
 from survey.enums import AgeBucket, Country, Gender, Locale
@@ -86,6 +87,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "item_sets": ITEM_SETS,
         "items": items,
         "query": request.GET.urlencode(),
+        "own_items": urlencode({**data, "items": ALL}),
         "sides": [],
         "plot": comparison.PLOT,
         "margin": comparison.MARGIN,

@@ -218,6 +218,14 @@ def test_page_says_what_to_choose(people: Made, staff: Client) -> None:
     assert "can share people" in overlapping
 
 
+def test_groups_without_a_common_item_are_led_to_their_own_items(people: Made, staff: Client) -> None:
+    nobody = f"people:{make_study('nobody').study.code}"
+    shared, own = (staff.get(address(people, b=nobody, items=items)).content.decode() for items in ("shared", "all"))
+    who = f"a=people%3A{people.study.code}&amp;a_country=BR&amp;b=people%3Anobody&amp;b_country=US"
+    assert f'judged no item in common. <a href="?{who}&amp;items=all">' in shared
+    assert "judged no item in common.</p>" in own
+
+
 def test_test_runs_cannot_be_chosen(people: Made) -> None:
     twin = make_study("twin").study
     assert {one.study for one in comparison.offered()} == {people.study, twin}

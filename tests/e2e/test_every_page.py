@@ -3,6 +3,7 @@
 A new page is walked without being named here; an address that cannot be is an exception with its reason.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -20,7 +22,8 @@ from analysis.domain import request_analysis
 from analysis.models import Import
 from analysis.sample_questions import SampleQuestion
 from analysis.simulations import request_simulation
-from pact_site.roles import FOR_ANYBODY, Role
+from pact_site.accounts.tokens import make_token
+from pact_site.roles import FOR_ANYBODY, Role, Scope
 from survey.llm.domain import create_alignment_run
 from survey.llm.enums import ProviderName
 from survey.llm.models import ModelSpec
@@ -66,6 +69,7 @@ MORE = (
     "/studies/e2e/review/next/",
     "/studies/e2e/setup/countries/IN/",
     "/studies/e2e/translations/hi-IN/",
+    "/compare/?a=people:e2e&b=people:others",
     "/studies/others/results/",
     "/studies/others/exports/",
     "/studies/others/items/",
@@ -96,6 +100,7 @@ def staff_patterns() -> dict[str, URLPattern]:
 def samples(tmp_path: Path) -> dict[str, dict[str, object]]:
     """Fill a site; give what stands in addresses, by the beginning of an address's name."""
     staff = make_staff("staff", password="a long pass phrase")  # confirming asks for it
+    make_token(staff, "laptop", [Scope.STUDIES, Scope.ANSWERS], timezone.now() + timedelta(days=1))
     study = make_study("e2e")
     for country in ("BR", "US"):
         walked = Walker(make_session(study, country))
