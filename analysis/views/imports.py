@@ -145,8 +145,9 @@ def _state(handed: Import) -> dict[str, Any]:
 
 def _form(handed: Import) -> dict[str, Any]:
     """Give what the form offers: of answers collected elsewhere the columns, with some rows to look at."""
-    if handed.kind != Import.Kind.ANSWERS or not place_of(handed.stored_as).is_dir():
-        return {"mapping": None, "has_file": place_of(handed.stored_as).is_dir()}
+    has_file = bool(handed.stored_as) and place_of(handed.stored_as).is_dir()  # what a command read is not kept
+    if handed.kind != Import.Kind.ANSWERS or not has_file:
+        return {"mapping": None, "has_file": has_file}
     header, rows = sample(handed_in(handed))
     mapping = ColumnMap.from_json(handed.mapping)
     return {

@@ -63,6 +63,7 @@ MENDS: tuple[tuple[str, str], ...] = (
     ("record of what is not there", "take the record out, or add the text"),
     ("is not the file's name", "write the locale that the file is named by"),
     ("alias", "write the value out in each place"),
+    ("instrument.yaml: pack one", "zip the folder that holds instrument.yaml, items.csv and texts, and upload that"),
     ("missing", "add it"),
 )
 MEND = "correct this line and upload again"

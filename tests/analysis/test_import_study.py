@@ -366,6 +366,13 @@ def test_release_and_papers_files_come_in_by_the_page(
         assert found.name == "others"
 
 
+def test_import_by_command_has_a_page_beside_uploads(db: None, staff: Client, place: Path) -> None:
+    imported = bring_in(answers_file(place), mapping=CHOSEN).imported
+    hand_in(staff, ANSWERS.replace("p1", "p3"))
+    page = staff.get(reverse("analysis:import", args=[imported.pk]))
+    assert (page.status_code, "Which column says what" in page.content.decode()) == (200, False)
+
+
 def test_api_lists_items_with_the_texts_that_there_are(db: None, staff: Client, tmp_path: Path) -> None:
     write(tmp_path, HUMAN, GOOD)
     versions = [str(bring_in(tmp_path).version), str(bring_in(answers_file(tmp_path), "second", CHOSEN).version)]

@@ -13,7 +13,8 @@ from django.test import Client
 
 from pact_site.roles import Role
 from survey.instruments.loader import SHIPPED, read_instrument
-from survey.instruments.upload import LARGEST_FILE, Refused, read_safely, unpack
+from survey.instruments.schema import Problem
+from survey.instruments.upload import LARGEST_FILE, Refused, mend, read_safely, unpack
 from survey.models import Arm, AuditEntry, InstrumentVersion, QuotaCell, Study
 from tests.staff import make_staff
 
@@ -132,6 +133,9 @@ def test_what_is_no_zip_file_is_said_to_be_none(tmp_path: Path, content: bytes) 
 
 def test_zip_without_an_instrument_says_so(tmp_path: Path) -> None:
     assert "holds no instrument.yaml" in said(pack({"items.csv": b"x"}), tmp_path)[0]
+    assert mend(Problem("", 1, "", "holds no instrument.yaml: pack one instrument’s folder")).startswith(
+        "zip the folder"
+    )
 
 
 # --- what is in it -----------------------------------------------------------------------------
