@@ -2,6 +2,7 @@
 # item, country, relation, age, y, again) and writes beside it a .json of the same name.
 suppressPackageStartupMessages({
   library(lme4); library(glmmTMB); library(survival); library(sandwich); library(psych); library(jsonlite)
+  library(emmeans)
 })
 fixed <- y ~ country + relation + age
 z <- seq(-8.4, 8.4, length.out = 85)
@@ -41,6 +42,27 @@ of_mixed <- function(fit, d, k) {
        logLik = as.numeric(logLik(fit)), effect = delta(f, theta, unname(vcov(fit, full = TRUE))))
 }
 
+# Averages over the random effects by adaptive quadrature, as a link of its own: emmeans takes its slope by the delta method.
+averaged <- function(f, eta, sd)
+  sapply(eta, function(x) integrate(function(u) f(x + sd * u) * dnorm(u), -Inf, Inf, rel.tol = 1e-12)$value)
+averaging <- function(sd) list(name = "averaged", linkfun = identity, mu.eta = function(eta) averaged(dlogis, eta, sd),
+                               linkinv = function(eta) averaged(plogis, eta, sd))
+
+# The own-culture effect of glmer's fit: by emmeans, for which the SDs are known, and with their uncertainty, from the
+# curvature of glmer's own deviance.
+of_glmer <- function(fit, d) {
+  sd <- unname(sapply(VarCorr(fit)[c("person", "item")], function(one) sqrt(one[1])))
+  grid <- update(ref_grid(fit), tran = averaging(sqrt(sum(sd^2))))
+  who <- table(d$country, d$age) # everybody is given each relation: the grid's cells count as often as they were seen
+  means <- emmeans(regrid(grid), "relation", weights = as.vector(who))
+  told <- summary(contrast(means, list(own = (levels(d$relation) == "same") - (levels(d$relation) == "close"))))
+  at <- unname(c(getME(fit, "theta"), fixef(fit))) # theta is in the order of the fit's own terms
+  v <- 2 * solve(numDeriv::hessian(update(fit, devFunOnly = TRUE), at))
+  f <- function(p) share(p[-(1:2)], sqrt(sum(p[1:2]^2)), d, "same") - share(p[-(1:2)], sqrt(sum(p[1:2]^2)), d, "close")
+  list(coef = named(fixef(fit)), logLik = as.numeric(logLik(fit)), sd = sd, covariance = unname(as.matrix(vcov(fit))),
+       effect = delta(f, at, v), emmeans = list(estimate = told$estimate, se = told$SE))
+}
+
 estimates <- function(path) {
   d <- read.csv(path, stringsAsFactors = TRUE)
   d$item <- factor(d$item); d$person <- factor(d$person); d$same <- as.numeric(d$relation == "same")
@@ -70,8 +92,7 @@ estimates <- function(path) {
                effect = c(list(estimate = ame$both$estimate), lapply(ame, function(one) one$se)),
                p_relation = anova(update(plain, . ~ . - relation), plain, test = "Chisq")[2, "Pr(>Chi)"]),
     glmmTMB = of_mixed(crossed, d, k), slopes = of_mixed(slopes, d, k),
-    glmer = list(coef = named(fixef(glmer_fit)), logLik = as.numeric(logLik(glmer_fit)),
-                 sd = unname(sapply(VarCorr(glmer_fit)[c("person", "item")], function(one) sqrt(one[1])))),
+    glmer = of_glmer(glmer_fit, d),
     clogit = list(coef = named(coef(within)), se = named(sqrt(diag(vcov(within))))),
     rate = list(estimate = unname(coef(mean_fit)), se = two_way(mean_fit, d, "(Intercept)"),
                 person = unname(clustered(mean_fit, d, "person"))),

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,18 @@ from analysis.stats.rates import Target, difference, rate
 from analysis.stats.rates_standard import shared_differences
 from analysis.stats.reliability import reliability_of_mean
 from analysis.stats.shift import mcnemar, shift_table
-from analysis.stats.terms import Term, count_patterns, design
+from analysis.stats.terms import Patterns, Term, count_patterns, design
 from analysis.stats.twoway import twoway_se
 from analysis.stats.wilson import wilson_interval
 from analysis.stats.within_item import conditional_logit
 
 SCRIPT = Path(__file__).parents[1] / "r" / "estimators.R"
-PACKAGES = ("lme4", "glmmTMB", "survival", "sandwich", "psych", "jsonlite")
+PACKAGES = ("lme4", "glmmTMB", "survival", "sandwich", "psych", "jsonlite", "emmeans", "numDeriv")
 N_STUDIES = 6
 TERMS: list[Term] = [("country",), ("relation",), ("age",)]
 CONTRAST = [Setting(1, {"relation": "same"}), Setting(-1, {"relation": "close"})]
 WHO: dict[str, Any] = {"respondent": "person", "item": "item"}
+Z_95 = 1.959963984540054
 P_VALUES = [0.003, 0.2, float("nan"), 0.04, 0.04, 0.0007, 0.9, 0.011, 0.06]
 # What the largest difference over all studies may be; those of glmer are as far as glmer itself is from glmmTMB.
 ALLOWED = {
@@ -57,6 +59,10 @@ ALLOWED = {
     "mixed against glmer: coefficients": 0.01,
     "mixed against glmer: standard deviations": 0.005,
     "mixed against glmer: log likelihood": 0.01,
+    "mixed against glmer: population-averaged effect": 1e-3,
+    "mixed against glmer: its interval": 2e-3,
+    "the fit of glmer by emmeans: population-averaged effect": 1e-9,
+    "the fit of glmer by emmeans: its error, deviations known": 1e-8,
     "random slopes: coefficients": 2e-4,
     "random slopes: standard errors, relative": 1e-4,
     "random slopes: standard deviations": 2e-3,
@@ -197,13 +203,31 @@ def of_mixed(frame: pd.DataFrame, r: Mapping[str, Any]) -> Iterator[tuple[str, f
         yield f"{label}: standard errors, relative", apart(fit.se, in_order(fit.names, expected["se"]), relative=True)
         error = delta_se(margin, fit.covariance)
         yield f"{label}: its standard error, relative", apart(error, expected["effect"]["se"], relative=True)
-    yield from of_glmer(crossed, r["glmer"])
+    yield from of_glmer(crossed, patterns, r["glmer"])
 
 
-def of_glmer(fit: MixedFit, expected: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def of_glmer(fit: MixedFit, patterns: Patterns, expected: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield "mixed against glmer: coefficients", apart(fit.coef, in_order(fit.names, expected["coef"]))
     yield "mixed against glmer: standard deviations", apart(list(fit.sd.values()), expected["sd"])
     yield "mixed against glmer: log likelihood", apart(fit.log_likelihood, expected["logLik"])
+    margin, effect = mixed_margin(fit, patterns, TERMS, CONTRAST, {}), expected["effect"]
+    yield "mixed against glmer: population-averaged effect", apart(margin.estimate, effect["estimate"])
+    yield (
+        "mixed against glmer: its interval",
+        apart(bounds(margin.estimate, delta_se(margin, fit.covariance)), bounds(**effect)),
+    )
+    written = {name: place for place, name in enumerate(expected["coef"])}
+    places = in_order(fit.names, written).astype(int)
+    known = np.zeros_like(fit.covariance)
+    known[: len(places), : len(places)] = np.array(expected["covariance"])[np.ix_(places, places)]
+    theirs = replace(fit, coef=in_order(fit.names, expected["coef"]), sd=dict(zip(fit.sd, expected["sd"], strict=True)))
+    margin, by = mixed_margin(theirs, patterns, TERMS, CONTRAST, {}), "the fit of glmer by emmeans:"
+    yield f"{by} population-averaged effect", apart(margin.estimate, expected["emmeans"]["estimate"])
+    yield f"{by} its error, deviations known", apart(delta_se(margin, known), expected["emmeans"]["se"])
+
+
+def bounds(estimate: float, se: float) -> tuple[float, float]:
+    return estimate - Z_95 * se, estimate + Z_95 * se
 
 
 def of_shares(frame: pd.DataFrame, r: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
