@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from analysis.plan import Plan, read_plan
 from analysis.release.tables import RELEASED_ANALYSIS, RELEASED_PLAN
 from analysis.reports import Report, compute_from
 from analysis.reports.inputs import Data
-from analysis.stats.paper.faults import human_faults, prediction_faults, refuse
+from analysis.stats.paper.faults import Fault, human_faults, prediction_faults, refuse
 from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
 from survey.instruments.plan import PLAN_KEY
 
@@ -35,8 +36,9 @@ def analyse_folder(source: Path, parameters: Parameters) -> Report:
     if not source.is_dir():
         raise NotADirectoryError(f"there is no folder {source}")
     has_export = find(source, "long.csv") is not None
-    data = _read_export(source, parameters) if has_export else _read_paper(source)
-    return compute_from(data, parameters, lambda step: None, _facts(source), _plan(source))
+    data, notes = (_read_export(source, parameters), []) if has_export else _read_paper(source)
+    report = compute_from(data, parameters, lambda step: None, _facts(source), _plan(source))
+    return replace(report, warnings=[*notes, *report.warnings])
 
 
 def released_parameters(source: Path) -> Parameters | None:
@@ -113,19 +115,18 @@ def _declared(source: Path, table: Table) -> pd.DataFrame:
     return frames.parse(table, read_bytes(path))
 
 
-def _read_paper(source: Path) -> Data:
+def _read_paper(source: Path) -> tuple[Data, list[str]]:
+    """Read the paper's two files; what is odd in them is noted with its place."""
     human_path, path = find(source, HUMAN_FILE), find(source, PREDICTION_FILE)
     if human_path is None:
         raise BadFile(f"{source}: neither long.csv nor {HUMAN_FILE} is there")
-    human = read_csv(human_path)
-    require(human, HUMAN_COLUMNS, human_path)
-    refuse(human_faults(human), human_path.name)
-    predictions = pd.DataFrame(columns=list(PREDICTION_COLUMNS), dtype=object) if path is None else read_csv(path)
+    human, notes = _checked(human_path, HUMAN_COLUMNS, human_faults)
+    predictions = pd.DataFrame(columns=list(PREDICTION_COLUMNS), dtype=object)
     if path is not None:
-        require(predictions, PREDICTION_COLUMNS, path)
-        refuse(prediction_faults(predictions), path.name)
+        predictions, more = _checked(path, PREDICTION_COLUMNS, prediction_faults, may_be_empty=True)
+        notes += more
     digests = {plain_name(one): hashlib.sha256(read_bytes(one)).hexdigest() for one in (human_path, path) if one}
-    return Data(
+    data = Data(
         long_of(human),
         completions_of(predictions),
         human.assign(respondent_id=human["respondent_id"].astype(str)),
@@ -133,3 +134,17 @@ def _read_paper(source: Path) -> Data:
         pd.DataFrame(columns=list(DECISIONS.names), dtype=object),
         snapshot_hash({name.removesuffix(".csv"): digest for name, digest in digests.items()}),
     )
+    return data, notes
+
+
+def _checked(
+    path: Path, columns: Sequence[str], faults: Callable[[pd.DataFrame], list[Fault]], *, may_be_empty: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read a file, refuse what cannot be used, and say what is odd; a header alone may be all of models."""
+    frame = read_csv(path)
+    if may_be_empty and frame.empty and set(columns) <= set(frame.columns):
+        return frame.astype(object), []
+    require(frame, columns, path)
+    found = faults(frame)
+    refuse(found, path.name)
+    return frame, [f"{path.name}: {fault}" for fault in found]

@@ -62,7 +62,7 @@ def long_of(human: pd.DataFrame) -> pd.DataFrame:
         "gender": human["respondent_gender"].map({"female": "woman", "male": "man"}),
         "demographic_cell": human["respondent_demo"],
         "item_code": human["scenario_item_id"].astype(str),
-        "relation": relations(own, place),
+        "relation": pd.Series(relations(own, place), index=human.index).where(own.notna() & place.notna()),
         "scenario_country": codes(place),
         "theme": themes(human["scenario"]),
         "receiver_age": human["receiver_age"],

@@ -94,7 +94,8 @@ def shared_differences(
     Parameters
     ----------
     frame : DataFrame
-        One answer per row; missing answers are left out. Keep only the core items to compare all pairs on the same.
+        One answer per row; missing answers, and those without a group, are left out. Keep only the core items to
+        compare all pairs on the same.
     value, respondent, item, group : str
         Columns: 0/1 answers, who answered, about what, and the respondent's group (their country).
     level : float
@@ -120,6 +121,7 @@ def shared_differences(
     """
     require_level(level)
     require(frame, [group])
+    frame = frame[frame[group].notna()]
     answers = binary(frame, value, respondent, item)
     of_answer = frame.loc[frame[value].notna(), group].astype(str).to_numpy()
     rows = []

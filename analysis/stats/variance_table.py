@@ -17,6 +17,8 @@ FIXED = "fixed"
 MIN_LEVELS = 10
 STEP = 1e-5
 NEAR_ZERO = 1e-3  # a share this near to its end has no interval on the logit scale
+WIDEST_SD = 100.0  # in logits; with a tenth of it all answers of a person, or about an item, are alike already
+TOO_WIDE = f"the answers do not bound it: the interval would reach beyond {WIDEST_SD:.0f} logits"
 AT_ZERO = "estimated at zero, or at its end, where there is no interval"
 FEW_LEVELS = f"fewer than {MIN_LEVELS} levels: no interval"
 POINT_ONLY = "at the mean of the fixed part, without interval"
@@ -101,7 +103,9 @@ def _of_sd(fit: MixedFit, quantity: str, name: str, z: float) -> dict[str, Any]:
     sd, reason, ends = fit.sd[name], _why_no_interval(fit, name), (NAN, NAN)
     if not reason:
         se = float(np.sqrt(fit.covariance[_place(fit, name), _place(fit, name)]))
-        ends = sd * float(np.exp(-z * se / sd)), sd * float(np.exp(z * se / sd))
+        is_bounded = np.log(sd) + z * se / sd < np.log(WIDEST_SD)  # before the power, which may be beyond all numbers
+        reason = "" if is_bounded else TOO_WIDE
+        ends = (sd * float(np.exp(-z * se / sd)), sd * float(np.exp(z * se / sd))) if is_bounded else ends
     return _row(quantity, name, sd, fit.n_levels.get(name), *ends, reason)
 
 

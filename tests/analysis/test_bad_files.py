@@ -99,6 +99,14 @@ NOTES: dict[str, tuple[str, str, str]] = {
         HUMAN, GOOD + "\n" + judged("p3", "i1", scenario='"At\ndinner"') + judged("p4", "i1", norm="both"),
         f"{HUMAN}: row 7, column human_norm: neither A nor B, read as not answered: 'both'",
     ),
+    "an empty country": (
+        HUMAN, GOOD + judged("p3", "i1").replace("p3,Brazil", "p3,"), f"{HUMAN}: row 5, column respondent_country: is "
+        "empty: the row belongs to none of its groups",
+    ),
+    "an unknown country": (
+        HUMAN, GOOD + judged("p3", "i1").replace("p3,Brazil", "p3,Narnia"), f"{HUMAN}: row 5, column "
+        "respondent_country: no respondent country of the paper, so that all other countries count as far: Narnia",
+    ),
     "nobody named": (HUMAN, GOOD + judged("", "i1"), f"{HUMAN}: row 5, column respondent_id: is empty"),
     "an unknown answer of a model": (
         PREDICTIONS, PREDICTED + predicted("i1", "I refuse"), f"{PREDICTIONS}: row 2, column llm_personal: neither A "

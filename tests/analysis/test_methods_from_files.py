@@ -143,3 +143,30 @@ def test_choices_about_a_release_change_only_what_was_asked_for(tmp_path: Path) 
 def test_rows_of_models_alone_stand_in_a_release_rows_of_few_people_do_not() -> None:
     nobody = Withheld(frozenset(), 5)
     assert [is_shown({"n_respondents": n}, nobody, {}) for n in (0, 1, 4, 5)] == [True, False, False, True]
+
+
+def test_odd_rows_are_told_with_their_place_and_stay_out_of_groups(tmp_path: Path) -> None:
+    nowhere = judged("p3", "i1") + judged("p3", "i2", "maybe")
+    content = GOOD + judged("p4", "i1").replace("Brazil", "India", 1) + nowhere.replace("p3,Brazil", "p3,")
+    write(tmp_path, HUMAN, content)
+    write(tmp_path, PREDICTIONS, PREDICTED + 2 * predicted("i1"))
+    report = analyse_folder(tmp_path, choose(include_simulated=True, families=("rates",)))
+    assert report.warnings[:3] == [
+        f"{HUMAN}: row 7, column human_personal: neither A nor B, read as not answered: 'maybe'",
+        f"{HUMAN}: 2 rows (6, 7), column respondent_country: is empty: the row belongs to none of its groups",
+        f"{PREDICTIONS}: row 2, column scenario_item_id: answered again further down: the last answer counts, "
+        "as in the paper",
+    ]
+    tables = {name: pd.DataFrame(one["rows"], columns=one["columns"]) for name, one in report.results["tables"].items()}
+    rates = tables["rates"][tables["rates"]["measure"] == "norm"].set_index(["grouping", "group"])["n"]
+    assert rates["overall", "all"] == rates["country", "BR"] + rates["country", "IN"] + 2
+    assert rates["country", "not_given"] == rates["relation", "not_given"] == 2
+    assert set(tables["country_differences"]["first"]) == {"BR"}
+
+
+def test_predictions_of_no_model_are_as_good_as_none(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD)
+    parameters = choose(include_simulated=True, families=("rates", "alignment"))
+    without_file = analyse_folder(tmp_path, parameters)
+    write(tmp_path, PREDICTIONS, PREDICTED)
+    assert analyse_folder(tmp_path, parameters).results["tables"] == without_file.results["tables"]

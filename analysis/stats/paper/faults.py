@@ -6,11 +6,18 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.stats.paper.behaviour import ALLOW, DECISION, FOLLOW, PAIRED_BY, UNKNOWN
-from analysis.stats.paper.coding import CHOICE_CODES
+from analysis.stats.paper.coding import CHOICE_CODES, RELATIONS
 from analysis.stats.paper.predictions import ONE_ANSWER, SETTINGS
 
 N_SHOWN = 5
 JUDGMENT = ["respondent_id", "scenario_item_id"]
+OF_NO_GROUP = (
+    "respondent_country",
+    "respondent_age_bucket",
+    "respondent_gender",
+    "respondent_demo",
+    "scenario_country",
+)
 
 
 class Fault(NamedTuple):
@@ -41,7 +48,7 @@ def refuse(faults: Iterable[Fault], what: str) -> None:
 
 
 def human_faults(human: pd.DataFrame) -> list[Fault]:
-    """Find judgments given twice, answers other than A and B, and rows without a respondent or an item."""
+    """Find judgments given twice, answers other than A and B, and rows that lack who, what or a group."""
     named = human[JUDGMENT].notna().all(axis=1)
     repeated = named & human.duplicated(JUDGMENT)
     faults = [
@@ -50,6 +57,11 @@ def human_faults(human: pd.DataFrame) -> list[Fault]:
     ]
     faults.append(_fault(human, repeated, " × ".join(JUDGMENT), "this respondent has judged this item before", True))
     faults += [_unknown_choices(human, name, "not answered") for name in ("human_personal", "human_norm")]
+    faults += [
+        _fault(human, human[name].isna(), name, "is empty: the row belongs to none of its groups")
+        for name in OF_NO_GROUP
+    ]
+    faults.append(_unknown_countries(human))
     return [fault for fault in faults if len(fault.rows)]
 
 
@@ -81,6 +93,15 @@ def decision_faults(rows: pd.DataFrame) -> list[Fault]:
         _fault(rows, repeated, " × ".join(keys), "was there before: it pairs with every like row of another file"),
     ]
     return [fault for fault in faults if len(fault.rows)]
+
+
+def _unknown_countries(human: pd.DataFrame) -> Fault:
+    """Find respondents of countries of which the paper says no close ones."""
+    own = human["respondent_country"]
+    is_other = own.notna() & ~own.isin(list(RELATIONS))
+    names = ", ".join(sorted(own[is_other].astype(str).unique())[:N_SHOWN])
+    text = f"no respondent country of the paper, so that all other countries count as far: {names}"
+    return _fault(human, is_other, "respondent_country", text)
 
 
 def _unknown_choices(frame: pd.DataFrame, column: str, meaning: str) -> Fault:

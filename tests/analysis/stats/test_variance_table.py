@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from analysis.stats.mixed import MixedFit
-from analysis.stats.variance_table import AT_ZERO, FEW_LEVELS, Model, variance_rows
+from analysis.stats.variance_table import AT_ZERO, FEW_LEVELS, TOO_WIDE, Model, variance_rows
 
 Z = 1.959963984540054
 LATENT = np.pi**2 / 3
@@ -83,6 +83,17 @@ def test_no_interval_where_none_is_defensible() -> None:
     zero = found(model({"respondent": 0.7, "item": 0.0}, {"respondent": 60, "item": 40}, ["item"]))
     assert (zero["sd", "item"]["reason"], zero["latent_share", "item"]["reason"]) == (AT_ZERO, AT_ZERO)
     assert zero["latent_share", "respondent"]["ci_low"] > 0
+
+
+def test_an_interval_without_bound_is_none() -> None:
+    # as found for items that nobody of another country judged: the odds ratio's upper end was infinite
+    rows = found(model({"respondent": 0.01, "item": 1.1}, {"respondent": 60, "item": 40}))
+    for quantity in ("sd", "sd_unadjusted", "median_odds_ratio"):
+        row = rows[quantity, "respondent"]
+        assert row["reason"] == TOO_WIDE
+        assert np.isnan([row["ci_low"], row["ci_high"]]).all()
+        assert rows[quantity, "item"]["reason"] == ""
+    assert rows["sd", "respondent"]["estimate"] == 0.01
 
 
 def test_a_model_that_was_not_fitted_keeps_its_rows_and_the_reason() -> None:
