@@ -26,6 +26,7 @@ OTHER_KINDS = {
     b"\xff\xfe": "is UTF-16: save it as UTF-8",
     b"\xfe\xff": "is UTF-16: save it as UTF-8",
 }
+OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class BadFile(ValueError):
@@ -151,6 +152,8 @@ def _lay_out(path: Path, text: str) -> Layout:
     """Find the rows that hold something, and refuse those with too many or too few fields."""
     records = list(_records(path, text))
     header = records[0][1]
+    if len(header) == 1 and (mark := next((mark for mark in OTHER_MARKS if mark in header[0]), None)):
+        raise BadFile(f"{path.name}: row 1: the columns are separated by {OTHER_MARKS[mark]}: save it with commas")
     repeated = [name for name, n in Counter(header).items() if n > 1]
     if repeated:
         raise BadFile(f"{path.name}: row 1: columns named twice: {', '.join(repeated)}")

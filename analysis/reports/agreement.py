@@ -32,6 +32,9 @@ WHO: dict[str, Any] = {"value": "follows_culture", "respondent": "respondent_id"
 def make(inputs: Inputs, on_step: OnStep) -> Made:
     on_step("Agreement")
     answers, parameters = inputs.answers, inputs.parameters
+    answers = answers[
+        answers["respondent_country"].notna()
+    ]  # whoever's country is not known has no people to agree with
     measures, reliabilities = agreement_tables(answers, parameters)
     return Made(
         {

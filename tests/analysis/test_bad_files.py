@@ -41,6 +41,10 @@ def predicted(item: str, personal: str = "A", norm: str = "B", setting: str = "n
 GOOD = HEADER + judged("p1", "i1") + judged("p1", "i2", "B", "A") + judged("p2", "i1", "B", "B")
 FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "a missing column": (HUMAN, GOOD.replace("human_norm", "norm"), f"{HUMAN}: row 1: missing columns human_norm"),
+    "semicolons": (
+        HUMAN, GOOD.replace(",", ";"), f"{HUMAN}: row 1: the columns are separated by semicolons: save it with commas"
+    ),
+    "tabs": (HUMAN, GOOD.replace(",", "\t"), f"{HUMAN}: row 1: the columns are separated by tabs"),
     "a column named twice": (HUMAN, GOOD.replace("scenario,", "human_norm,"), f"{HUMAN}: row 1: columns named twice"),
     "a judgment given twice": (
         HUMAN,

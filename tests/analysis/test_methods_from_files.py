@@ -164,6 +164,17 @@ def test_odd_rows_are_told_with_their_place_and_stay_out_of_groups(tmp_path: Pat
     assert set(tables["country_differences"]["first"]) == {"BR"}
 
 
+def test_agreement_is_of_people_whose_country_is_known(tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD)
+    parameters = choose(include_simulated=True, families=("agreement",))
+    known = analyse_folder(tmp_path, parameters).results["tables"]
+    write(tmp_path, HUMAN, GOOD + judged("p3", "i1").replace("p3,Brazil", "p3,"))
+    found = analyse_folder(tmp_path, parameters).results["tables"]
+    assert {name: found[name] for name in found if name != "exclusions"} == {
+        name: known[name] for name in known if name != "exclusions"
+    }
+
+
 def test_predictions_of_no_model_are_as_good_as_none(tmp_path: Path) -> None:
     write(tmp_path, HUMAN, GOOD)
     parameters = choose(include_simulated=True, families=("rates", "alignment"))
