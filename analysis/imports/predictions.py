@@ -31,7 +31,7 @@ SETTING: Mapping[str, str] = {
     "paraphrase": "0",
     "preference_config": PreferenceConfig.ACTOR_PREF_ONLY.value,
     "demographic_config": DemographicConfig.NO_DEMO.value,
-    "method": Method.values[0],
+    "method": Method.SAMPLE.value,  # one choice an asking: a first token would come with its probability
     "repeat": "0",
     "is_latest": "true",
 }

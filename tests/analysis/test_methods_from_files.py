@@ -99,6 +99,10 @@ def test_the_papers_two_files_make_the_whole_report(tmp_path: Path) -> None:
     assert len(facts["snapshot_hash"]) == 64
     alignment = pd.read_csv(out / "alignment.csv")
     assert set(alignment["model_tag"]) == {"m"}
+    of_model = alignment[alignment["predictor"] == "model"].set_index(["measure", "question"])["estimate"]
+    assert of_model["expected_match", "personal"] == pytest.approx(
+        (2 / 3 + 1) / 2
+    )  # i1: A beside A, B, A; i2: B beside B
 
 
 def test_a_country_that_the_site_does_not_know_keeps_its_name(tmp_path: Path) -> None:
