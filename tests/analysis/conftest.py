@@ -22,8 +22,7 @@ from survey.domain.quotas import lock_cell
 from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
 from survey.flow.status import FINAL
 from survey.instruments.loader import SHIPPED, read_instrument
-from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition, ProviderName, RunKind, RunState, Stage
-from survey.llm.models import Cell, Completion, ModelSpec, Run
+from survey.llm.enums import PromptCondition, ProviderName, RunKind, Stage
 from survey.models import (
     Arm,
     Assignment,
@@ -41,6 +40,10 @@ from survey.models import (
     SurveySession,
     Text,
 )
+from tests.analysis.model_answers import completion_of, store_completions
+from tests.analysis.model_answers import make_completion as make_completion
+from tests.analysis.model_answers import make_run as make_run
+from tests.analysis.model_answers import make_spec as make_spec
 from tests.staff import make_staff
 
 DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -98,8 +101,10 @@ def make_study(code: str = "tiny", *, n_items: int = 3) -> Made:
     arms = {}
     for country, locale in (("BR", Locale.PT_BR), ("US", Locale.EN_US)):
         arms[country] = Arm.objects.create(study=study, country=country, locales=[locale])
-        for bucket, gender in product(AgeBucket, (Gender.WOMAN, Gender.MAN)):
-            QuotaCell.objects.create(arm=arms[country], age_bucket=bucket, gender=gender, target=2)
+        QuotaCell.objects.bulk_create(
+            QuotaCell(arm=arms[country], age_bucket=bucket, gender=gender, target=2)
+            for bucket, gender in product(AgeBucket, (Gender.WOMAN, Gender.MAN))
+        )
     return Made(study, items, arms)
 
 
@@ -193,14 +198,15 @@ def _store_answers(session: SurveySession, made: Made, answers: Any, landed: dat
         session=session, consent_version="1", locale=session.locale, text_hash="c" * 64, is_given=is_given
     )
     relations = {session.arm.country: Relation.SAME, "MM": Relation.CLOSE}
+    assignments, responses = [], []
     for number, item in enumerate(made.items, start=1):
         relation = relations.get(item.scenario_country, Relation.FAR)
-        Assignment.objects.create(session=session, item=item, relation=relation, number=number)
+        assignments.append(Assignment(session=session, item=item, relation=relation, number=number))
         given = answers.get(item.code, (None, None))
         served = landed + timedelta(minutes=number)
         for question, choice in zip((Question.PERSONAL, Question.NORM), given, strict=True):
             if choice is not None and is_given:
-                Response.objects.create(
+                response = Response(
                     session=session,
                     item=item,
                     question=question,
@@ -212,57 +218,9 @@ def _store_answers(session: SurveySession, made: Made, answers: Any, landed: dat
                     served_at=served,
                     submitted_at=served + timedelta(milliseconds=12_345 + number),
                 )
-
-
-def make_spec(tag: str = "model_a", provider: ProviderName = ProviderName.OPENAI) -> ModelSpec:
-    return ModelSpec.objects.create(tag=tag, provider=provider, base_url="http://localhost:8000/v1", model=f"org/{tag}")
-
-
-def make_run(made: Made, *specs: ModelSpec, state: RunState = RunState.DONE) -> Run:
-    run = Run.objects.create(study=made.study, state=state, manifest={}, n_cells=0)
-    run.specs.set(specs)
-    return run
-
-
-def make_completion(
-    run: Run,
-    spec: ModelSpec,
-    item: Item,
-    *,
-    question: Question = Question.PERSONAL,
-    order: OptionOrder = OptionOrder.CULTURE_FIRST,
-    choice: Choice | str = Choice.CULTURE,
-    p: float | None = None,
-    persona: tuple[str, str, str] = ("", "", ""),
-    **configured: str,
-) -> Completion:
-    """Store one model answer; an empty choice is a refusal. More of the cell's columns may be `configured`."""
-    country, age, gender = persona
-    cell = Cell.objects.create(
-        run=run,
-        spec=spec,
-        item=item,
-        question=question,
-        persona_setting=PersonaSetting.PERSONA if country else PersonaSetting.NO_PERSONA,
-        persona_country=country,
-        persona_age=age,
-        persona_gender=gender,
-        locale=Locale.EN_US,
-        option_order=order,
-        method=Method.FIRST_TOKEN,
-        state=CellState.DONE if choice else CellState.REFUSED,
-        **configured,
-    )
-    return Completion.objects.create(
-        cell=cell,
-        request={},
-        choice=choice,
-        p_culture=p,
-        parser_version="1",
-        parse_stage="label" if choice else "refusal",
-        latency_ms=10,
-        is_simulated=spec.is_simulated,
-    )
+                responses.append(response)
+    Assignment.objects.bulk_create(assignments)
+    Response.objects.bulk_create(responses)
 
 
 def fill(made: Made, n_per_country: int = 6, *, n_simulated: int = 0) -> None:
@@ -292,10 +250,14 @@ def fill_models(made: Made) -> None:
     specs = [make_spec(f"{made.study.code}_a"), make_spec(f"{made.study.code}_b", ProviderName.SIMULATED)]
     run = make_run(made, *specs)
     personas = [("", "", ""), ("BR", "younger", "female"), ("US", "older", "male")]
+    completions = []
     for spec, item, question, order, persona in product(specs, made.items, Question, OptionOrder, personas):
         number = (item.pk + len(persona[1])) % 3
         choice = Choice.PREFERENCE if number == 0 else Choice.CULTURE
-        make_completion(run, spec, item, question=question, order=order, choice=choice, p=0.9, persona=persona)
+        completions.append(
+            completion_of(run, spec, item, question=question, order=order, choice=choice, p=0.9, persona=persona)
+        )
+    store_completions(completions)
 
 
 def fill_behaviour(made: Made) -> None:
