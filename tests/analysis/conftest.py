@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,7 +22,6 @@ from analysis.reports import Report, compute
 from survey.domain.quotas import lock_cell
 from survey.enums import AgeBand, AgeBucket, Choice, Gender, LeaseState, Locale, OptionOrder, Question, Relation, Status
 from survey.flow.status import FINAL
-from survey.instruments.loader import SHIPPED, read_instrument
 from survey.llm.enums import PromptCondition, ProviderName, RunKind, Stage
 from survey.models import (
     Arm,
@@ -44,6 +44,7 @@ from tests.analysis.model_answers import completion_of, store_completions
 from tests.analysis.model_answers import make_completion as make_completion
 from tests.analysis.model_answers import make_run as make_run
 from tests.analysis.model_answers import make_spec as make_spec
+from tests.factories import SHIPPED_DEFINITION
 from tests.staff import make_staff
 
 DAY_ONE = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -328,7 +329,7 @@ def planned_report(django_db_setup: None, django_db_blocker: DjangoDbBlocker) ->
 
 def with_plan(made: Made) -> None:
     """Give a study's version the shipped analysis plan, in memory."""
-    plan = read_instrument(SHIPPED).structure["analysis_plan"]
+    plan = deepcopy(SHIPPED_DEFINITION.structure["analysis_plan"])
     made.study.version.structure = {**made.study.version.structure, "analysis_plan": plan}
 
 
