@@ -12,12 +12,15 @@ from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from analysis import domain
+from analysis.extract import read_snapshot_hash
 from analysis.families import HOLDS, FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
 from analysis.reports import Report, compute
 from analysis.results import show_family
 from analysis.results.stored import Results
+from survey.enums import Status
+from survey.models import SurveySession
 from tests.analysis.conftest import Made, make_session, store, with_plan
 from tests.analysis.test_pages import text_of
 
@@ -263,3 +266,27 @@ def test_admin_shows_analyses_and_lets_nobody_change_them(
     assert admin_client.get(reverse("admin:analysis_analysisrun_changelist")).status_code == 200
     assert admin_client.get(address).status_code == 200
     assert admin_client.post(address, {"state": "failed"}).status_code == 403
+
+
+def test_nothing_that_happens_to_the_data_changes_what_an_analysis_found(
+    full: Made, full_report: Report, staff: Client
+) -> None:
+    run = store(full, full_report)
+    first = reverse("analysis:result", args=[run.pk])
+    pages = [first, *(reverse("analysis:result_family", args=[run.pk, key]) for key in FamilyKey)]
+
+    def read() -> dict[str, object]:
+        links = {link for page in pages for link in re.findall(rf'href="({first}[^"#]+)" download', body(page))}
+        return {address: body(address) for address in sorted({*pages, *links})}
+
+    def body(address: str) -> str:
+        answer = staff.get(address)
+        assert answer.status_code == 200, address
+        return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", b"".join(answer).decode())
+
+    before = read()
+    assert len(before) > 2 * len(pages)
+    SurveySession.objects.filter(status=Status.COMPLETE).update(status=Status.WITHDREW)  # everybody leaves; one comes
+    make_session(full, "BR", answers={"BR00": ("preference", "preference")})
+    assert read_snapshot_hash(full.study) != run.snapshot_hash
+    assert read() == before
