@@ -132,7 +132,7 @@ def test_damaged_folder_is_refused_by_name(folder: Path, name: str) -> None:
         refuse(folder)
     with pytest.raises(CommandError):
         call_command("import_study", str(folder), code="fuzzed", stdout=io.StringIO(), stderr=io.StringIO())
-    with pytest.raises(CommandError, match="findings?$"):
+    with pytest.raises(CommandError, match=r"findings?$"):
         call_command("validate_release", str(folder), stdout=io.StringIO())
     assert not Study.objects.exists()
 

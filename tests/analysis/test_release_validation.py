@@ -112,7 +112,7 @@ def test_release_as_made_is_valid(folder: Path) -> None:
 def test_command_names_what_it_found_and_fails(folder: Path) -> None:
     (folder / "CHANGES.md").write_text("other")
     told = StringIO()
-    with pytest.raises(CommandError, match="1 finding$"):
+    with pytest.raises(CommandError, match=r"1 finding$"):
         call_command("validate_release", str(folder), stdout=told)
     assert "checksums: CHANGES.md: has changed" in told.getvalue()
     with pytest.raises(CommandError, match="is no folder"):
