@@ -21,6 +21,7 @@ from analysis.api.summaries import STUDY
 from analysis.blinding import WITHHELD, is_withheld
 from analysis.columns import Column, Table
 from analysis.extract import ALL_TABLES, Selection, stream_csv
+from analysis.giving_way import give_way
 from survey.api.base import find_study
 from survey.csv_reader import csv_reader
 
@@ -103,7 +104,8 @@ class ExportViewSet(viewsets.GenericViewSet[Any]):
             complete_only=_choice(request, "sessions", "complete") == "complete",
         )
         parts = stream_csv(table, found, chosen)
-        response = StreamingHttpResponse(parts if kind == "csv" else as_lines(table, parts), content_type=KINDS[kind])
+        sent = parts if kind == "csv" else as_lines(table, parts)
+        response = StreamingHttpResponse(give_way(sent), content_type=KINDS[kind])
         response["Content-Disposition"] = f'attachment; filename="{found.code}_{file}"'
         response["Cache-Control"] = "no-store"
         return response

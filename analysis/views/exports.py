@@ -11,6 +11,7 @@ from django.shortcuts import render
 from analysis.blinding import WITHHELD, is_withheld, tells_answers, withholds_answers
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, TABLES, Selection, stream_csv
+from analysis.giving_way import give_way
 from analysis.model_columns import MODEL_TABLES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
@@ -78,7 +79,7 @@ def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
             raise PermissionDenied(WITHHELD)
         real, complete = request.GET.get("data") == "real", request.GET.get("sessions") == "complete"
         chosen = Selection(include_simulated=not real, complete_only=complete)
-        rows = stream_csv(table, study, chosen)
+        rows = give_way(stream_csv(table, study, chosen))
         response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
         name = f"{study.code}_{table.name}{'_real' * real}{'_complete' * complete}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

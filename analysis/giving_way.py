@@ -1,0 +1,36 @@
+"""Long downloads give way to people: while other threads of the web worker work, a stream rests as long as it ran."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+LOOK = 0.25  # seconds between two looks at what else the process does
+BUSY = 0.02  # share of a core that its other threads use, above which somebody is being served
+
+
+def give_way(
+    parts: Iterable[bytes],
+    *,
+    wall: Callable[[], float] = time.monotonic,
+    of_thread: Callable[[], float] = time.thread_time,
+    of_process: Callable[[], float] = time.process_time,
+    rest: Callable[[float], None] = time.sleep,
+) -> Iterator[bytes]:
+    """Pass parts on; rest after each for as long as it took to make while the process serves others as well.
+
+    The database writes no faster than it is read, so its processor rests too. Alone, nothing is held up.
+    """
+    looked, mine, all_of_us = wall(), of_thread(), of_process()
+    others_work = False
+    begun = wall()
+    for part in parts:
+        yield part
+        now = wall()
+        if now - looked >= LOOK:
+            others = (of_process() - all_of_us) - (of_thread() - mine)
+            others_work = others > BUSY * (now - looked)
+            looked, mine, all_of_us = now, of_thread(), of_process()
+        if others_work:
+            rest(now - begun)
+        begun = wall()
