@@ -1,4 +1,4 @@
-"""Long downloads give way to people: while other threads of the web worker work, a stream rests as long as it ran."""
+"""Long downloads give way to people: while other threads of the web worker work, a stream rests longer than it ran."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 LOOK = 0.25  # seconds between two looks at what else the process does
 BUSY = 0.02  # share of a core that its other threads use, above which somebody is being served
+REST = 3  # times as long as a part took
 
 
 def give_way(
@@ -17,7 +18,7 @@ def give_way(
     of_process: Callable[[], float] = time.process_time,
     rest: Callable[[float], None] = time.sleep,
 ) -> Iterator[bytes]:
-    """Pass parts on; rest after each for as long as it took to make while the process serves others as well.
+    """Pass parts on; rest after each for `REST` times what it took to make while the process serves others.
 
     The database writes no faster than it is read, so its processor rests too. Alone, nothing is held up.
     """
@@ -32,5 +33,5 @@ def give_way(
             others_work = others > BUSY * (now - looked)
             looked, mine, all_of_us = now, of_thread(), of_process()
         if others_work:
-            rest(now - begun)
+            rest(REST * (now - begun))
         begun = wall()
