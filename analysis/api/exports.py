@@ -21,9 +21,9 @@ from analysis.api.summaries import STUDY
 from analysis.blinding import WITHHELD, is_withheld
 from analysis.columns import Column, Table
 from analysis.extract import ALL_TABLES, Selection, stream_csv
-from analysis.giving_way import give_way
 from survey.api.base import find_study
 from survey.csv_reader import csv_reader
+from survey.views.downloads import as_download
 
 KINDS = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 FILES = [f"{name}.{kind}" for name in ALL_TABLES for kind in KINDS]
@@ -105,8 +105,7 @@ class ExportViewSet(viewsets.GenericViewSet[Any]):
         )
         parts = stream_csv(table, found, chosen)
         sent = parts if kind == "csv" else as_lines(table, parts)
-        response = StreamingHttpResponse(give_way(sent), content_type=KINDS[kind])
-        response["Content-Disposition"] = f'attachment; filename="{found.code}_{file}"'
+        response = as_download(sent, f"{found.code}_{file}", KINDS[kind])
         response["Cache-Control"] = "no-store"
         return response
 

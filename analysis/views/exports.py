@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from analysis.blinding import WITHHELD, is_withheld, tells_answers, withholds_answers
 from analysis.export.codebook import codebook_csv, codebook_markdown
 from analysis.extract import ALL_TABLES, TABLES, Selection, stream_csv
-from analysis.giving_way import give_way
 from analysis.model_columns import MODEL_TABLES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
@@ -20,6 +19,7 @@ from analysis.views.access import find_study, staff_only
 from analysis.views.release_form import form_context
 from survey.enums import Status
 from survey.models import Study, SurveySession
+from survey.views.downloads import as_download
 
 
 @staff_only
@@ -66,21 +66,17 @@ def download(request: HttpRequest, code: str, name: str) -> HttpResponseBase:
         "codebook.csv": (codebook_csv, "text/csv"),
         "codebook.md": (codebook_markdown, "text/markdown"),
     }
-    response: HttpResponseBase
     if name in codebooks:
         write, kind = codebooks[name]
         response = HttpResponse(write(), content_type=f"{kind}; charset=utf-8")
-        name = f"{study.code}_{name}"
-    else:
-        table = ALL_TABLES.get(name.removesuffix(".csv"))
-        if table is None or not name.endswith(".csv"):
-            raise Http404
-        if is_withheld(study, table):
-            raise PermissionDenied(WITHHELD)
-        real, complete = request.GET.get("data") == "real", request.GET.get("sessions") == "complete"
-        chosen = Selection(include_simulated=not real, complete_only=complete)
-        rows = give_way(stream_csv(table, study, chosen))
-        response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-        name = f"{study.code}_{table.name}{'_real' * real}{'_complete' * complete}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+        response["Content-Disposition"] = f'attachment; filename="{study.code}_{name}"'
+        return response
+    table = ALL_TABLES.get(name.removesuffix(".csv"))
+    if table is None or not name.endswith(".csv"):
+        raise Http404
+    if is_withheld(study, table):
+        raise PermissionDenied(WITHHELD)
+    real, complete = request.GET.get("data") == "real", request.GET.get("sessions") == "complete"
+    chosen = Selection(include_simulated=not real, complete_only=complete)
+    file = f"{study.code}_{table.name}{'_real' * real}{'_complete' * complete}.csv"
+    return as_download(stream_csv(table, study, chosen), file)

@@ -9,14 +9,15 @@ from urllib.parse import urlencode
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from survey.llm.completion_filter import CompletionFilter, chips, kept
 from survey.llm.models import Completion
 from survey.llm.views import staff_page
-from survey.views.csv_lines import write_lines
+from survey.views.csv_lines import write_parts
+from survey.views.downloads import as_download
 
 PAGE_SIZE = 50
 CSV_CHUNK = 2000
@@ -90,10 +91,7 @@ def completions_csv(request: HttpRequest) -> HttpResponseBase:
     if not chosen.form.is_valid():
         return HttpResponse("This filter is not understood.", status=400, content_type="text/plain; charset=utf-8")
     rows = chosen.qs.order_by("pk").values_list(*CSV_COLUMNS.values()).iterator(chunk_size=CSV_CHUNK)
-    lines = write_lines(chain([list(CSV_COLUMNS)], rows))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="completions.csv"'
-    return response
+    return as_download(write_parts(chain([list(CSV_COLUMNS)], rows)), "completions.csv")
 
 
 @staff_page

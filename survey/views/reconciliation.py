@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -31,7 +31,8 @@ from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS
 from survey.models import PanelAct, Study
 from survey.panels.submission_files import COLUMNS, FIELDS
 from survey.panels.terms import faulty_settings
-from survey.views.csv_lines import write_lines
+from survey.views.csv_lines import write_parts
+from survey.views.downloads import as_download
 from survey.views.framing import SeeOther, collected_here
 
 ROWS_A_PAGE = 50
@@ -225,10 +226,7 @@ def rows_csv(request: HttpRequest, study: Study) -> HttpResponseBase:
     """Give the rows of the filter as a file, with identifiers and without answers."""
     choice = read_choice(request.GET)
     rows = with_details([row for row in read_rows(study) if choice.takes(row)])
-    lines = write_lines([CSV_COLUMNS, *(csv_row(row) for row in rows)])
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{study.code}_reconciliation.csv"'
-    return response
+    return as_download(write_parts([CSV_COLUMNS, *map(csv_row, rows)]), f"{study.code}_reconciliation.csv")
 
 
 def csv_row(row: Row) -> list[Any]:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -37,7 +37,8 @@ from survey.domain.session_story import issued_code, page_uses, raised_flags, ti
 from survey.enums import Country, Locale, Status
 from survey.flow.quality import FLAGS
 from survey.models import Response, Study, SurveySession
-from survey.views.csv_lines import write_lines
+from survey.views.csv_lines import write_parts
+from survey.views.downloads import as_download
 from survey.views.framing import SeeOther
 from survey.views.reconciliation import staff_page
 
@@ -78,10 +79,8 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
 @require_safe
 def rows_csv(request: HttpRequest, study: Study) -> HttpResponseBase:
     """Give all sessions of the filter as a file, newest first, with the columns of the page."""
-    lines = write_lines(chain([CSV_COLUMNS], map(csv_row, read_rows(chosen_sessions(study, read_filter(request.GET))))))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{study.code}_sessions.csv"'
-    return response
+    rows = map(csv_row, read_rows(chosen_sessions(study, read_filter(request.GET))))
+    return as_download(write_parts(chain([CSV_COLUMNS], rows)), f"{study.code}_sessions.csv")
 
 
 def read_rows(sessions: QuerySet[SurveySession]) -> Iterator[SurveySession]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from analysis.giving_way import LOOK, REST, give_way
+from survey.views.csv_lines import PART, write_lines, write_parts
+from survey.views.downloads import LOOK, REST, give_way
 
 
 class Clock:
@@ -51,3 +52,10 @@ def test_it_goes_on_at_full_speed_once_the_others_are_done() -> None:
     clock.others, clock.rested = 0.0, 0.0
     clock.make_parts(10)
     assert clock.rested == 0.0
+
+
+def test_lines_are_sent_many_at_a_time() -> None:
+    parts = list(write_parts([n, "é" * 50] for n in range(2000)))
+    assert b"".join(parts).decode() == "".join(write_lines([n, "é" * 50] for n in range(2000)))
+    assert len(parts) == 4
+    assert all(len(part.decode()) >= PART and part.endswith(b"\n") for part in parts[:-1])
