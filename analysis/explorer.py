@@ -23,7 +23,14 @@ N_SAMPLES = 8
 N_SHADES = 5
 SERIES = ("personal choice", "norm judgment")
 FEW = 5  # answers below which a share is drawn pale
-TEXT_PARTS = ("scenario", "expectation", "preference", "choice_culture", "choice_preference")
+TEXT_PARTS = {  # an item's texts in the order in which a participant reads them, and what each is
+    "scenario": "Situation",
+    "expectation": "What is expected",
+    "preference": "What is preferred",
+    "choice_culture": "Answer that follows the culture",
+    "choice_preference": "Answer that allows the preference",
+    "actor": "Who the question is about",
+}
 
 
 class Answers(NamedTuple):
@@ -146,11 +153,16 @@ def sample_completions(study: Study, item: Item) -> QuerySet[Completion]:
     return of_item.select_related("cell__spec").order_by("cell__repeat", "-cell__persona_setting", "pk")[:N_SAMPLES]
 
 
-def item_texts(item: Item) -> dict[str, list[Text]]:
-    """Give an item's texts by locale, in the order in which a participant reads them."""
+def item_texts(item: Item) -> dict[str, list[tuple[str, Text]]]:
+    """Give an item's texts by locale, each behind what it is, in the order in which a participant reads them."""
     found = Text.objects.filter(version=item.version_id, key__startswith=f"items.{item.code}.")
     order = {part: place for place, part in enumerate(TEXT_PARTS)}
-    by_locale: dict[str, list[Text]] = defaultdict(list)
-    for text in sorted(found, key=lambda text: (text.locale, order.get(text.key.rpartition(".")[2], len(order)))):
-        by_locale[text.locale].append(text)
+    by_locale: dict[str, list[tuple[str, Text]]] = defaultdict(list)
+    for text in sorted(found, key=lambda text: (text.locale, order.get(part_of(text), len(order)))):
+        by_locale[text.locale].append((TEXT_PARTS.get(part_of(text), part_of(text)), text))
     return dict(by_locale)
+
+
+def part_of(text: Text) -> str:
+    """Name the part of its item that a text is."""
+    return text.key.rpartition(".")[2]

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from analysis.alarms.domain import check_silence
 from analysis.export.table_csv import csv_response
@@ -64,7 +64,10 @@ class DropoutLine(NamedTuple):
 
 @staff_only
 def study_dashboard(request: HttpRequest, code: str) -> HttpResponse:
-    study = find_study(code)
+    """Show the fieldwork; of an imported study, which has none, the items."""
+    study = find_study(code, imported_too=True)
+    if study.is_imported:
+        return redirect("analysis:items", code=code)
     stand = StudyStand(study, Watched.read(request.GET))
     context = {
         "overrides": study.text_overrides.all(),

@@ -33,14 +33,14 @@ class Listed(NamedTuple):
 
 @staff_only
 def study_list(request: HttpRequest) -> HttpResponse:
-    """Show all studies, or what to do where there is none."""
+    """Show all studies, imported ones last, or what to do where there is none."""
     complete = SurveySession.objects.filter(status=Status.COMPLETE)
     rows = complete.values_list("arm__study", "participant__is_simulated").annotate(n=Count("pk")).order_by()
     counts = Counter({(study, is_simulated): n for study, is_simulated, n in rows})
     targets = dict(QuotaCell.objects.values_list("arm__study").annotate(Sum("target")).order_by())
     alarms = Alarm.objects.filter(closed_at=None).values_list("study").annotate(n=Count("pk")).order_by()
     n_alarms = dict(alarms)
-    studies = Study.objects.select_related("version__instrument").order_by("code")
+    studies = Study.objects.select_related("version__instrument").order_by("is_imported", "code")
     listed = [
         Listed(
             study,

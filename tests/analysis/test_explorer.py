@@ -2,18 +2,20 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from analysis.explorer import Answers, Spot
+from analysis.explorer import TEXT_PARTS, Answers, Spot
 from analysis.item_models import persona_lines, together
 from analysis.live_summary import count_answers
 from analysis.stats.live_counts import wilson_95
 from analysis.stats.wilson import wilson_interval
 from survey.enums import OptionOrder, Question
+from survey.flow.wording import ITEM_FIELDS
 from tests.analysis.conftest import Made, fill, make_completion, make_run, make_session, make_spec
 
 MAP_QUERIES = 7
@@ -72,6 +74,8 @@ def test_item_shows_texts_people_models_and_samples(full: Made, staff: Client) -
     item = full.items[0]
     shown = page(staff, "item", full.study.code, item.code)
     assert f'scenario of "{item.code}", in pt-BR'.replace('"', "&quot;") in shown
+    assert re.findall(r'<dt lang="en">(.*?)</dt>', shown)[:6] == list(TEXT_PARTS.values())
+    assert set(TEXT_PARTS) == set(ITEM_FIELDS)
     assert "Brazil: personal choice" in shown
     assert "tiny_b, persona" in shown
     assert shown.count("<q>") == 8

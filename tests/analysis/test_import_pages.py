@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from pytest_django.asserts import assertRedirects
 
 from analysis.columns import LONG
 from analysis.imports.archives import unpacked
@@ -142,6 +143,13 @@ def test_header_of_the_long_table_is_ours(db: None, tmp_path: Path) -> None:
     assert tuple(exported(study)[0]) == LONG.names
 
 
+def test_own_studies_are_listed_before_imported_ones(made: Made, staff: Client, tmp_path: Path) -> None:
+    others = bring_in(answers_file(tmp_path), mapping=CHOSEN)
+    assert others.code < made.study.code
+    listed = [line.study for line in staff.get(reverse("home")).context["listed"]]
+    assert listed == [made.study, others]
+
+
 def test_pages_of_an_imported_study_say_what_it_is_and_offer_nothing_else(db: None, tmp_path: Path) -> None:
     study = bring_in(answers_file(tmp_path), mapping=CHOSEN)
     client = Client()
@@ -151,13 +159,15 @@ def test_pages_of_an_imported_study_say_what_it_is_and_offer_nothing_else(db: No
     assert "complete session" not in results
     assert "Blinding" not in results
     for name in (
-        "analysis:dashboard", "analysis:alarms", "analysis:quality", "analysis:balance", "analysis:translations",
+        "analysis:alarms", "analysis:quality", "analysis:balance", "analysis:translations",
         "survey:setup", "survey:review", "survey:reconciliation", "survey:preview", "survey:setup_registration",
     ):  # fmt: skip
         page = client.get(reverse(name, args=[study.code]))
         told = page.content.decode()
         assert (page.status_code, "This study was imported and is only read" in told) == (404, True), name
         assert reverse("analysis:items", args=[study.code]) in told, name
+    items = reverse("analysis:items", args=[study.code])
+    assertRedirects(client.get(reverse("analysis:dashboard", args=[study.code])), items)
     for name, sent in (("survey:setup_state", {"action": "launch"}), ("survey:trial", {"country": "GB"})):
         assert client.post(reverse(name, args=[study.code]), sent).status_code == 404, name
     assert client.get(reverse("analysis:exports", args=[study.code])).status_code == 200
