@@ -22,7 +22,7 @@ import pandas as pd
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from analysis.stats.glm import fit_logit
+from analysis.stats.glm import LogitFit, fit_logit
 from analysis.stats.mixed import RandomTerm, fit_mixed
 from analysis.stats.observations import Floats
 from analysis.stats.paper import logit
@@ -94,17 +94,15 @@ def counted(frame: pd.DataFrame) -> list[float]:
     """Our way: answers counted per covariate pattern once, then ten fits; the columns are the paper's."""
     patterns = count_patterns(frame, value="answer", variables=PATTERN_NAMES)
     by_term = {name: dummies(patterns, term) for name, term in paper.TERMS.items()}
-    start: dict[str, float] = {}
-    deviances = []
+    fits: list[LogitFit] = []
     for terms in models():
         parts = {name: by_term[name] for name in terms}
         x = np.hstack([np.ones((len(patterns), 1)), *parts.values()])
         names = ["intercept", *(f"{name} {place}" for name, part in parts.items() for place in range(part.shape[1]))]
-        first = np.array([start[name] for name in names]) if start else None
-        fit = fit_logit(x, patterns.successes, patterns.trials, names, start=first)
-        start = start or dict(zip(names, fit.coef, strict=True))
-        deviances.append(fit.deviance)
-    return deviances
+        full = fits[0] if fits else None
+        answers = patterns.successes, patterns.trials
+        fits.append(fit_logit(x, *answers, names, larger=full, with_errors=full is None))
+    return [fit.deviance for fit in fits]
 
 
 def dummies(patterns: Patterns, term: tuple[logit.Dummies, ...]) -> Floats:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.stats.glm import LogitFit, fit_terms, likelihood_ratio
 from analysis.stats.mixed import MixedFit, RandomTerm, fit_mixed, likelihood_ratio_p
 from analysis.stats.observations import Floats
-from analysis.stats.terms import Patterns, Term, design, without
+from analysis.stats.terms import Patterns, Term, without
 
 NAN = float("nan")
 
@@ -74,7 +74,7 @@ def drop_one(
         kept = without(terms, dropped)
         if len(kept) == len(terms):
             continue
-        reduced = fit_terms(patterns, kept, _restricted(whole, patterns, kept))
+        reduced = fit_terms(patterns, kept, whole, with_errors=False)
         test = likelihood_ratio(whole, reduced)
         loss = Dropped(
             factor=factor,
@@ -89,12 +89,6 @@ def drop_one(
         )
         rows.append(asdict(loss))
     return pd.DataFrame(rows, columns=DROP_COLUMNS)
-
-
-def _restricted(whole: LogitFit, patterns: Patterns, kept: Sequence[Term]) -> Floats:
-    """Take the full model's coefficients of the kept columns as a start."""
-    value = dict(zip(whole.names, whole.coef, strict=True))
-    return np.array([value.get(name, NAN) for name in design(patterns, kept).names])
 
 
 def drop_one_mixed(

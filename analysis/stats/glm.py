@@ -71,18 +71,22 @@ class LikelihoodRatio(NamedTuple):
 
 
 class _Maximum(NamedTuple):
-    """Where the likelihood of the active patterns is largest, in the columns of a basis."""
+    """Where the likelihood of the active patterns is largest, in the columns of a basis; `data` are these of both."""
 
+    data: "_All"
     active: Flags
     basis: Flags
     beta: Floats
     is_converged: bool
 
 
-def fit_terms(patterns: Patterns, terms: Sequence[Term], start: Floats | None = None) -> LogitFit:
+def fit_terms(
+    patterns: Patterns, terms: Sequence[Term], larger: LogitFit | None = None, *, with_errors: bool = True
+) -> LogitFit:
     """Fit a logit to the terms' columns (see `fit_logit`); a reason names groups whose answers are all alike."""
     columns = design(patterns, terms)
-    return fit_logit(columns.matrix, patterns.successes, patterns.trials, columns.names, patterns, start)
+    answers = patterns.successes, patterns.trials
+    return fit_logit(columns.matrix, *answers, columns.names, patterns, larger, with_errors=with_errors)
 
 
 def fit_logit(
@@ -91,7 +95,9 @@ def fit_logit(
     trials: Floats,
     names: Sequence[str],
     patterns: Patterns | None = None,
-    start: Floats | None = None,
+    larger: LogitFit | None = None,
+    *,
+    with_errors: bool = True,
 ) -> LogitFit:
     """Fit a binomial logit by maximum likelihood.
 
@@ -105,8 +111,10 @@ def fit_logit(
         The columns' names.
     patterns : Patterns, optional
         The covariates, to name the groups that a reason speaks of.
-    start : array (columns,), optional
-        Where to begin, such as the fit of a larger model; NaN counts as 0.
+    larger : LogitFit, optional
+        The fit of a model of the same answers that has all of these columns and more, to begin near.
+    with_errors : bool
+        Whether the covariance is computed; NaN otherwise.
 
     Returns
     -------
@@ -130,15 +138,19 @@ def fit_logit(
     """
     if not len(trials):
         return _nothing(names, "no answers")
-    independent = independent_columns(x, trials)
+    if larger is not None and not larger.aliased:
+        independent = np.ones(x.shape[1], bool)  # as they are among more
+    else:
+        independent = independent_columns(x, trials)
     everything = _All(x, successes, trials)
+    start = None if larger is None else _restricted(larger, names)
     best = _maximise(everything, independent, start)
-    return _finish(everything, best, independent, names, patterns)
+    return _finish(everything, best, independent, names, patterns, with_errors=with_errors)
 
 
 def independent_columns(x: Floats, weights: Floats) -> Flags:
     """Flag the columns that do not depend linearly on those before them, by sweeping X'WX column by column."""
-    products = (x.T * weights) @ x
+    products = _products(x, weights)
     scale = np.diag(products).copy()
     kept = np.zeros(x.shape[1], bool)
     for j in range(x.shape[1]):
@@ -169,7 +181,11 @@ class _All(NamedTuple):
     trials: Floats
 
     def where(self, rows: Flags, columns: Flags) -> "_All":
-        return _All(self.x[np.ix_(rows, columns)], self.successes[rows], self.trials[rows])
+        """Give a part; a copy is made only of what is one."""
+        x = self.x if columns.all() else self.x[:, columns]
+        if rows.all():
+            return _All(x, self.successes, self.trials)
+        return _All(x[rows], self.successes[rows], self.trials[rows])
 
 
 def _maximise(everything: _All, independent: Flags, start: Floats | None) -> _Maximum:
@@ -177,7 +193,7 @@ def _maximise(everything: _All, independent: Flags, start: Floats | None) -> _Ma
     active = np.ones(len(everything.trials), bool)
     basis = independent.copy()
     data = everything.where(active, basis)
-    beta, is_converged = _newton(data, None if start is None else np.nan_to_num(start)[basis])
+    beta, is_converged = _newton(data, None if start is None else start[basis])
     while not is_converged or np.abs(data.x @ beta).max(initial=0.0) > EXTREME:
         direction = separating_direction(*data)
         if direction is None:
@@ -187,19 +203,39 @@ def _maximise(everything: _All, independent: Flags, start: Floats | None) -> _Ma
         basis[independent] = independent_columns(everything.x[active][:, independent], everything.trials[active])
         data = everything.where(active, basis)
         beta, is_converged = _newton(data, None)
-    return _Maximum(active, basis, beta, is_converged)
+    return _Maximum(data, active, basis, beta, is_converged)
+
+
+def _restricted(larger: LogitFit, names: Sequence[str]) -> Floats:
+    """Give where the larger model's likelihood, taken for a parabola, is largest with its other columns at zero."""
+    known = np.isfinite(larger.coef)
+    dropped = known & ~np.isin(larger.names, names)
+    coef = np.where(known, larger.coef, 0.0)
+    if dropped.any():
+        kept = known & ~dropped
+        shift = np.linalg.lstsq(larger.covariance[np.ix_(dropped, dropped)], coef[dropped], rcond=None)[0]
+        coef[kept] -= larger.covariance[np.ix_(kept, dropped)] @ shift
+    value = dict(zip(larger.names, coef, strict=True))
+    return np.array([value.get(name, 0.0) for name in names])
 
 
 def _finish(
-    everything: _All, best: _Maximum, independent: Flags, names: Sequence[str], patterns: Patterns | None
+    everything: _All,
+    best: _Maximum,
+    independent: Flags,
+    names: Sequence[str],
+    patterns: Patterns | None,
+    *,
+    with_errors: bool,
 ) -> LogitFit:
     """Read the fit off the maximum: what is lost to separation, probabilities, covariance and deviance."""
-    x, successes, trials = everything
+    successes, trials = everything.successes, everything.trials
     coef = np.full(len(names), NAN)
     coef[best.basis] = best.beta
-    lost = _undetermined(x[best.active], best.basis, independent)
-    probability = np.where(best.active, expit(x[:, best.basis] @ best.beta), successes / trials)
-    covariance = _covariance(x[best.active], trials[best.active], probability[best.active], best.basis)
+    lost = _undetermined(everything.x, best, independent)
+    probability = successes / trials
+    probability[best.active] = expit(best.data.x @ best.beta)
+    covariance = _covariance(best, probability[best.active], wanted=with_errors)
     coef[lost], covariance[lost], covariance[:, lost] = NAN, NAN, NAN
     deviance = -2.0 * float(np.sum(xlogy(successes, probability) + xlog1py(trials - successes, -probability)))
     aliased = [name for name, kept in zip(names, independent, strict=True) if not kept]
@@ -219,7 +255,7 @@ def _newton(data: _All, start: Floats | None) -> tuple[Floats, bool]:
     if start is None:
         p = (a + 0.5) / (n + 1.0)
         weights = n * p * (1.0 - p)
-        beta = _solve((x.T * weights) @ x, x.T @ (weights * np.log(p / (1.0 - p))))
+        beta = _solve(_products(x, weights), x.T @ (weights * np.log(p / (1.0 - p))))
     else:
         beta = start
     eta = x @ beta
@@ -227,7 +263,7 @@ def _newton(data: _All, start: Floats | None) -> tuple[Floats, bool]:
     for _ in range(MAX_STEPS):
         p = expit(eta)
         gradient = x.T @ (a - n * p)
-        step = _solve((x.T * (n * p * (1.0 - p))) @ x, gradient)
+        step = _solve(_products(x, n * p * (1.0 - p)), gradient)
         decrement, moved = float(gradient @ step), x @ step
         scale = 1.0
         for _ in range(MAX_HALVINGS):
@@ -241,6 +277,13 @@ def _newton(data: _All, start: Floats | None) -> tuple[Floats, bool]:
     return beta, False
 
 
+def _products(x: Floats, weights: Floats) -> Floats:
+    """Give X'WX; of a matrix and its own transpose BLAS computes one triangle only."""
+    rooted = x * np.sqrt(weights)[:, None]
+    products: Floats = rooted.T @ rooted
+    return products
+
+
 def _loss(eta: Floats, a: Floats, n: Floats) -> float:
     return float(np.sum(n * np.logaddexp(0.0, eta) - a * eta))
 
@@ -252,24 +295,24 @@ def _solve(information: Floats, gradient: Floats) -> Floats:
         return np.asarray(np.linalg.lstsq(information, gradient, rcond=None)[0], dtype=np.float64)
 
 
-def _undetermined(x: Floats, basis: Flags, independent: Flags) -> Flags:
+def _undetermined(x: Floats, best: _Maximum, independent: Flags) -> Flags:
     """Flag the coefficients that the remaining patterns leave open: those with a part in the design's null space."""
-    lost = independent & ~basis
+    lost = independent & ~best.basis
     if lost.any():
-        combination = np.linalg.lstsq(x[:, basis], x[:, lost], rcond=None)[0]
-        lost[np.flatnonzero(basis)[(np.abs(combination) > NONZERO).any(axis=1)]] = True
+        combination = np.linalg.lstsq(best.data.x, x[np.ix_(best.active, lost)], rcond=None)[0]
+        lost[np.flatnonzero(best.basis)[(np.abs(combination) > NONZERO).any(axis=1)]] = True
     return lost
 
 
-def _covariance(x: Floats, n: Floats, p: Floats, basis: Flags) -> Floats:
-    covariance = np.full((len(basis), len(basis)), NAN)
-    if basis.any():
-        part = x[:, basis]
-        information = (part.T * (n * p * (1.0 - p))) @ part
+def _covariance(best: _Maximum, p: Floats, *, wanted: bool) -> Floats:
+    covariance = np.full((len(best.basis), len(best.basis)), NAN)
+    if wanted and best.basis.any():
+        information = _products(best.data.x, best.data.trials * p * (1.0 - p))
         try:
-            covariance[np.ix_(basis, basis)] = np.linalg.inv(information)
+            inverse = np.linalg.inv(information)
         except np.linalg.LinAlgError:  # the fit did not converge
-            covariance[np.ix_(basis, basis)] = np.linalg.pinv(information, hermitian=True)
+            inverse = np.linalg.pinv(information, hermitian=True)
+        covariance[np.ix_(best.basis, best.basis)] = inverse
     return covariance
 
 

@@ -144,8 +144,20 @@ def test_fit_of_an_extreme_but_estimable_rate_is_exact() -> None:
     assert fit.coef[0] == pytest.approx(np.log(1 / 99_999), abs=1e-9)
 
 
-def test_fit_from_a_start_is_the_same(personal: pd.DataFrame) -> None:
-    patterns = patterns_of(personal)
-    cold = fit_terms(patterns, PERSONAL)
-    warm = fit_terms(patterns, PERSONAL, start=cold.coef + 0.1)
-    np.testing.assert_allclose(warm.coef, cold.coef, atol=1e-9)
+@pytest.mark.parametrize("like", ["none", "India", "Brazil"])
+@pytest.mark.parametrize("dropped", ["respondent_country", "country_relation", "receiver_gender"])
+def test_fit_begun_near_a_larger_one_is_the_same(personal: pd.DataFrame, like: str, dropped: str) -> None:
+    alike = personal["respondent_country"] == like
+    agreed = personal.assign(culture=personal["culture"].where(~alike, 1.0), again=personal["respondent_gender"])
+    patterns = count_patterns(agreed, value="culture", variables=[*MAIN, "again"])
+    larger = fit_terms(patterns, [*PERSONAL, ("again",)])
+    kept = [term for term in PERSONAL if term != (dropped,)]
+    cold = fit_terms(patterns, kept)
+    near = fit_terms(patterns, kept, larger)
+    np.testing.assert_allclose(near.coef, cold.coef, atol=1e-7)
+    np.testing.assert_allclose(near.se, cold.se, rtol=1e-5)
+    assert near.deviance == pytest.approx(cold.deviance, abs=1e-7)
+    assert (near.rank, near.separated, near.reason) == (cold.rank, cold.separated, cold.reason)
+    without = fit_terms(patterns, kept, larger, with_errors=False)
+    assert np.isnan(without.se).all()
+    assert without.deviance == near.deviance
