@@ -53,13 +53,14 @@ def run_analysis(run_id: int) -> None:
                 partial(domain.note_step, run),
                 partial(domain.note_family, run),
             )
+        is_ours = domain.finish(run, report)
     except DatabaseError:
         raise  # nothing can be written now: the sweep queues it again
     except Exception as error:
         logger.exception("analysis %s failed", run_id, extra={"analysis": run_id})
         domain.fail(run, f"{type(error).__name__}: {error}")
     else:
-        if domain.finish(run, report):
+        if is_ours:
             _send(draw_figures, run_id)
 
 

@@ -165,9 +165,10 @@ def _fill(source: Source, study: Study, on_step: Callable[[str], None]) -> dict[
     faults = source.faults
     if not faults:
         on_step("Looking for answers given twice")
-        storing.find_repeated(study, source.path.name, faults)
+        storing.find_repeated(study, *source.answers_of, faults)
     if not faults and not n_rows.get("long") and not n_rows.get("completions"):
-        faults.add(source.path.name, 0, "", None, "holds no answer", "Hand in a file with answers of people or models")
+        file, _ = source.answers_of
+        faults.add(file, 0, "", None, "holds no answer", "Hand in a file with answers of people or models")
     if faults:
         raise BadImport(faults)
     if isinstance(source, AnswersSource) and source.mapping.is_long:

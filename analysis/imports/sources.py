@@ -66,6 +66,11 @@ class Source(ABC):
         """Say what the data say of themselves."""
         return {}
 
+    @property
+    def answers_of(self) -> tuple[str, str]:
+        """Name the file that holds people's answers and the columns by which each of its answers is told apart."""
+        return self.path.name, " × ".join(LONG.key)
+
 
 class ReleaseSource(Source):
     """A release folder, of this site or of another one."""
@@ -134,6 +139,10 @@ class PaperSource(Source):
         return find_file(self.path, HUMAN_FILE) or self.path / HUMAN_FILE
 
     @property
+    def answers_of(self) -> tuple[str, str]:
+        return self.human.name, " × ".join(HUMAN.key)
+
+    @property
     def predictions(self) -> Path | None:
         return find_file(self.path, PREDICTION_FILE)
 
@@ -196,6 +205,11 @@ class AnswersSource(Source):
     def identity(self) -> str:
         chosen = json.dumps(self.mapping.as_json(), sort_keys=True)
         return hashlib.sha256(f"{hash_of(self.path)}{chosen}".encode()).hexdigest()
+
+    @property
+    def answers_of(self) -> tuple[str, str]:
+        columns = [self.mapping.columns.get(role) for role in ("respondent", "item", "question")]
+        return self.path.name, " × ".join(filter(None, columns))
 
     def rows(self, study: str, instrument: str) -> Iterator[Row]:
         header = header_of(self.path, self.faults)

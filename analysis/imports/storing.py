@@ -66,7 +66,7 @@ class Encoded(dict[str | None, str]):
         return quoted
 
 
-def find_repeated(study: Study, file: str, faults: Faults) -> None:
+def find_repeated(study: Study, file: str, columns: str, faults: Faults) -> None:
     """Name rows in which a respondent answers the same question of an item again."""
     key = ", ".join(cell(LONG, name) for name in LONG.key)
     statement = f"""
@@ -77,7 +77,7 @@ def find_repeated(study: Study, file: str, faults: Faults) -> None:
         cursor.execute(statement, [study.pk])
         for respondent, item, question, (first, second), _n in cursor.fetchall():
             what = f"answers the {question} question of {item} again, as on line {first}"
-            faults.add(file, second, "", respondent, what, "Keep one row of each respondent, item and question")
+            faults.add(file, second, columns, respondent, what, "Keep one row of each respondent, item and question")
 
 
 def gather_halves(study: Study) -> None:

@@ -90,7 +90,8 @@ def _aic(row: Row) -> float | None:
 def sentence(rows: Sequence[Row]) -> str:
     tested = [row for row in rows if row["mixed_statistic"] is not None and row["mixed_p_value"] is not None]
     if not tested:
-        return NOTHING
+        why = list(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))
+        return f"Nothing can be said yet: {why[0]}." if why else NOTHING
     clear = [row for row in tested if _p(row) < ALPHA]
     clear.sort(key=lambda row: row["mixed_df"] - row["mixed_statistic"])
     if not clear:

@@ -37,7 +37,7 @@ def show(results: Results) -> Family:
     panels = [_rate_panel(results, grouping, title) for grouping, title in GROUPINGS.items()]
     panels += [_poststratified_panel(results), _difference_panel(results)]
     shown = [_shown_rates(results), _shown_crossed(results), _shown_differences(results)]
-    rests_on = basis(find(rows, grouping="overall", measure="personal"))
+    rests_on = basis(next((row for row in _first_of_groups(rows) if row["grouping"] == "overall"), None))
     return family(FamilyKey.RATES, sentence(rows), rows, panels, shown, rests_on)
 
 
@@ -51,8 +51,8 @@ def _shown_rates(results: Results) -> ShownTable:
             str(row["n_respondents"]),
             str(row["n"]),
         ]
-        for row in rows
-        if row["measure"] == "personal" and (group := row["group"])
+        for row in _first_of_groups(rows)
+        if (group := row["group"])
     ]
     header = ["Group", "Personal choice", "Norm judgment", "Gap (points)", "Respondents", "Answers"]
     return ShownTable(
@@ -60,17 +60,26 @@ def _shown_rates(results: Results) -> ShownTable:
     )
 
 
+def _first_of_groups(rows: Sequence[Row]) -> list[Row]:
+    """Give one row per group: of personal choices, of norm judgments where no other question was answered."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        if row["measure"] in QUESTIONS:
+            found.setdefault((row["grouping"], row["group"]), row)
+    return list(found.values())
+
+
 def _shown_crossed(results: Results) -> ShownTable:
     rows = results.rows("rates_crossed")
     found = {(row["grouping"], row["group"], row["group_2"], row["measure"]): row for row in rows}
     shown = []
-    for grouping, group, other, measure in found:
-        if measure == "personal":
-            first, _, second = grouping.partition(" × ")
-            own = [found.get((grouping, group, other, name)) for name in (*QUESTIONS, "gap")]
-            written = [cell(row, write) for row, write in zip(own, (percent, percent, points), strict=True)]
-            name = f"{group_label(first, group)}, {group_label(second, other)}"
-            shown.append([name, *written, str(own[0]["n_respondents"] if own[0] else 0)])
+    for grouping, group, other in dict.fromkeys(key[:3] for key in found if key[3] in QUESTIONS):
+        first, _, second = grouping.partition(" × ")
+        own = [found.get((grouping, group, other, name)) for name in (*QUESTIONS, "gap")]
+        written = [cell(row, write) for row, write in zip(own, (percent, percent, points), strict=True)]
+        name = f"{group_label(first, group)}, {group_label(second, other)}"
+        n_respondents = next(row["n_respondents"] for row in own if row)
+        shown.append([name, *written, str(n_respondents)])
     header = ["Groups", "Personal choice", "Norm judgment", "Gap (points)", "Respondents"]
     return ShownTable("rates_crossed", "Share that follows the culture where two groupings cross", header, shown)
 
@@ -155,17 +164,29 @@ def _rate_panel(results: Results, grouping: str, title: str) -> Panel:
 
 def sentence(rows: Sequence[Row]) -> str:
     overall = {row["measure"]: row for row in rows if row["grouping"] == "overall"}
-    if not overall or overall["personal"]["estimate"] is None:
-        return NOTHING
-    gap = overall["gap"]
-    return (
-        f"People follow the local expectation in {written(overall['personal'])} of their personal choices and call it "
-        f"appropriate in {written(overall['norm'])} of their norm judgments: {_gap(gap)}."
-    )
+    personal, norm = (_answered(overall.get(question)) for question in QUESTIONS)
+    told = [
+        f"follow the local expectation in {written(personal)} of their personal choices" if personal else "",
+        f"call it appropriate in {written(norm)} of their norm judgments" if norm else "",
+    ]
+    if personal and norm:
+        return f"People {' and '.join(told)}: {_gap(overall.get('gap'))}."
+    if personal:
+        return f"People {told[0]}. Nobody answered the norm question, so that there is no gap."
+    if norm:
+        other = told[1].replace("it", "the local expectation", 1)
+        return f"People {other}. Nobody answered the personal question, so that there is no gap."
+    return NOTHING
 
 
-def _gap(row: Row) -> str:
-    if row["estimate"] is None:
+def _answered(row: Row | None) -> Row | None:
+    return row if row and row["estimate"] is not None else None
+
+
+def _gap(row: Row | None) -> str:
+    if row is None or row["estimate"] is None:
         return "the gap between the two is not estimable"
+    if row["estimate"] == 0:
+        return f"no gap{doubt(row)}"
     direction = "norm above personal" if row["estimate"] >= 0 else "personal above norm"
     return f"a gap of {size(row)}, {direction}{doubt(row)}"

@@ -17,8 +17,8 @@ def question(row: Row) -> str:
 
 
 def written(row: Row) -> str:
-    """Write a share with its interval."""
-    return write_value(value_of(row), percent)
+    """Write a share with its interval; in a sentence the word that there is none stands in brackets."""
+    return write_value(value_of(row), percent).replace(", no interval", " (no interval)")
 
 
 def share(value: float | None) -> str:

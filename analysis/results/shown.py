@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from survey.enums import AgeBucket, Country, Relation, Theme
 Write = Callable[[float], str]
 QUESTIONS = ("personal", "norm")
 SERIES = ("personal choice", "norm judgment")
-SHORT_COUNTRIES = {Country.US: "United States"}
+SHORT_COUNTRIES: Mapping[str, str] = {Country.US: "United States"}
+PEOPLE = {"female": "women", "male": "men"}
 NO_ESTIMATE = "not estimable"
 COUNTED = (
     ("n", "answer", "answers"), ("n_pairs", "pair", "pairs"), ("n_respondents", "respondent", "respondents"),
@@ -88,15 +89,21 @@ def group_label(grouping: str, group: str) -> str:
     if group == "not_given":
         return "Not given"
     if grouping == "country":
-        return SHORT_COUNTRIES.get(Country(group), Country(group).label) if group != "all" else "All countries"
+        return _country(group) if group != "all" else "All countries"
     if grouping == "relation":
         return f"{Relation(group).label}" if group == "same" else f"{Relation(group).label} countries"
     if grouping == "theme":
         return Theme(group).label
     if grouping == "cell":
         bucket, _, gender = group.partition("_")
-        return f"{AgeBucket(bucket).label} {'women' if gender == 'female' else 'men'}"
+        known = bucket in AgeBucket and gender in PEOPLE
+        return f"{AgeBucket(bucket).label} {PEOPLE[gender]}" if known else group
     return "All"
+
+
+def _country(code: str) -> str:
+    """Name a country; files of others may have some that the site does not know, which keep their name."""
+    return SHORT_COUNTRIES.get(code) or (str(Country(code).label) if code in Country else code)
 
 
 def ordered(grouping: str, groups: Iterable[str]) -> list[str]:

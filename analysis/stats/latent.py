@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 from scipy.special import erf, ndtri, owens_t
 
 NAN = float("nan")
+NEAREST = 1e-6  # so near the most that can disagree, relative, the correlation is -1 to rounding and has no slope
 
 
 class Slope(NamedTuple):
@@ -51,7 +52,7 @@ def latent_icc(share: float, disagreement: float) -> LatentICC:
     Pearson (1900), tetrachoric correlation; Owen (1956), Annals of Mathematical Statistics 27, 1075-1090; Nakagawa &
     Schielzeth (2010), Biological Reviews 85, 935-956. R: psych::tetrachoric of pairs of answers, OwenQ::OwenT.
     """
-    if not 0 < share < 1 or not 0 < disagreement < 2 * min(share, 1 - share):
+    if not 0 < share < 1 or not 0 < disagreement < 2 * min(share, 1 - share) * (1 - NEAREST):
         return LatentICC(NAN, Slope(NAN, NAN))
     threshold = float(ndtri(share))
     angle = brentq(lambda x: 4 * owens_t(threshold, np.tan(x)) - disagreement, 1e-12, np.pi / 2 - 1e-12, xtol=1e-14)

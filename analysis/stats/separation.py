@@ -62,7 +62,7 @@ def separating_direction(x: Floats, successes: Floats, trials: Floats) -> Floats
 def name_groups(patterns: Patterns, flags: Flags) -> list[str]:
     """Name the groups that lie within the flagged patterns: single levels, then pairs not named by a single level."""
     if flags.all():
-        return ["everywhere"] if len(patterns) else []
+        return ["in every group"] if len(patterns) else []
     factors = {name: one for name, one in patterns.variables.items() if one.numbers is None}
     named: list[str] = []
     covered = np.zeros(len(patterns), bool)

@@ -111,6 +111,11 @@ NOTES: dict[str, tuple[str, str, str]] = {
         HUMAN, GOOD + judged("p3", "i1").replace("p3,Brazil", "p3,Narnia"), f"{HUMAN}: row 5, column "
         "respondent_country: no respondent country of the paper, so that all other countries count as far: Narnia",
     ),
+    "another gender": (
+        HUMAN, GOOD + judged("p3", "i1").replace("older,male,older_male,i1", "older,Prefer not to say,,i1"),
+        f"{HUMAN}: row 5, column respondent_gender: neither female nor male: a level of its own in the paper's tables, "
+        "not given in ours: Prefer not to say",
+    ),
     "nobody named": (HUMAN, GOOD + judged("", "i1"), f"{HUMAN}: row 5, column respondent_id: is empty"),
     "an unknown answer of a model": (
         PREDICTIONS, PREDICTED + predicted("i1", "I refuse"), f"{PREDICTIONS}: row 2, column llm_personal: neither A "

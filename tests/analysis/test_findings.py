@@ -5,6 +5,7 @@ from typing import Any
 from analysis.models import AnalysisRun
 from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
 from analysis.results.sentences import NOTHING
+from analysis.results.shown import group_label
 from analysis.results.stored import Results
 
 
@@ -36,7 +37,34 @@ def test_open_direction_is_said() -> None:
 
 def test_missing_interval_is_said() -> None:
     rows = [rate("personal", 1.0, None, None), rate("norm", 1.0, None, None), rate("gap", 0.0, None, None)]
-    assert "no interval: the direction is open" in rates.sentence(rows)
+    assert rates.sentence(rows) == (
+        "People follow the local expectation in 100% (no interval) of their personal choices and call it appropriate "
+        "in 100% (no interval) of their norm judgments: no gap (no interval: the direction is open)."
+    )
+
+
+def test_a_silent_question_is_said() -> None:
+    assert rates.sentence([rate("personal", 0.6, 0.5, 0.7)]) == (
+        "People follow the local expectation in 60% [50, 70] of their personal choices. Nobody answered the norm "
+        "question, so that there is no gap."
+    )
+    assert rates.sentence([rate("norm", 0.6, 0.5, 0.7), rate("gap", None, None, None)]) == (
+        "People call the local expectation appropriate in 60% [50, 70] of their norm judgments. Nobody answered the "
+        "personal question, so that there is no gap."
+    )
+
+
+def test_drop_one_says_why_nothing_can_be_said() -> None:
+    rows = [{**lost("relation", None, None, 1, None), "reason": "all answers are the same: in every group"}]
+    assert drop_one.sentence(rows) == "Nothing can be said yet: all answers are the same: in every group."
+
+
+def test_groups_that_the_site_does_not_know_keep_their_names() -> None:
+    assert [group_label("country", one) for one in ("Narnia", "US", "all")] == [
+        "Narnia", "United States", "All countries"
+    ]  # fmt: skip
+    assert group_label("cell", "older_female") == "Older women"
+    assert group_label("cell", "older_Prefer not to say") == "older_Prefer not to say"
 
 
 def test_every_family_has_words_for_no_data() -> None:
@@ -69,8 +97,8 @@ def test_own_culture_names_each_contrast_and_where_other_methods_lie() -> None:
 
 
 def test_own_culture_says_why_nothing_can_be_said() -> None:
-    rows = [own(None, None, None, contrast="same - far", reason="all answers are the same: everywhere")]
-    assert own_culture.sentence(rows) == "Nothing can be said yet: all answers are the same: everywhere."
+    rows = [own(None, None, None, contrast="same - far", reason="all answers are the same: in every group")]
+    assert own_culture.sentence(rows) == "Nothing can be said yet: all answers are the same: in every group."
 
 
 def lost(factor: str, deviance: float | None, mixed: float | None, df: int, p: float | None) -> dict[str, Any]:

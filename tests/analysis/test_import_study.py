@@ -143,7 +143,7 @@ def test_one_answer_a_row_is_taken_too(db: None, tmp_path: Path) -> None:
         ("60-69", "sixty", "answers.csv, line 4, years: is no age ('sixty'). Write years"),
         (",man\n", ",x\n", "answers.csv, line 4, sex: is not among the words known ('x'). Write one of female, male"),
         ("p2,GB,s1,GB", "p2,GB,s1,IE", "answers.csv, line 4, scenario: is another item than on line 2: GB   there"),
-        ("p2,GB", "p1,GB", "answers.csv, line 4: answers the norm question of s1 again, as on line 2 ('p1')"),
+        ("p2,GB", "p1,GB", "answers.csv, line 4, person × scenario: answers the norm question of s1 again, as on line"),
         ("p2,GB", "=1,GB", "answers.csv, line 4, person: begins like a formula"),
         (",man\n", ",man,more\n", "answers.csv, line 4: has 9 cells instead of 8"),
         ("p2,GB", '"p2,GB', "answers.csv, line 4: is not CSV"),
@@ -154,6 +154,14 @@ def test_one_answer_a_row_is_taken_too(db: None, tmp_path: Path) -> None:
 def test_faults_are_told_and_nothing_is_stored(db: None, tmp_path: Path, old: str, new: str, fault: str) -> None:
     found = refused(answers_file(tmp_path, ANSWERS.replace(old, new)), CHOSEN)
     assert any(one.startswith(fault) for one in found), found
+
+
+def test_an_answer_given_twice_names_the_papers_own_file(db: None, tmp_path: Path) -> None:
+    write(tmp_path, HUMAN, GOOD + judged("p2", "i1"))
+    assert refused(tmp_path)[0] == (
+        f"{HUMAN}, line 5, respondent_id × scenario_item_id: answers the personal question of i1 again, as on line 4 "
+        "('p2'). Keep one row of each respondent, item and question"
+    )
 
 
 def test_every_fault_is_told_at_once(db: None, tmp_path: Path) -> None:

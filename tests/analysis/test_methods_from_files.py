@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -19,12 +20,15 @@ from analysis.from_files.checked_csv import BadFile
 from analysis.from_files.methods_folder import analyse_folder
 from analysis.from_files.paper_to_long import long_of
 from analysis.management.commands.analyse import Command
+from analysis.models import AnalysisRun
 from analysis.parameters import choose, without
 from analysis.release.results import Withheld, is_shown
 from analysis.release.tables import RELEASED_ANALYSIS
 from analysis.reports import compute
+from analysis.results import overview
+from analysis.results.stored import Results
 from tests.analysis.conftest import Made, fill, fill_behaviour, make_session
-from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
+from tests.analysis.test_bad_files import GOOD, HEADER, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
 
 
 @pytest.mark.parametrize("include_simulated", [True, False])
@@ -185,3 +189,21 @@ def test_predictions_of_no_model_are_as_good_as_none(tmp_path: Path) -> None:
     without_file = analyse_folder(tmp_path, parameters)
     write(tmp_path, PREDICTIONS, PREDICTED)
     assert analyse_folder(tmp_path, parameters).results["tables"] == without_file.results["tables"]
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda text: text.replace(",A,B\n", ",A,\n").replace(",B,A\n", ",B,\n"), "Nobody answered the norm question"),
+        (lambda text: text.replace(",A,B\n", ",,B\n").replace(",B,A\n", ",,A\n"), "answered the personal question"),
+        (lambda text: text.replace("p1,Brazil", "p1,Narnia"), "People follow the local expectation in"),
+        (lambda text: text, "Two people of the same country agree about an item in"),
+    ],
+    ids=["no norm", "no personal", "a country that the site does not know", "as many disagree as can"],
+)
+def test_odd_files_have_their_findings(change: Callable[[str], str], finding: str, tmp_path: Path) -> None:
+    rows = [judged(f"p{n}", "i1", *("AB" if n else "BA")) for n in range(3)]
+    write(tmp_path, HUMAN, change(HEADER + "".join(rows)))
+    report = analyse_folder(tmp_path, choose(include_simulated=True, families=("rates", "agreement")))
+    told = overview(Results(AnalysisRun(results=report.results)))
+    assert finding in " ".join(family["finding"] for family in told)

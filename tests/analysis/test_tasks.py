@@ -61,6 +61,14 @@ def test_failure_is_told(full: Made) -> None:
     assert (run.state, run.error) == (State.FAILED, "ValueError: no such column")
 
 
+def test_results_that_cannot_be_told_fail_the_analysis_too(full: Made) -> None:
+    run = domain.request_analysis(full.study, LIGHT)
+    with patch("analysis.domain.overview", side_effect=KeyError("norm")):
+        tasks.run_analysis(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (State.FAILED, "KeyError: 'norm'")
+
+
 def test_silent_analysis_is_queued_again(made: Made) -> None:
     run = started(made, silent=True)
     domain.requeue_silent()

@@ -11,6 +11,7 @@ from analysis.stats.paper.predictions import ONE_ANSWER, SETTINGS
 
 N_SHOWN = 5
 JUDGMENT = ["respondent_id", "scenario_item_id"]
+GENDERS = ("female", "male")
 OF_NO_GROUP = (
     "respondent_country",
     "respondent_age_bucket",
@@ -61,7 +62,7 @@ def human_faults(human: pd.DataFrame) -> list[Fault]:
         _fault(human, human[name].isna(), name, "is empty: the row belongs to none of its groups")
         for name in OF_NO_GROUP
     ]
-    faults.append(_unknown_countries(human))
+    faults += [_unknown_countries(human), _unknown_genders(human)]
     return [fault for fault in faults if len(fault.rows)]
 
 
@@ -102,6 +103,15 @@ def _unknown_countries(human: pd.DataFrame) -> Fault:
     names = ", ".join(sorted(own[is_other].astype(str).unique())[:N_SHOWN])
     text = f"no respondent country of the paper, so that all other countries count as far: {names}"
     return _fault(human, is_other, "respondent_country", text)
+
+
+def _unknown_genders(human: pd.DataFrame) -> Fault:
+    """Find genders that are neither of the paper's two."""
+    gender = human["respondent_gender"]
+    is_other = gender.notna() & ~gender.isin(GENDERS)
+    names = ", ".join(sorted(gender[is_other].astype(str).unique())[:N_SHOWN])
+    text = f"neither {' nor '.join(GENDERS)}: a level of its own in the paper's tables, not given in ours: {names}"
+    return _fault(human, is_other, "respondent_gender", text)
 
 
 def _unknown_choices(frame: pd.DataFrame, column: str, meaning: str) -> Fault:

@@ -98,5 +98,5 @@ def test_drop_one_mixed_says_why_it_cannot_fit(given: pd.DataFrame) -> None:
     counted = count_patterns(few, value="culture", variables=["receiver_age"])
     age: Term = ("receiver_age",)
     found = drop_one_mixed(counted, [age], {"x": [age]}, few["culture"].to_numpy(), random, {})
-    assert found["reason"].tolist() == ["all answers are the same: everywhere"]
+    assert found["reason"].tolist() == ["all answers are the same: in every group"]
     assert found["statistic"].isna().all()

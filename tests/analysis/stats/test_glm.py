@@ -127,7 +127,7 @@ def test_fit_names_a_pair_of_levels(personal: pd.DataFrame) -> None:
 
 def test_fit_of_like_answers_says_so(personal: pd.DataFrame) -> None:
     fit = fit_terms(patterns_of(personal.assign(culture=1.0)), PERSONAL)
-    assert fit.reason == "all answers are the same: everywhere"
+    assert fit.reason == "all answers are the same: in every group"
     assert np.isnan(fit.coef).all()
     assert fit.deviance == 0
 

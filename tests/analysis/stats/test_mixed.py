@@ -190,7 +190,7 @@ def test_fit_mixed_sets_a_standard_deviation_to_none_where_there_is_none(persona
 
 def test_fit_mixed_says_why_it_cannot_estimate(personal: pd.DataFrame) -> None:
     random = [effect(personal, "respondent_id"), effect(personal, "scenario_item_id")]
-    assert fit(personal.assign(culture=1.0), PERSONAL, random).reason == "all answers are the same: everywhere"
+    assert fit(personal.assign(culture=1.0), PERSONAL, random).reason == "all answers are the same: in every group"
     cell = personal["respondent_country"] == "India"
     agreed = fit(personal.assign(culture=personal["culture"].where(~cell, 1.0)), PERSONAL, random)
     assert agreed.reason == "all answers are the same: respondent_country India"

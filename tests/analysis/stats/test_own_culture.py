@@ -170,6 +170,6 @@ def test_effects_without_the_own_relation_are_none(personal: pd.DataFrame) -> No
 def test_effects_of_like_answers_say_so(personal: pd.DataFrame) -> None:
     table = own_culture_effects(personal.assign(culture=1.0), NAMES)
     assert set(table[table["method"] == "mixed"]["reason"]) == {
-        "all answers are the same: everywhere", "all answers are the same: close"
+        "all answers are the same: in every group", "all answers are the same: close"
     }  # fmt: skip
     assert (table["reason"] != "").all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 
 from analysis.stats.paper import behaviour_tables, model_only_tables, paper_tables
 from analysis.stats.paper.behaviour import Evaluation, read_meta
+from analysis.stats.paper.doubts import ITEM_LEVEL, not_estimable
 from tests.analysis.stats import paper_by_hand as hand
 
+Made = tuple[list[dict[str, Any]], ...]  # rows of people, rows of models
 OWN = ["Brazil", "India", "South Africa", "United Kingdom", "United States of America", "Narnia", None]
 PLACES = [*OWN[:6], "Myanmar", "Nepal", "Canada", "Iran"]
 CELLS = ["younger_female", "younger_male", "older_female", "older_male"]
+NAMES_OF_ROWS = {  # empty where a row is not of one of these groups
+    "respondent_country", "country_relation", "scenario_country", "receiver_age", "receiver_gender", "respondent_demo",
+    "scenario_theme", "persona_country", "persona_demo",
+}  # fmt: skip
+ANSWER_COLUMNS = ("human_personal", "human_norm")
 ANSWERS = ["A", "B", "A", "B", " a", "b ", "?", None]
 DECISIONS = ["FOLLOW_CULTURE", "ALLOW_PREFERENCE", " allow_preference", "UNKNOWN", "refused", None]
 # A theme by the paper's keywords is the subject of another test; each of these texts has one keyword or none.
@@ -77,7 +84,7 @@ def a_person(draw: random.Random, code: str) -> dict[str, Any]:
     }
 
 
-def a_study(draw: random.Random, n_people: int, n_items: int, n_models: int) -> tuple[list[dict[str, Any]], ...]:
+def a_study(draw: random.Random, n_people: int, n_items: int, n_models: int) -> Made:
     """Make people, some of whom pass over items, and models, one of which may never answer, some asked again."""
     items = [an_item(draw, f"i{number}") for number in range(n_items)]
     human = [
@@ -151,7 +158,11 @@ def assert_same(found: pd.DataFrame, expected: hand.Table, keys: list[str], atol
 
 @SLOWLY
 @given(studies, st.randoms(use_true_random=False))
-def test_tables_of_people_equal_those_by_hand(study: tuple[list[dict[str, Any]], ...], draw: random.Random) -> None:
+def test_tables_of_people_equal_those_by_hand(study: Made, draw: random.Random) -> None:
+    compare_people(study, draw)
+
+
+def compare_people(study: Made, draw: random.Random) -> None:
     human = hand.coded(study[0], lambda text: THEMES.get(text, "other"))
     if not human:
         return
@@ -179,9 +190,11 @@ def test_tables_of_people_equal_those_by_hand(study: tuple[list[dict[str, Any]],
 
 @VERY_SLOWLY
 @given(studies, st.randoms(use_true_random=False))
-def test_regressions_of_people_equal_those_by_hand(
-    study: tuple[list[dict[str, Any]], ...], draw: random.Random
-) -> None:
+def test_regressions_of_people_equal_those_by_hand(study: Made, draw: random.Random) -> None:
+    compare_regressions(study, draw)
+
+
+def compare_regressions(study: Made, draw: random.Random) -> None:
     human = hand.coded(study[0], lambda text: THEMES.get(text, "other"))
     if not human:
         return
@@ -205,7 +218,11 @@ def test_regressions_of_people_equal_those_by_hand(
 
 @SLOWLY
 @given(studies, st.randoms(use_true_random=False))
-def test_tables_of_alignment_equal_those_by_hand(study: tuple[list[dict[str, Any]], ...], draw: random.Random) -> None:
+def test_tables_of_alignment_equal_those_by_hand(study: Made, draw: random.Random) -> None:
+    compare_alignment(study, draw)
+
+
+def compare_alignment(study: Made, draw: random.Random) -> None:
     human = [row for row in study[0] if row["respondent_country"] or row["respondent_demo"]]  # see `unnamed` above
     if not human or not study[1]:
         return
@@ -239,9 +256,11 @@ def test_tables_of_alignment_equal_those_by_hand(study: tuple[list[dict[str, Any
 
 @VERY_SLOWLY
 @given(studies, st.randoms(use_true_random=False))
-def test_tables_of_models_alone_equal_those_by_hand(
-    study: tuple[list[dict[str, Any]], ...], draw: random.Random
-) -> None:
+def test_tables_of_models_alone_equal_those_by_hand(study: Made, draw: random.Random) -> None:
+    compare_models_alone(study, draw)
+
+
+def compare_models_alone(study: Made, draw: random.Random) -> None:
     if not study[1]:
         return
     tables = model_only_tables(frame(study[1], study[1][0], draw))
@@ -267,6 +286,84 @@ def test_tables_of_models_alone_equal_those_by_hand(
     ]
     expected = hand.drop_one(rows, MODEL_FACTORS)
     assert_same(found[found["model"] == "no_persona_combined"], expected, ["dropped_factor"], atol=2e-3)
+
+
+def every(rows: list[dict[str, Any]], **values: Any) -> list[dict[str, Any]]:
+    return [{**row, **values} for row in rows]
+
+
+def with_a_silent_model(study: Made) -> Made:
+    """Let the first model never answer, with words or without any."""
+    words = {"llm_personal": None, "llm_norm": "I cannot say"}
+    return study[0], [{**row, **words} if row["model_tag"] == "m0" else row for row in study[1]]
+
+
+def with_ties(study: Made) -> Made:
+    """Let each item be judged by a person and by one who says the opposite of both answers, alike in all else."""
+    turned = {"A": "B", "B": "A"}
+    human = [{**row, "human_personal": "A", "human_norm": "B"} for row in study[0]]
+    others = [
+        {**row, "respondent_id": f"{row['respondent_id']}x", **{name: turned[row[name]] for name in ANSWER_COLUMNS}}
+        for row in human
+    ]
+    return [*human, *others], study[1]
+
+
+def with_single_answers(study: Made) -> Made:
+    """Let one person judge each item, and answer one of its questions."""
+    first = {row["scenario_item_id"]: row for row in study[0]}
+    answers = [("A", None), (None, "B"), ("B", None), (None, "A")]
+    human = [{**row, **dict(zip(ANSWER_COLUMNS, answers[n % 4], strict=True))} for n, row in enumerate(first.values())]
+    return human, study[1]
+
+
+ODD: Mapping[str, Callable[[Made], Made]] = {
+    "nobody tells their gender": lambda made: (
+        every(made[0], respondent_gender="Prefer not to say", respondent_demo=None), made[1]
+    ),
+    "all genders empty": lambda made: (every(made[0], respondent_gender=None, respondent_demo=None), made[1]),
+    "a cell of its own for who does not tell": lambda made: (
+        every(made[0], respondent_gender="Prefer not to say", respondent_demo="older_Prefer not to say"), made[1]
+    ),
+    "the norm question silent": lambda made: (every(made[0], human_norm=None), made[1]),
+    "the personal question silent": lambda made: (every(made[0], human_personal="?"), made[1]),
+    "models silent on norms": lambda made: (made[0], every(made[1], llm_norm=None)),
+    "all people of unknown countries": lambda made: (every(made[0], respondent_country="Narnia"), made[1]),
+    "all scenarios in unknown countries": lambda made: (
+        every(made[0], scenario_country="Atlantis"), every(made[1], scenario_country="Atlantis")
+    ),
+    "no countries at all": lambda made: (every(made[0], respondent_country=None, scenario_country=None), made[1]),
+    "a model that never answers": with_a_silent_model,
+    "models that never answer": lambda made: (made[0], every(made[1], llm_personal="", llm_norm="no idea")),
+    "nothing but ties": with_ties,
+    "single answers": with_single_answers,
+    "all answers alike": lambda made: (
+        every(made[0], human_personal="A", human_norm="A"), every(made[1], llm_personal="A", llm_norm="A")
+    ),
+    "nobody answers anything": lambda made: (every(made[0], human_personal=None, human_norm=""), made[1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_odd_data_give_the_tables_by_hand_too(case: str, seed: int) -> None:
+    draw = random.Random(seed)
+    study = ODD[case](a_study(draw, 8, 5, 2))
+    for compare in (compare_people, compare_regressions, compare_alignment, compare_models_alone):
+        compare(study, draw)
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_every_gap_in_tables_of_odd_data_has_its_reason(case: str) -> None:
+    human, predictions = ODD[case](a_study(random.Random(3), 8, 5, 2))
+    people, models = pd.DataFrame(human), pd.DataFrame(predictions)
+    tables = {**paper_tables(people, models), **model_only_tables(models)}
+    told = not_estimable(tables)
+    assert told["reason"].str.len().min() > 0 or told.empty
+    listed = set(told[["table", "row", "column"]].itertuples(index=False, name=None))
+    for name, table in tables.items():
+        gaps = {(name, row + 2, column) for column in table for row in table[column].isna().to_numpy().nonzero()[0]}
+        assert name == ITEM_LEVEL or {gap for gap in gaps if gap[2] not in NAMES_OF_ROWS} <= listed, name
 
 
 def some_decisions(draw: random.Random, n: int, *, columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

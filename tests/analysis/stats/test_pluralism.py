@@ -101,6 +101,18 @@ def test_a_shift_in_a_whole_population_leaves_the_latent_correlation() -> None:
         assert found.value == pytest.approx(rho, abs=2e-4)
 
 
+@pytest.mark.parametrize(("share", "disagreement"), [(0.5, 1.0), (1 / 3, 2 / 3 - 1e-16), (0.5, 1 - 1e-9), (0.05, 0.1)])
+def test_the_most_that_can_disagree_leaves_no_latent_correlation(share: float, disagreement: float) -> None:
+    assert np.isnan(latent_icc(share, disagreement).value)
+
+
+def test_every_division_of_few_people_is_read_without_a_fault() -> None:
+    for n in range(2, 40):
+        for k in range(n + 1):
+            found = latent_icc(k / n, 2 * k * (n - k) / (n * (n - 1)))
+            assert np.isnan(found.value) or (-1 < found.value < 1 and np.isfinite(found.slope).all())
+
+
 def test_at_one_half_the_latent_correlation_is_sheppards() -> None:
     for disagreement in (0.1, 0.3, 0.5):
         assert latent_icc(0.5, disagreement).value == pytest.approx(np.cos(np.pi * disagreement), abs=1e-10)
