@@ -164,6 +164,8 @@ def test_retention_deletes_identifiers_after_their_time_and_keeps_the_answers(
     study: Study, session: SurveySession
 ) -> None:
     close_days_ago(study, 91)
+    waits = run("retention", "--identifiers-days", "92", "--dry-run")
+    assert waits == "s1: not closed for so long, nothing to delete\n"
     args = ("--identifiers-days", "90", "--paradata-days", "400")
     assert "s1: 1 panel identities would be deleted" in run("retention", *args, "--dry-run")
     assert PanelIdentity.objects.count() == 1

@@ -1,5 +1,7 @@
 """Draws the pictures of the guide anew, from a running demo: `python -m tests.e2e.pictures ADDRESS PASSWORD`.
 
+Two pictures want data that the demo does not make: `release` a release (`release pact-demo --simulated label …`),
+`imports` an import (`import_study tests/reference/pact_synthetic --code others`).
 Everything in them is simulated and says so; dates and numbers are those of the demo that is looked at.
 """
 
@@ -37,15 +39,25 @@ class Picture(NamedTuple):
 PICTURES = (
     Picture("studies", "/", height=480),
     Picture("dashboard", f"{STUDY}/", height=1100),
+    Picture("new-study", "/new-study/", height=680),
     Picture("setup", f"{STUDY}/setup/", height=1000),
+    Picture("country", f"{STUDY}/setup/countries/BR/", height=1000),
+    Picture("translations", f"{STUDY}/translations/", height=900),
+    Picture("preview", f"{STUDY}/preview/", height=900),
+    Picture("registration", f"{STUDY}/setup/registration/", height=660),
     Picture("participant-pt-BR", f"{STUDY}/preview/BR/pt-BR/SCENARIO/", width=NARROW, height=1020),
     Picture("participant-hi-IN", f"{STUDY}/preview/IN/hi-IN/SCENARIO/", width=NARROW, height=1020),
     Picture("review", f"{STUDY}/review/?kind=simulated", height=900),
+    Picture("session", "SESSION", height=1000),
+    Picture("new-run", "/runs/new/?study=pact-demo", height=1000),
     Picture("model-run", "/runs/1/", height=1000),
     Picture("results", "/results/LATEST/rates/", height=1100),
     Picture("explorer", f"{STUDY}/items/BR01/", height=1000),
     Picture("planning", "/planning/?study=pact-demo", heading="Answer", height=720),
     Picture("exports", f"{STUDY}/exports/", height=900),
+    Picture("release", f"{STUDY}/exports/", heading="Publish", height=800),
+    Picture("imports", "/imports/", height=560),
+    Picture("compare", "/compare/?a=people:pact-demo&a_country=BR&b=people:pact-demo&b_country=US", height=1100),
 )
 
 
@@ -87,9 +99,12 @@ def shoot(page: Page, picture: Picture) -> bytes:
 
 
 def address_of(page: Page, path: str) -> str:
-    """Fill in what differs from demo to demo: the number of the newest analysis, the name of a scenario's page."""
+    """Fill in what differs from demo to demo: the newest analysis, a flagged session, a scenario's page."""
     if "LATEST" in path:
         return path.replace("LATEST", max(linked(page, f"{STUDY}/results/", r"/results/(\d+)/"), key=int))
+    if path == "SESSION":
+        found = linked(page, f"{STUDY}/review/?kind=simulated&flag=any", r"/review/sessions/(\d+)/")
+        return f"{STUDY}/review/sessions/{found[0]}/"
     if "SCENARIO" in path:
         _, country, locale = re.findall(r"/preview/((\w+)/([\w-]+))/", path)[0]
         found = linked(page, f"{STUDY}/preview/?country={country}&locale={locale}", r"/(scenario-[\w.-]+)/")

@@ -25,7 +25,7 @@ class Command(BaseCommand):
             "identifiers": _days(options["identifiers_days"]),
             "paradata": _days(options["paradata_days"]),
         }
-        studies = Study.objects.filter(state=StudyState.CLOSED)
+        studies = Study.objects.filter(state=StudyState.CLOSED, is_imported=False)
         if options["studies"]:
             studies = studies.filter(code__in=options["studies"])
         for study in studies:
@@ -34,6 +34,8 @@ class Command(BaseCommand):
             if not options["dry_run"] and any(counts.values()):
                 record("manage.py", "retention", {"study": study.code}, counts)
                 delete_all(found.values())
+            if not counts:
+                self.stdout.write(f"{study.code}: not closed for so long, nothing to delete")
             for name, n in counts.items():
                 self.stdout.write(f"{study.code}: {n} {name} {'would be deleted' if options['dry_run'] else 'deleted'}")
         if not studies and not options["studies"]:
