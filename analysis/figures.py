@@ -175,6 +175,10 @@ def signed_number(value: float) -> str:
     return f"{round(value, 1) + 0.0:g}".replace("-", "−")
 
 
+def signed_decimal(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")
+
+
 def size_in_points(value: float) -> str:
     return f"{100 * value:.1f}"
 
@@ -208,7 +212,7 @@ def statistic_scale(rows: Sequence[FigureRow]) -> Scale:
     values = [value.estimate for row in rows for value in row.values if value.estimate is not None]
     low, high = (10 * math.floor(min([0.0, *values]) / 10), 10 * math.ceil(max([10.0, *values]) / 10))
     ticks = (low, 0.0, high / 2, high) if low else (0.0, high / 2, high)
-    return Scale(low, high, ticks, signed_number, signed_number, reference=0.0, has_intervals=False)
+    return Scale(low, high, ticks, signed_decimal, signed_number, reference=0.0, has_intervals=False)
 
 
 def _reach(rows: Sequence[FigureRow]) -> float:

@@ -17,7 +17,7 @@ from analysis.imports import storing
 from analysis.imports.faults import BadImport, Faults
 from analysis.imports.judgments import NAMES
 from analysis.imports.mapping import ColumnMap
-from analysis.imports.sources import AnswersSource, Source
+from analysis.imports.sources import Source
 from analysis.models import AnalysisRun, Import
 from survey.domain.audit import record
 from survey.enums import AgeBand, Locale, Question, StudyState, TextStatus
@@ -171,7 +171,7 @@ def _fill(source: Source, study: Study, on_step: Callable[[str], None]) -> dict[
         faults.add(file, 0, "", None, "holds no answer", "Hand in a file with answers of people or models")
     if faults:
         raise BadImport(faults)
-    if isinstance(source, AnswersSource) and source.mapping.is_long:
+    if source.seen.n_partial:
         storing.gather_halves(study)
     on_step("Counting")
     _add_items(study, source)

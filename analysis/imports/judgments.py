@@ -70,6 +70,7 @@ class Seen:
     countries: set[str] = field(default_factory=set)
     locales: set[str] = field(default_factory=set)
     n_unread: int = 0
+    n_partial: int = 0  # rows without one of the two answers, which may stand in a row of its own
 
 
 def country_code(text: str) -> str | None:

@@ -160,7 +160,7 @@ class PaperSource(Source):
             judgment = paper_judgment(checker, self.seen, line.number, line.cells)
             if self.faults.n == before:
                 check_item(checker, self.seen, line.number, judgment)
-                yield from _judged(judgment, line.number, study, instrument)
+                yield from _judged(self.seen, judgment, line.number, study, instrument)
         if self.predictions is not None and self._has_columns(self.predictions, (*KEY, "llm_personal", "llm_norm")):
             yield from self._predicted(self.predictions, study, instrument)
 
@@ -224,10 +224,11 @@ class AnswersSource(Source):
             judgment = reader.judgment(line.number, line.cells)
             if self.faults.n == before:
                 check_item(checker, self.seen, line.number, judgment)
-                yield from _judged(judgment, line.number, study, instrument)
+                yield from _judged(self.seen, judgment, line.number, study, instrument)
 
 
-def _judged(judgment: Judgment, line: int, study: str, instrument: str) -> Iterator[Row]:
+def _judged(seen: Seen, judgment: Judgment, line: int, study: str, instrument: str) -> Iterator[Row]:
+    seen.n_partial += not (judgment.personal and judgment.norm)
     yield Row(HUMAN, line, human_row(judgment))
     for cells in long_rows(judgment, study, instrument):
         yield Row(LONG, line, cells)

@@ -16,9 +16,8 @@ from analysis.figures import (
     percent,
     points,
     share_scale,
-    write_value,
 )
-from analysis.results.sentences import doubt, size, written
+from analysis.results.sentences import doubt, in_sentence, size, written
 from analysis.results.shown import (
     NO_ESTIMATE,
     QUESTIONS,
@@ -231,16 +230,21 @@ def _shown_consensus(results: Results) -> ShownTable:
 
 def sentence(rows: Sequence[Row], told_apart: Sequence[Row] = ()) -> str:
     overall = {(row["question"], row["measure"]): row for row in rows if row["grouping"] == "overall"}
-    pairwise = [overall.get((question, "pairwise_agreement")) for question in ("personal", "norm")]
-    alphas = [overall.get((question, "alpha")) for question in ("personal", "norm")]
-    if not all(row and row["estimate"] is not None for row in pairwise):
+    pairwise = {question: overall.get((question, "pairwise_agreement")) for question in ASKED}
+    known = {question: row for question, row in pairwise.items() if row and row["estimate"] is not None}
+    if not known:
         return "Nothing can be said yet: agreement needs two answers from the same country to one item."
-    personal, norm = (written(row) for row in pairwise if row)
-    alpha = " and ".join(write_value(value_of(row), coefficient) for row in alphas if row)
+    shares = " and ".join(f"in {written(row)} of {ASKED[question]}" for question, row in known.items())
+    alphas = [overall.get((question, "alpha")) for question in known]
+    alpha = " and ".join(in_sentence(value_of(row), coefficient) for row in alphas if row)
+    lacking = "".join(f" No item has two {name} of one country." for key, name in ASKED.items() if key not in known)
     return (
-        f"Two people of the same country agree about an item in {personal} of personal choices and in {norm} of norm "
-        f"judgments; beyond chance, Krippendorff's alpha is {alpha}.{_pluralism_sentence(told_apart)}"
+        f"Two people of the same country agree about an item {shares}; beyond chance, Krippendorff's alpha is "
+        f"{alpha}.{lacking}{_pluralism_sentence(told_apart)}"
     )
+
+
+ASKED = {"personal": "personal choices", "norm": "norm judgments"}
 
 
 def _pluralism_sentence(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.figures import percent, write_value
+from analysis.figures import Format, Value, percent, write_value
 from analysis.results.shown import value_of
 from analysis.results.stored import Row
 
@@ -17,8 +17,13 @@ def question(row: Row) -> str:
 
 
 def written(row: Row) -> str:
-    """Write a share with its interval; in a sentence the word that there is none stands in brackets."""
-    return write_value(value_of(row), percent).replace(", no interval", " (no interval)")
+    """Write a share with its interval."""
+    return in_sentence(value_of(row), percent)
+
+
+def in_sentence(value: Value, write: Format) -> str:
+    """Write a number with its interval; within a sentence the word that there is none stands in brackets."""
+    return write_value(value, write).replace(", no interval", " (no interval)")
 
 
 def share(value: float | None) -> str:

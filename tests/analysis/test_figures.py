@@ -14,6 +14,7 @@ from analysis.figures import (
     percent,
     points,
     share_scale,
+    statistic_scale,
     write_value,
 )
 
@@ -105,3 +106,9 @@ def test_bar_is_as_wide_as_target_or_content() -> None:
 
 def test_bar_says_its_numbers() -> None:
     assert bar("b", "B", done=5, live=1, target=10).description == "5 done, 1 under way, target 10"
+
+
+def test_test_statistics_are_written_alike_and_ticks_short() -> None:
+    scale = statistic_scale([FigureRow("a", [Value(31.0, None, None), Value(-0.04, None, None)])])
+    assert [scale.write(value) for value in (31.0, 12.44, -1.0, -0.04)] == ["31.0", "12.4", "−1.0", "0.0"]
+    assert [scale.write_tick(tick) for tick in scale.ticks] == ["−10", "0", "20", "40"]

@@ -8,6 +8,8 @@ from analysis.results.sentences import NOTHING
 from analysis.results.shown import group_label
 from analysis.results.stored import Results
 
+MEASURED = ("pairwise_agreement", "alpha")
+
 
 def row(estimate: float | None, low: float | None = None, high: float | None = None, **labels: Any) -> dict[str, Any]:
     return {"estimate": estimate, "ci_low": low, "ci_high": high, **labels}
@@ -197,11 +199,19 @@ def test_the_direction_of_a_shift_is_open_where_its_bounds_with_their_own_error_
     assert alone.endswith("between the bounds +2.0 to +18.0 points.")
 
 
+def test_agreement_about_one_question_is_said_without_the_other() -> None:
+    rows = [row(0.6, None, None, grouping="overall", question="norm", measure=one) for one in MEASURED]
+    assert agreement.sentence(rows) == (
+        "Two people of the same country agree about an item in 60% (no interval) of norm judgments; beyond chance, "
+        "Krippendorff's alpha is 0.60 (no interval). No item has two personal choices of one country."
+    )
+
+
 def test_pluralism_is_said_of_personal_choices_given_the_mean() -> None:
     rows = [
         row(0.6, 0.5, 0.7, grouping="overall", question=question, measure=measure)
         for question in ("personal", "norm")
-        for measure in ("pairwise_agreement", "alpha")
+        for measure in MEASURED
     ]
     labels: dict[str, Any] = {"grouping": "relation", "second": "far", "question": "personal", "measure": "given_mean"}
     assert agreement.sentence(rows, [row(0.05, 0.01, 0.09, **labels)]).endswith(

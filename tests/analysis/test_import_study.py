@@ -28,7 +28,7 @@ from analysis.reports import compute
 from survey.models import AuditEntry, InstrumentVersion, Item, Participant, Study, SurveySession
 from tests.analysis.conftest import Made, fill_models
 from tests.analysis.releasing import OPTIONS, add_people, file_of, make_publishable, release
-from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
+from tests.analysis.test_bad_files import GOOD, HEADER, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
 
 ANSWERS = """person,land,scenario,place,I would,Most would,years,sex
 p1,GB,s1,United Kingdom,follow,allow,31,f
@@ -154,6 +154,15 @@ def test_one_answer_a_row_is_taken_too(db: None, tmp_path: Path) -> None:
 def test_faults_are_told_and_nothing_is_stored(db: None, tmp_path: Path, old: str, new: str, fault: str) -> None:
     found = refused(answers_file(tmp_path, ANSWERS.replace(old, new)), CHOSEN)
     assert any(one.startswith(fault) for one in found), found
+
+
+def test_a_judgment_in_two_rows_becomes_one(db: None, tmp_path: Path) -> None:
+    halves = judged("p1", "i1", "A", "") + judged("p1", "i1", "", "B") + judged("p2", "i1", "", "A")
+    write(tmp_path, HUMAN, HEADER + halves)
+    human = exported(bring_in(tmp_path), "tidy_human_responses")
+    assert [(row["respondent_id"], row["human_personal"], row["human_norm"]) for row in human] == [
+        ("p1", "A", "B"), ("p2", "", "A"),
+    ]  # fmt: skip
 
 
 def test_an_answer_given_twice_names_the_papers_own_file(db: None, tmp_path: Path) -> None:
