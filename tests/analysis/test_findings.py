@@ -175,7 +175,7 @@ def test_factors_are_drawn_less_what_chance_alone_would_take() -> None:
     facts = {"n_respondents": 20, "n_items": 30}
     made = drop_one.show(Results(AnalysisRun(results={"facts": facts, "tables": {"drop_one": stored}})))
     drawn = [[mark.text for mark in one.marks] for one in made.figures[0].rows]
-    assert drawn == [["42.2", "36"], ["not estimable", "355"]]
+    assert drawn == [["42.2", "36.0"], ["not estimable", "355.0"]]
     assert made.basis == "It rests on 9 answers, 20 respondents and 30 items."
     assert made.tables[0].rows[0][5] == "38.2"  # AIC: 46.2 less twice 4
     assert made.tables[0].rows[1][5] == "not estimable"
