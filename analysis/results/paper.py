@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from analysis.families import FamilyKey
 from analysis.figures import Figure, FigureRow, Scale, Value, difference_scale, draw, percent, points, share_scale
-from analysis.results.sentences import share
 from analysis.results.shown import QUESTIONS, SERIES, SETTINGS, Doubts, Family, Panel, ShownTable, group_label, number
 from analysis.results.stored import Results, Row
 from survey.enums import Relation
@@ -162,8 +161,9 @@ def sentence(rows: Sequence[Row], why_not: str) -> str:
         return f"The paper's tables could not be computed: {why_not}."
     if not rows:
         return "The paper's tables are empty: there are no human answers yet."
-    first = rows[0]
-    return (
-        f"By the paper's measures, people follow the culture in {share(first['personal_culture_rate'])} of personal "
-        f"choices and {share(first['norm_culture_rate'])} of norm judgments; it gives no intervals."
-    )
+    rates = {"personal choices": rows[0]["personal_culture_rate"], "norm judgments": rows[0]["norm_culture_rate"]}
+    known = " and ".join(f"{percent(rate)} of {name}" for name, rate in rates.items() if rate is not None)
+    silent = "".join(f" There are no {name}." for name, rate in rates.items() if rate is None)
+    if not known:
+        return f"Nothing can be said yet by the paper's measures.{silent}"
+    return f"By the paper's measures, people follow the culture in {known}; it gives no intervals.{silent}"

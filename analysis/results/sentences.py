@@ -26,11 +26,6 @@ def in_sentence(value: Value, write: Format) -> str:
     return write_value(value, write).replace(", no interval", " (no interval)")
 
 
-def share(value: float | None) -> str:
-    """Write a share that may be missing."""
-    return "an unknown share" if value is None else percent(value)
-
-
 def size(row: Row) -> str:
     """Write a difference as a size with its interval; the words around it say the direction."""
     sign = 1 if row["estimate"] >= 0 else -1

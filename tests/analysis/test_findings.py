@@ -199,6 +199,16 @@ def test_the_direction_of_a_shift_is_open_where_its_bounds_with_their_own_error_
     assert alone.endswith("between the bounds +2.0 to +18.0 points.")
 
 
+def test_the_papers_shares_are_said_of_what_was_answered() -> None:
+    asked = {"personal_culture_rate": 0.65, "norm_culture_rate": None}
+    assert paper.sentence([asked], "") == (
+        "By the paper's measures, people follow the culture in 65% of personal choices; it gives no intervals. There "
+        "are no norm judgments."
+    )
+    nothing = paper.sentence([dict.fromkeys(asked)], "")
+    assert nothing.startswith("Nothing can be said yet by the paper's measures.")
+
+
 def test_agreement_about_one_question_is_said_without_the_other() -> None:
     rows = [row(0.6, None, None, grouping="overall", question="norm", measure=one) for one in MEASURED]
     assert agreement.sentence(rows) == (
