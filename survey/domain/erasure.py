@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from survey.domain.lifecycle import withdraw
@@ -92,7 +92,8 @@ def closed_since(study: Study) -> datetime | None:
 def past_keeping(study: Study, *, identifiers: timedelta | None, paradata: timedelta | None) -> dict[str, QuerySet]:  # type: ignore[type-arg]
     """Give what a closed study has kept for longer than that since it was closed; None keeps for ever.
 
-    Submissions that no panel has settled stay, whatever their age: somebody is still to be paid.
+    Submissions that no panel has settled stay, whatever their age: somebody is still to be paid. Events about a
+    submission that stays, of another study too, stay with it.
     """
     closed, now = closed_since(study), timezone.now()
     found: dict[str, QuerySet] = {}  # type: ignore[type-arg]
@@ -101,7 +102,9 @@ def past_keeping(study: Study, *, identifiers: timedelta | None, paradata: timed
         owed = Q(participant__panel_submissions__in=unsettled)
         found["panel identities"] = PanelIdentity.objects.filter(study=study).exclude(owed)
         found["panel submissions"] = PanelSubmission.objects.filter(study=study, status__in=SETTLED)
-        found["panel events"] = PanelEvent.objects.filter(processed_at__lte=now - identifiers)
+        staying = PanelSubmission.objects.exclude(study=study, status__in=SETTLED)
+        about = staying.filter(panel=OuterRef("panel"), submission=OuterRef("subject"))
+        found["panel events"] = PanelEvent.objects.filter(~Exists(about), processed_at__lte=now - identifiers)
     if closed and paradata is not None and closed + paradata <= now:
         found["page events"] = PageEvent.objects.filter(session__arm__study=study)
     return found

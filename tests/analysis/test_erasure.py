@@ -20,6 +20,7 @@ from survey.models import (
     Consent,
     Demographics,
     PageEvent,
+    PanelEvent,
     PanelIdentity,
     PanelSubmission,
     Response,
@@ -189,6 +190,21 @@ def test_retention_waits_until_a_study_is_closed_for_so_long(
     told = run("retention", "s1", "--identifiers-days", "90")
     assert PanelIdentity.objects.count() == PanelSubmission.objects.count() == 1
     assert ("not a closed study" in told) == (days is None)
+
+
+def test_retention_keeps_the_panels_events_about_other_studies(study: Study, session: SurveySession) -> None:
+    ours = PanelSubmission.objects.get()
+    other = make_study("s2").arms.get(country="GB")
+    PanelSubmission.objects.create(study=other.study, arm=other, panel=ours.panel, submission="theirs", person="p2")
+    long_ago = timezone.now() - timedelta(days=95)
+    for subject in (ours.submission, "theirs", "of nobody here"):
+        PanelEvent.objects.create(
+            panel=ours.panel, event_id=subject, kind="k", subject=subject, happened_at=long_ago, processed_at=long_ago
+        )
+    close_days_ago(study, 91)
+    run("retention", "--identifiers-days", "90")
+    assert [event.subject for event in PanelEvent.objects.all()] == ["theirs"]
+    assert [one.submission for one in PanelSubmission.objects.all()] == ["theirs"]
 
 
 def test_retention_keeps_whom_the_panel_has_not_settled(study: Study, session: SurveySession) -> None:
