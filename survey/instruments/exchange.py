@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from survey.enums import Country, Theme
 from survey.flow.provenance import DRAFT, Provenance, hash_text
 from survey.instruments.lint import BANDS, language_of
 from survey.instruments.provenance import staleness_of
-from survey.instruments.schema import Definition, TextEntry, placeholders
+from survey.instruments.schema import Definition, TextEntry, text_faults
 
 FIELDS = {
     "actor": "name of the person who acts",
@@ -153,13 +152,4 @@ def fault_of(definition: Definition, locale: str, row: Incoming) -> str:
         return "unknown key"
     if row.source != source.body:
         return "conflict: the source has changed since the export"
-    if not row.target.strip():
-        return "empty"
-    if unicodedata.normalize("NFC", row.target) != row.target:
-        return "not in Unicode normal form C"
-    try:
-        have = placeholders(row.target)
-    except ValueError:
-        return "a lone brace"
-    want = placeholders(source.body)
-    return f"placeholders {have} differ from the source's {want}" if have != want else ""
+    return next(text_faults(row.target, source.body), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -358,7 +358,9 @@ def check_texts(definition: Definition) -> Iterator[Problem]:
             if key not in known:
                 yield Problem(file, entry.line, key, "extra: no page or item uses it")
             else:
-                yield from (Problem(file, entry.line, key, m) for m in text_faults(key, entry, source))
+                original = source.entries.get(key) if source else None
+                found = text_faults(entry.body, original.body if original else None)
+                yield from (Problem(file, entry.line, key, message) for message in found)
                 faults = record_faults(entry.status, entry.provenance, is_source=locale == source_locale)
                 place = (f"provenance/{locale}.csv", entry.record_line) if entry.record_line else (file, entry.line)
                 yield from (Problem(*place, key, message) for message in faults)
@@ -375,20 +377,20 @@ def nearest_line(texts: TextFile, key: str) -> int:
     return 1
 
 
-def text_faults(key: str, entry: TextEntry, source: TextFile | None) -> Iterable[str]:
-    if not entry.body.strip():
+def text_faults(body: str, source: str | None) -> Iterator[str]:
+    """Name what is wrong with a text; with its source, where it is a translation, it shares its placeholders."""
+    if not body.strip():
         yield "empty"
-    if unicodedata.normalize("NFC", entry.body) != entry.body:
+    if unicodedata.normalize("NFC", body) != body:
         yield "not in Unicode normal form C"
     try:
-        have = placeholders(entry.body)
+        have = placeholders(body)
     except ValueError:
         yield "a lone brace"
         return
-    original = source.entries.get(key) if source else None
-    if original is not None:
+    if source is not None:
         try:
-            want = placeholders(original.body)
+            want = placeholders(source)
         except ValueError:
             return  # the source's own line says so
         if have != want:
