@@ -16,7 +16,7 @@ from analysis.columns import COMPLETIONS, LONG, Table
 from analysis.export.table_csv import write_csv
 from analysis.extract import SNAPSHOT_TABLES, snapshot_hash
 from analysis.from_files.checked_csv import BadFile, check_levels, find, plain_name, read_bytes, read_csv, require
-from analysis.from_files.paper_folder import HUMAN_FILE, PREDICTION_FILE
+from analysis.from_files.paper_folder import HUMAN_FILE, NOT_ESTIMABLE, PREDICTION_FILE
 from analysis.from_files.paper_to_long import completions_of, long_of
 from analysis.paper_columns import DECISIONS, HUMAN, PREDICTIONS
 from analysis.parameters import NO_SIMULATED, Parameters
@@ -24,6 +24,7 @@ from analysis.plan import Plan, read_plan
 from analysis.release.tables import RELEASED_ANALYSIS, RELEASED_PLAN
 from analysis.reports import Report, compute_from
 from analysis.reports.inputs import Data
+from analysis.stats.paper.doubts import COLUMNS, not_estimable
 from analysis.stats.paper.faults import Fault, human_faults, prediction_faults, refuse
 from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
 from survey.instruments.plan import PLAN_KEY
@@ -72,9 +73,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def write_report(report: Report, out: Path) -> list[Path]:
-    """Write every table as CSV, and facts and warnings as JSON."""
+    """Write every table as CSV, the empty results with their reasons, and facts and warnings as JSON."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, table in report.results["tables"].items():
+    tables = {**report.results["tables"], NOT_ESTIMABLE: _gaps(report.results["tables"])}
+    for name, table in tables.items():
         missing = "" if name.startswith("paper_") else "NA"
         (out / f"{name}.csv").write_text(write_csv(table["columns"], table["rows"], missing), encoding="utf-8")
     facts: Mapping[str, Any] = {
@@ -84,7 +86,29 @@ def write_report(report: Report, out: Path) -> list[Path]:
     }
     text = json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)
     (out / "facts.json").write_text(f"{text}\n", encoding="utf-8")
-    return [*(out / f"{name}.csv" for name in report.results["tables"]), out / "facts.json"]
+    return [*(out / f"{name}.csv" for name in tables), out / "facts.json"]
+
+
+def _gaps(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """List the empty results of all tables, each with the reason that its row or the paper's measure gives."""
+    found: list[list[Any]] = []
+    for name, table in tables.items():
+        if "reason" in table["columns"]:
+            at = table["columns"].index("reason")
+            found += [
+                [name, number, column, row[at]]
+                for number, row in enumerate(table["rows"], start=2)
+                for column, value in zip(table["columns"], row, strict=True)
+                if row[at] and value is None
+            ]
+    paper = {name: pd.DataFrame(**_cells(table)) for name, table in tables.items() if name.startswith("paper_")}
+    bare = {name.removeprefix("paper_"): frame for name, frame in paper.items()}
+    found += [[f"paper_{row[0]}", *row[1:]] for row in not_estimable(bare).values.tolist()]
+    return {"columns": COLUMNS, "rows": found}
+
+
+def _cells(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {"data": table["rows"], "columns": table["columns"]}
 
 
 def _read_export(source: Path, parameters: Parameters) -> Data:

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 
 from analysis.export.folder import write_folder
 from analysis.from_files.checked_csv import BadFile
-from analysis.from_files.methods_folder import analyse_folder
+from analysis.from_files.methods_folder import analyse_folder, write_report
 from analysis.from_files.paper_to_long import long_of
 from analysis.management.commands.analyse import Command
 from analysis.models import AnalysisRun
@@ -27,6 +27,7 @@ from analysis.release.tables import RELEASED_ANALYSIS
 from analysis.reports import compute
 from analysis.results import overview
 from analysis.results.stored import Results
+from analysis.stats.paper.doubts import REASONS
 from tests.analysis.conftest import Made, fill, fill_behaviour, make_session
 from tests.analysis.test_bad_files import GOOD, HEADER, HUMAN, PREDICTED, PREDICTIONS, judged, predicted, write
 
@@ -207,3 +208,22 @@ def test_odd_files_have_their_findings(change: Callable[[str], str], finding: st
     report = analyse_folder(tmp_path, choose(include_simulated=True, families=("rates", "agreement")))
     told = overview(Results(AnalysisRun(results=report.results)))
     assert finding in " ".join(family["finding"] for family in told)
+
+
+def test_every_empty_result_is_listed_with_its_reason(tmp_path: Path) -> None:
+    silent = [judged(f"p{n}", f"i{item}", "AB"[n % 2], "") for n in range(3) for item in range(2)]
+    write(tmp_path, HUMAN, HEADER + "".join(silent))
+    write(tmp_path, PREDICTIONS, PREDICTED + predicted("i0", "", "") + predicted("i1", "", ""))
+    report = analyse_folder(tmp_path, choose(include_simulated=True, families=("rates", "alignment", "paper")))
+    paths = {path.stem: path for path in write_report(report, tmp_path / "out") if path.suffix == ".csv"}
+    listed = pd.read_csv(paths.pop("not_estimable"))
+    assert listed["reason"].str.len().min() > 0
+    told = set(listed[["table", "row", "column"]].itertuples(index=False, name=None))
+    n_empty = 0
+    for name, path in paths.items():
+        table = pd.read_csv(path)
+        for column in set(table) & set(REASONS if name.startswith("paper_") else ["estimate"]):
+            empty = {(name, row + 2, column) for row in table[column].isna().to_numpy().nonzero()[0]}
+            assert empty <= told, name
+            n_empty += len(empty)
+    assert n_empty > 20

@@ -65,11 +65,11 @@ def _empty(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 def _aliased(name: str, table: pd.DataFrame) -> pd.DataFrame:
     reason = f"standard error above {ALIASED:.0f}: aliased or all answers alike, set by the ridge alone"
-    rows = (table["std_err"] > ALIASED).to_numpy().nonzero()[0]
+    rows = (pd.to_numeric(table["std_err"]) > ALIASED).to_numpy().nonzero()[0]
     return pd.DataFrame([(name, row + 2, "coef", reason) for row in rows], columns=COLUMNS)
 
 
 def _unanswered(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """List the comparisons of nothing; with a single answer a deviance is above zero."""
-    rows = (table["full_deviance"] == 0).to_numpy().nonzero()[0]
+    rows = (pd.to_numeric(table["full_deviance"]) == 0).to_numpy().nonzero()[0]
     return pd.DataFrame([(name, row + 2, "full_deviance", NO_ANSWERS) for row in rows], columns=COLUMNS)
