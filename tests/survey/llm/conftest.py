@@ -20,7 +20,7 @@ from django.test import Client
 
 from survey.enums import ActorGender, AgeBucket, Choice, Country, Locale, OptionOrder, Question, TextStatus, Theme
 from survey.flow.wording import Wording
-from survey.llm import pump
+from survey.llm import pump, stint
 from survey.llm.enums import ProviderName
 from survey.llm.models import Cell, CellTally, ModelSpec
 from survey.llm.prompts import Ask, Persona
@@ -164,9 +164,10 @@ def serving(server: ModelServer) -> Iterator[ModelServer]:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retry at once."""
+    """Retry at once, and record what came without waiting for more."""
     for seconds in ("BACKOFF_FIRST_S", "LOOK_FIRST_S", "LOOK_SHARE"):
         monkeypatch.setattr(pump, seconds, 0.0)
+    monkeypatch.setattr(stint, "FLUSH_SECONDS", 0.02)
 
 
 @pytest.fixture
