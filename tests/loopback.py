@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def running_server() -> Iterator[Server]:
     with Server() as one:
-        thread = threading.Thread(target=one.serve_forever, daemon=True)
+        thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield one
         one.shutdown()

@@ -77,7 +77,7 @@ class MailTalk(socketserver.StreamRequestHandler):
 @pytest.fixture
 def sink(settings: Settings) -> Iterator[MailSink]:
     with MailSink() as one:
-        thread = threading.Thread(target=one.serve_forever, daemon=True)
+        thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", one.server_address[1]
