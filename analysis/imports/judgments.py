@@ -70,6 +70,7 @@ class Seen:
     countries: set[str] = field(default_factory=set)
     locales: set[str] = field(default_factory=set)
     n_unread: int = 0
+    n_silent: int = 0  # rows without either answer
     n_partial: int = 0  # rows without one of the two answers, which may stand in a row of its own
 
 

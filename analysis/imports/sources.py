@@ -229,6 +229,7 @@ class AnswersSource(Source):
 
 def _judged(seen: Seen, judgment: Judgment, line: int, study: str, instrument: str) -> Iterator[Row]:
     seen.n_partial += not (judgment.personal and judgment.norm)
+    seen.n_silent += not (judgment.personal or judgment.norm)
     yield Row(HUMAN, line, human_row(judgment))
     for cells in long_rows(judgment, study, instrument):
         yield Row(LONG, line, cells)

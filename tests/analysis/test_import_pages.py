@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from pytest_django.asserts import assertRedirects
@@ -95,6 +97,18 @@ def test_import_by_command_has_a_page_beside_uploads(db: None, staff: Client, pl
     hand_in(staff, ANSWERS.replace("p1", "p3"))
     page = staff.get(reverse("analysis:import", args=[imported.pk]))
     assert (page.status_code, "Which column says what" in page.content.decode()) == (200, False)
+
+
+def test_rows_without_any_answer_are_told(db: None, staff: Client, place: Path) -> None:
+    path, noted = answers_file(place, f"{ANSWERS}p3,IN,s1,GB,,,40,m\n"), io.StringIO()
+    columns = [f"{role}={column}" for role, column in CHOSEN.columns.items()]
+    call_command(
+        "import_study", path, code="others", column=columns, culture=["follow"], preference=["allow"], stderr=noted
+    )
+    assert "1 row without an answer to either question: counted nowhere" in noted.getvalue()
+    page = staff.get(reverse("analysis:import", args=[Import.objects.get().pk])).content.decode()
+    assert "1 row has no answer to either question: it counts nowhere." in page
+    assert "respondents of GB." in page
 
 
 def test_api_lists_items_with_the_texts_that_there_are(db: None, staff: Client, tmp_path: Path) -> None:
