@@ -59,6 +59,7 @@ def test_folder_gives_the_numbers_of_the_site_byte_by_byte(published: Made, tmp_
     record = json.loads((tmp_path / "out" / "results" / "analysis.json").read_text())
     computed = again(tmp_path / "out", tmp_path / "again")
     facts = json.loads(computed.pop("facts.json"))
+    assert computed.pop("not_estimable.csv").startswith(b"table,row,column,reason\n")  # the record has the reasons
     assert record["rows_withheld"] == {}  # rows of models count nobody, all others five people or more
     assert computed == released
     assert len(computed) > 30
