@@ -38,7 +38,7 @@ STAMP = VENV / "pact-stamp"  # what is installed, as hashes of the lock files
 UNFINISHED = VENV / "pact-installing"  # there while an installation runs: one that was killed is made again
 LOCKS = {"": "requirements.txt", "demo": "requirements-demo.txt", "dev": "requirements-dev.txt"}
 INSTALLED_WITH = {"demo": ("demo",), "dev": ("dev", "demo")}  # dev holds all of demo
-# On all cores, file by file in the order of their names: the longest, which drive servers and browsers, come early.
+# On all cores, file by file: those that need the database first, those that drive servers and browsers after them.
 WHOLE_SUITE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 THROWAWAY = ("{python}", "-m", "pact_site.embedded", "--throwaway", "{python}", "manage.py")
 CHECKS = (

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from analysis.limits import FEW_IN_CELL, FEW_RESPONDENTS
 from analysis.parameters import Parameters
 from analysis.plan import Plan
 from survey.enums import Country
 
-FEW_RESPONDENTS = 20
-FEW_IN_CELL = 5
 FEW_ANSWERS = 2
 
 

@@ -11,7 +11,9 @@ from django.db.models.functions import Power
 
 from analysis.figures import Figure, FigureRow, draw, share_scale
 from analysis.figures import Value as Shown
+from analysis.limits import FEW_RESPONDENTS
 from analysis.models import GroupCount, ModelCount, PeopleMoment
+from analysis.results.sentences import doubt, size
 from analysis.stats.additive import (
     NOTHING,
     Estimate,
@@ -34,6 +36,7 @@ PEOPLE, MODEL = "people", "model"
 ALL, CORE, SHARED = "all", "core", "shared"
 ITEM_SETS = {ALL: "each group's own", CORE: "of the core", SHARED: "that both judged"}
 TRAITS = ("country", "locale", "age", "gender")
+ASKED = {Question.PERSONAL: "personal choices", Question.NORM: "norm judgments"}
 PLOT = 240  # side of the square that shares are drawn in
 MARGIN = 34
 
@@ -70,6 +73,10 @@ class Side:
     is_hidden: bool = False
     n_people: int | None = None  # who judged anything; None of a model
     leaves_out_simulated: bool = False  # beside real people
+
+    @property
+    def has_few_people(self) -> bool:
+        return self.n_people is not None and self.n_people < FEW_RESPONDENTS
 
     @property
     def is_imported(self) -> bool:
@@ -270,6 +277,23 @@ def _row(question: Question, first: Group, second: Group) -> QuestionRow:
 def _is_whole(group: Group) -> bool:
     """Tell whether all answers are choices: agreement is not defined of probabilities."""
     return all(abs(one.squares - one.total) < 1e-9 for one in group.items.values())
+
+
+def finding(rows: Sequence[QuestionRow], first: Side, second: Side) -> str:
+    """Say how far apart the two groups are, as far as that can be told."""
+    told = [_apart(row) for row in rows if row.difference.estimate is not None]
+    if not told:
+        return ""
+    return (
+        f"In the first group ({first.chosen.label}) the culture is followed {' and '.join(told)} than in the second "
+        f"({second.chosen.label})."
+    )
+
+
+def _apart(row: QuestionRow) -> str:
+    one = {"estimate": row.difference.estimate, "ci_low": row.difference.low, "ci_high": row.difference.high}
+    direction = "more" if (row.difference.estimate or 0.0) >= 0 else "less"
+    return f"{size(one)} {direction} in {ASKED[row.question]}{doubt(one)}"
 
 
 def item_rows(first: Side, second: Side) -> list[ItemRow]:

@@ -8,6 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from analysis.families import FamilyKey
+from analysis.limits import FEW_IN_CELL, FEW_RESPONDENTS
 from analysis.reports.drop_one import FIXED, INTERACTIONS
 from analysis.reports.inputs import Inputs
 from analysis.reports.own_culture import NAMES
@@ -17,8 +18,6 @@ from analysis.stats.own_culture import pool_rare
 from analysis.stats.terms import count_patterns, design
 from survey.enums import AgeBucket, Country, OptionOrder, Relation
 
-FEW_RESPONDENTS = 20
-FEW_IN_CELL = 5
 FEW_ITEMS = 10
 FEW_LEVELS = 5
 MANY_UNREAD = 0.05

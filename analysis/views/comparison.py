@@ -11,6 +11,7 @@ from django.shortcuts import render
 from analysis import comparison
 from analysis.comparison import ALL, CORE, ITEM_SETS, SHARED, TRAITS, WORDS, Side
 from analysis.export.table_csv import csv_response
+from analysis.limits import FEW_RESPONDENTS
 from analysis.views.access import staff_only
 from survey.enums import AgeBucket, Country, Gender, Locale
 
@@ -105,6 +106,8 @@ def _compared(first: Side, second: Side) -> dict[str, Any]:
     rows, items = comparison.compare(first, second), comparison.item_rows(first, second)
     return {
         "rows": rows,
+        "few": FEW_RESPONDENTS,
+        "finding": comparison.finding(rows, first, second),
         "figure": comparison.rates_figure(rows, first, second),
         "dots": comparison.dots(items),
         "all_items": items,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from itertools import product
 
 import pandas as pd
@@ -207,6 +208,32 @@ def test_page_shows_two_groups_and_reads_no_answer(people: Made, staff: Client) 
     assert (len(rows), rows[0]["item_code"] in shown) == (14, True)
     told = list(csv.DictReader(io.StringIO(staff.get(address(people, "compare_csv", items="all")).content.decode())))
     assert [row["what"] for row in told[:3]] == ["first", "second", "difference"]
+
+
+def test_page_says_how_far_apart_the_groups_are(people: Made, staff: Client) -> None:
+    shown = staff.get(address(people, items="all")).content.decode()
+    (sentence,) = re.findall(r'<p class="finding">([^<]+)</p>', shown)
+    rows = comparison.compare(side(people, country="BR"), side(people, country="US"))
+    for row in rows:
+        size, low, high = (abs(100 * (value or 0)) for value in row.difference[:3])
+        assert f"{size:.1f} points" in sentence
+        assert f"{low:.1f}" in sentence
+        assert f"{high:.1f}" in sentence
+    assert sentence.count("the direction is open") == sum((row.difference.low or 0) <= 0 for row in rows)
+    assert shown.count(": 9 people, fewer than 20: intervals are wide and approximate.") == 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [(0.1, 0.3, "20.0 points [10.0, 30.0] more in personal choices than"),
+     (-0.3, -0.1, "20.0 points [10.0, 30.0] less in personal choices than"),
+     (-0.1, 0.5, "20.0 points [−10.0, 50.0] more in personal choices (the interval holds zero: the direction")],
+)  # fmt: skip
+def test_finding_says_the_direction_as_far_as_it_is_known(people: Made, low: float, high: float, told: str) -> None:
+    groups = side(people, country="BR"), side(people, country="US")
+    row = comparison.compare(*groups)[0]._replace(difference=Estimate((low + high) / 2, low, high, 0.1))
+    assert told in comparison.finding([row], *groups)
+    assert comparison.finding([], *groups) == ""
 
 
 def test_page_says_what_to_choose(people: Made, staff: Client) -> None:

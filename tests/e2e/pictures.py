@@ -1,8 +1,9 @@
 """Draws the pictures of the guide anew, from a running demo: `python -m tests.e2e.pictures ADDRESS PASSWORD`.
 
-Two pictures want data that the demo does not make: `release` a release (`release pact-demo --simulated label …`),
-`imports` an import (`import_study tests/reference/pact_synthetic --code others`).
-Everything in them is simulated and says so; dates and numbers are those of the demo that is looked at.
+Three pictures want data that the demo does not make: `release` a release (`release pact-demo --simulated label …`),
+`imports` an import (`import_study tests/reference/pact_synthetic --code others`), and `reconciliation`, drawn last, the
+made-up visits of `tests.e2e.test_staff.add_visits`, called in `manage.py shell`.
+Everything else in them is simulated and says so; dates and numbers are those of the demo that is looked at.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ PICTURES = (
     Picture("country", f"{STUDY}/setup/countries/BR/", height=1000),
     Picture("translations", f"{STUDY}/translations/", height=900),
     Picture("preview", f"{STUDY}/preview/", height=900),
+    Picture("test-run", "TEST RUN", width=NARROW, height=740),
     Picture("registration", f"{STUDY}/setup/registration/", height=660),
     Picture("participant-pt-BR", f"{STUDY}/preview/BR/pt-BR/SCENARIO/", width=NARROW, height=1020),
     Picture("participant-hi-IN", f"{STUDY}/preview/IN/hi-IN/SCENARIO/", width=NARROW, height=1020),
@@ -58,6 +60,7 @@ PICTURES = (
     Picture("release", f"{STUDY}/exports/", heading="Publish", height=800),
     Picture("imports", "/imports/", height=560),
     Picture("compare", "/compare/?a=people:pact-demo&a_country=BR&b=people:pact-demo&b_country=US", height=1100),
+    Picture("reconciliation", f"{STUDY}/reconciliation/", height=1000),
 )
 
 
@@ -99,9 +102,14 @@ def shoot(page: Page, picture: Picture) -> bytes:
 
 
 def address_of(page: Page, path: str) -> str:
-    """Fill in what differs from demo to demo: the newest analysis, a flagged session, a scenario's page."""
+    """Fill in what differs from demo to demo: the newest analysis, a flagged session, a new test run."""
     if "LATEST" in path:
         return path.replace("LATEST", max(linked(page, f"{STUDY}/results/", r"/results/(\d+)/"), key=int))
+    if path == "TEST RUN":
+        page.goto(f"{STUDY}/setup/")
+        page.get_by_role("button", name="Begin a test run").click()
+        page.wait_for_load_state()
+        return page.url
     if path == "SESSION":
         found = linked(page, f"{STUDY}/review/?kind=simulated&flag=any", r"/review/sessions/(\d+)/")
         return f"{STUDY}/review/sessions/{found[0]}/"
