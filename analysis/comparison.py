@@ -76,7 +76,7 @@ class Side:
 
     @property
     def has_few_people(self) -> bool:
-        return self.n_people is not None and self.n_people < FEW_RESPONDENTS
+        return 0 < (self.n_people or 0) < FEW_RESPONDENTS
 
     @property
     def is_imported(self) -> bool:
