@@ -1,6 +1,7 @@
 """The rehearsal: what is planted comes back, through the real pages and runs."""
 
 import csv
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,21 @@ from survey.llm.providers.simulated import Planted as PlantedModel
 from survey.models import Study, SurveySession
 
 
+class Log(logging.NullHandler):
+    """A log of the process that rehearses."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_rehearsal_goes_through_a_study_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "recovered.csv"
+    out, log = tmp_path / "recovered.csv", Log()
     call_command("rehearse", participants=15, items=6, out=out, plant=["p_break=0"])
+    assert not log.is_closed  # setting Django up a second time would close every log, and whatever it writes to
     told = capsys.readouterr().out
     study = Study.objects.get()
     assert (study.code.startswith("rehearsal-"), study.state) == (True, StudyState.CLOSED)

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import Client
 from django.urls import get_script_prefix, reverse, set_script_prefix
@@ -37,7 +37,7 @@ def study() -> Study:
 def test_a_submit_stays_within_its_budget() -> None:
     walker = Walker(make_session(make_study(), "US"))
     walker.walk_to(Page.SCENARIO)
-    posted, shown = warm_submit(get_wsgi_application(), walker.url)
+    posted, shown = warm_submit(WSGIHandler(), walker.url)
     assert (posted.status, posted.location, posted.n_statements) == ("303", walker.url, 1)
     assert (shown.status, shown.n_statements) == ("200", 1)
     assert posted.n_calls <= MOST_CALLS["POST"]
@@ -162,7 +162,7 @@ def test_a_page_is_served_under_the_sites_names_alone(study: Study) -> None:
 def test_statements_of_the_hot_path_are_planned_once_a_connection() -> None:
     walker = Walker(make_session(make_study(), "US"))
     walker.walk_to(Page.SCENARIO)
-    warm_submit(get_wsgi_application(), walker.url)
+    warm_submit(WSGIHandler(), walker.url)
     connection.ensure_connection()
     walker.client.get(walker.url)
     with connection.cursor() as cursor:

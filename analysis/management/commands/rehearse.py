@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.core.wsgi import get_wsgi_application
 
 from survey.crowd import CrowdError, draw_crowd, invite, read_planted, read_world, send
 from survey.domain.instruments import load_instrument
@@ -80,7 +80,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{n_done}/{n} simulated participants sent")
                 self.stdout.flush()
 
-        transport = httpx2.WSGITransport(app=get_wsgi_application())
+        # Not get_wsgi_application(): it sets Django up anew, which closes every log of this process.
+        transport = httpx2.WSGITransport(app=WSGIHandler())
         with httpx2.Client(base_url="https://localhost", transport=transport) as client:
             try:
                 send(client, invitations, read_world(study, planted), at_once=1, tell=tell)
