@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,10 +106,16 @@ class PageKind(ABC):
 def country_group(turn: Turn) -> RadioGroup:
     """Ask where somebody lives: the study's countries in the order of the alphabet, then any other, then not saying."""
     texts = turn.texts
-    named = sorted(turn.structure["arms"], key=lambda country: texts[f"country.{country}"])
+    named = sorted(turn.structure["arms"], key=lambda country: in_alphabet(texts[f"country.{country}"]))
     options = tuple(Option(code, texts[f"country.{code}"]) for code in [*named, OTHER_COUNTRY, UNDISCLOSED])
     missing = _("Select where you live, or that you prefer not to say")
     return RadioGroup("country", texts["demographics.country"], options, missing)
+
+
+def in_alphabet(label: str) -> str:
+    """Give what a label is sorted by: its letters without accents, so that África stands with A and not after Z."""
+    letters = unicodedata.normalize("NFKD", label).casefold()
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def age_group(turn: Turn) -> RadioGroup:

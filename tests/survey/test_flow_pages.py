@@ -226,6 +226,14 @@ def test_language_choice_holds_for_all_that_follows(study: Study) -> None:
     assert set(Response.objects.values_list("locale", flat=True)) == {"hi-IN"}
 
 
+def test_countries_stand_in_the_order_of_the_readers_alphabet(study: Study) -> None:
+    walker = Walker(make_session(study, "BR"))
+    walker.post(consent="yes")
+    html = walker.client.get(walker.url).content.decode()
+    listed = ["África do Sul", "Brasil", "Estados Unidos", "Índia", "Reino Unido", "Outro país", "Prefiro não informar"]
+    assert sorted(listed, key=html.index) == listed
+
+
 def test_finished_session_shows_its_end_however_often(study: Study) -> None:
     walker = Walker(make_session(study, "US"))
     walker.finish()
