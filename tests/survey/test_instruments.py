@@ -1,5 +1,6 @@
 """Instrument files: what is wrong is named with file, line and key; what is stored is stored once and for good."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -213,3 +214,12 @@ def test_line_separators_of_unicode_do_not_cut_a_row(folder: Path) -> None:
     edit(folder / "items.csv", lambda text: text.replace("written for", "written\u2028for", 1))
     assert problems(folder) == []
     assert "\u2028" in read_instrument(folder).items[0].values["source_note"]
+
+
+@pytest.mark.parametrize("locale", Locale.values)
+def test_no_page_says_that_something_stands_beside_another(locale: str) -> None:
+    """What stands beside on a wide screen stands below on a phone."""
+    entries = SHIPPED_DEFINITION.texts[locale].entries
+    pages = {key: entry.body for key, entry in entries.items() if not key.startswith("items.")}
+    assert len(pages) > 50
+    assert [key for key, body in pages.items() if re.search(r"\bbeside\b|\bao lado\b|पास वाले", body)] == []
