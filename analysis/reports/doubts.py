@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.families import FamilyKey
 from analysis.limits import FEW_IN_CELL, FEW_RESPONDENTS
+from analysis.reasons import column
 from analysis.reports.drop_one import FIXED, INTERACTIONS
 from analysis.reports.inputs import Inputs
 from analysis.reports.own_culture import NAMES
@@ -53,11 +54,11 @@ def small_cells(inputs: Inputs, tables: Tables) -> Found:
 
 def one_item(inputs: Inputs, tables: Tables) -> Found:
     """Name the countries whose people judged one item, and those whose scenarios are one item."""
-    for column, told in (
+    for place, told in (
         ("respondent_country", "people of {} judged one item only, which stands for all"),
         ("scenario_country", "scenarios in {} are one item only: the country cannot be told from it"),
     ):
-        counts = inputs.answers.groupby(column, observed=True)["item_code"].nunique()
+        counts = inputs.answers.groupby(place, observed=True)["item_code"].nunique()
         alone = [country(code) for code, n in counts.items() if n == 1]
         if alone:
             yield f"One item in a country: {told.format(named(alone))}."
@@ -127,7 +128,7 @@ def aliased(inputs: Inputs, tables: Tables) -> Found:
     patterns = count_patterns(pool_rare(answers, NAMES), value=NAMES.value, variables=FIXED)
     columns = design(patterns, terms)
     kept = independent_columns(columns.matrix, patterns.trials)
-    lost = [readable(name) for name, keep in zip(columns.names, kept, strict=True) if not keep]
+    lost = [column(name) for name, keep in zip(columns.names, kept, strict=True) if not keep]
     if lost:
         yield f"Aliased factors: {named(lost)} cannot be told from other factors in these data."
 
@@ -223,9 +224,3 @@ def cell(code: object) -> str:
     bucket, _, gender = str(code).partition("_")
     who = {"female": "women", "male": "men"}.get(gender, gender)
     return f"{AgeBucket(bucket).label.lower()} {who}" if bucket in AgeBucket.values else str(code)
-
-
-def readable(column: str) -> str:
-    """Write a column's name such as ``relation[far]:question[norm]`` for people."""
-    parts = (part.replace("_", " ").replace("[", " ").rstrip("]") for part in column.split(":"))
-    return " × ".join(parts)

@@ -10,6 +10,7 @@ from django.db import connection
 
 from analysis.models import AnalysisRun
 from analysis.parameters import DEFAULTS
+from analysis.reasons import worded
 
 Row = Mapping[str, Any]
 PART_OF_RESULTS = """
@@ -40,12 +41,13 @@ class Results:
         return cls(part)
 
     def rows(self, table: str, **wanted: str) -> list[Row]:
-        """Give the rows of a table that have these values."""
+        """Give the rows of a table that have these values, the reasons for missing numbers in words."""
         if table not in self.tables:
             return []
         columns = self.tables[table]["columns"]
-        rows = (dict(zip(columns, values, strict=True)) for values in self.tables[table]["rows"])
-        return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+        rows = [dict(zip(columns, values, strict=True)) for values in self.tables[table]["rows"]]
+        kept = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+        return [{**row, "reason": worded(row["reason"])} if row.get("reason") else row for row in kept]
 
     @property
     def is_simulated(self) -> bool:

@@ -21,6 +21,8 @@ OF_PEOPLE = (
     "agreement_across", "pluralism", "own_culture", "effect_sizes", "variance",
 )  # fmt: skip
 CELL = re.compile(r"<t[dh][^>]*>([^<]*)</t[dh]>")
+TOLD = re.compile(r'<section class="cautions".*?</section>|<p class="finding">.*?</p>|<td>.*?</td>', re.DOTALL)
+CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[a-z_]+\[\w+\]|\b(?:BR|US)\b")
 
 
 def nobody(made: Made) -> None:
@@ -88,6 +90,8 @@ def test_every_page_gives_numbers_or_reasons(
         wrong = [cell for cell in cells if cell.lower() in ("nan", "none%", "inf", "–", "-") or "nan" in cell.split()]
         assert wrong == [], (address, wrong)
         assert not re.search(r"\b(nan|NaN|Traceback|inf)\b", re.sub(r"<[^>]*>", " ", page)), address
+        told = [code for text in TOLD.findall(page) for code in CODE.findall(re.sub(r"<[^>]*>", " ", text))]
+        assert set(told) <= {"tiny_a", "tiny_b"}, (address, told)
         seen.append(page)
     for name in run.results["tables"]:
         assert staff.get(reverse("analysis:result_csv", args=[run.pk, name])).status_code == 200
