@@ -19,6 +19,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg.sql import SQL, Identifier
 
@@ -89,11 +90,13 @@ def restore_backup(path: Path, *, replace: bool = False, tell: Tell = lambda tab
     where it holds data and `replace` was not given.
     """
     manifest = check_backup(path)
+    if _lacks_tables():
+        raise BackupError("this database lacks tables of this release: manage.py migrate makes them, then restore")
     if manifest["migrations"] != applied_migrations():
         raise BackupError(_other_migrations(manifest["migrations"]))
     if not replace and (filled := _filled_tables()):
         raise BackupError(
-            f"this database holds data ({', '.join(filled[:3])} …): restore into an empty one, or replace"
+            f"this database holds data ({', '.join(filled[:3])} …): restore into an empty one, or --replace it all"
         )
     names = list(manifest["tables"])
     with _opened(path) as archive, transaction.atomic(), connection.cursor() as cursor:
@@ -194,6 +197,11 @@ def _filled_tables() -> list[str]:
                 if cursor.fetchone()[0]:
                     filled.append(name)
     return filled
+
+
+def _lacks_tables() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _other_migrations(theirs: list[str]) -> str:

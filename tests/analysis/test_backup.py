@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from analysis.backup import NOT_KEPT, BackupError, check_backup, restore_backup, table_names, write_backup
 from survey.domain.audit import record, verify_log
@@ -69,6 +70,18 @@ def test_data_are_not_replaced_unasked(full_site: Made, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="holds data"):
         restore_backup(tmp_path / "b.zip")
     assert contents() == before
+
+
+def test_database_that_is_not_migrated_is_to_be_migrated_first(full_site: Made, tmp_path: Path) -> None:
+    write_backup(tmp_path / "b.zip")
+    newest = MigrationRecorder.Migration.objects.filter(app="analysis").order_by("name").last()
+    assert newest is not None
+    MigrationRecorder(connection).record_unapplied("analysis", newest.name)
+    try:
+        with pytest.raises(BackupError, match=r"manage\.py migrate makes them, then restore"):
+            restore_backup(tmp_path / "b.zip", replace=True)
+    finally:
+        newest.save(force_insert=True)
 
 
 def test_failure_in_the_middle_changes_nothing(
