@@ -8,6 +8,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from axes.utils import reset as forget_failures
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
@@ -16,8 +17,10 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from pact_site.accounts.sealing import seal_anew
 from survey.domain.audit import record
 
+SEALED = ("secret", "seed")  # what of a code app and of recovery codes is sealed; a passkey's part is public
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes only stand in for these
 
 
@@ -61,3 +64,22 @@ def end_sessions(user: User) -> None:
 
 def _user(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
+
+
+@transaction.atomic
+def reseal_factors(*, is_dry: bool) -> tuple[int, list[str]]:
+    """Seal with the present secret what an earlier one sealed; tell how many, and whose factors no secret opens."""
+    n_anew, lost = 0, set()
+    for factor in Authenticator.objects.select_for_update().select_related("user").order_by("pk"):
+        sealed = {name: factor.data[name] for name in SEALED if name in factor.data}
+        try:
+            anew = {name: seal_anew(text) for name, text in sealed.items()}
+        except InvalidToken:
+            lost.add(factor.user.get_username())
+            continue
+        if anew != sealed:
+            n_anew += 1
+            factor.data |= anew
+            if not is_dry:
+                factor.save(update_fields=["data"])
+    return n_anew, sorted(lost)

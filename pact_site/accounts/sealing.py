@@ -28,6 +28,15 @@ def unseal(sealed: str) -> str:
         return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
+def seal_anew(sealed: str) -> str:
+    """Seal with the present secret what an earlier one sealed; `InvalidToken` where none opens it."""
+    try:
+        Fernet(_key(settings.SECRET_KEY)).decrypt(sealed.encode())
+    except InvalidToken:
+        return _keys().rotate(sealed.encode()).decode()
+    return sealed
+
+
 def _keys() -> MultiFernet:
     """Make the keys: the present secret seals, earlier ones (SECRET_KEY_FALLBACKS) still open."""
     return MultiFernet([Fernet(_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
