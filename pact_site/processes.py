@@ -18,7 +18,8 @@ from typing import IO, NamedTuple, TypedDict
 
 PR_SET_PDEATHSIG = 1
 OWN_SERVERS = "Or bring your own servers: set DATABASE_URL and REDIS_URL."
-NOTE = re.compile(r"^[\d ,:.-]+INFO |^\[.*\[INFO\]")  # as the site, and as gunicorn marks them
+# As the site marks them, also with LOG_FORMAT=json, and as gunicorn does.
+NOTE = re.compile(r"""^[\d ,:.-]+INFO |^\{"time": "[^"]+", "level": "INFO"|^\[.*\[INFO\]""")
 LOG_LIMIT = 5_000_000  # bytes; a longer log moves to *.log.1 at the next start
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 

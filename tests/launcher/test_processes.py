@@ -120,11 +120,13 @@ def test_echo_leaves_out_the_notes_of_regular_tasks(tmp_path: Path, capsys: pyte
     log.write_text(
         "2026-11-29 00:59:19,568 INFO celery.beat Scheduler: Sending due task llm-sweep\n"
         "[2026-11-29 00:59:19 +0000] [17] [INFO] Booting worker with pid: 17\n"
+        '{"time": "2026-11-29T22:12:10.951+00:00", "level": "INFO", "logger": "celery.beat", "message": "x"}\n'
         "2026-11-29 00:59:19,568 WARNING survey.panels the panel says INFO \n"
+        '{"time": "2026-11-29T22:12:10.951+00:00", "level": "ERROR", "logger": "x", "message": "no INFO"}\n'
         "To: somebody@example.org\n"
     )
     echo.show()
-    assert [line[11:18] for line in capsys.readouterr().out.splitlines()] == ["2026-11", "To: som"]
+    assert [line[11:18] for line in capsys.readouterr().out.splitlines()] == ["2026-11", '{"time"', "To: som"]
 
 
 def test_account_becomes_the_keywords_of_subprocess() -> None:
