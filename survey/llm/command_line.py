@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.forms import Form
 from django.http import QueryDict
 
 from survey.enums import Country, Locale, Question, Theme
 from survey.llm.again import Offer
+from survey.llm.domain import change_budget, change_priority
 from survey.llm.enums import Again, DemographicConfig, LocaleSource, Method, PreferenceConfig, PromptCondition, RunKind
 from survey.llm.experiment import Experiment
-from survey.llm.forms import ExperimentForm, Respondents, ready_design
+from survey.llm.forms import BudgetForm, ExperimentForm, PriorityForm, Respondents, ready_design
+from survey.llm.models import Run
 from survey.llm.preview import Preview
 
 N_SHOWN = 3
@@ -31,6 +34,20 @@ FACTORS = {  # option: field of the form and its levels
 NUMBERS = {"samples": "n_samples", "repeats": "n_repeats", "limit-items": "limit", "sessions": "n_sessions",
            "budget": "budget", "priority": "priority"}  # fmt: skip
 
+HELP = {
+    "samples": "answers per question, for the methods sample and json_choice",
+    "repeats": "repetitions, for the other methods",
+    "limit-items": "at most so many items",
+    "sessions": "of the design yoked: at most so many sessions",
+    "budget": "what the run may cost, in the currency of its models' prices; with --run: from now on",
+    "priority": "runs with a higher number are asked first; with --run: from now on",
+}
+OF_A_NEW_RUN = ("model", "persona", "no-persona", "item", "core", "reuse")
+LIMITS: dict[str, tuple[type[Form], Callable[[Run, Any], None]]] = {  # may change while a run is under way
+    "budget": (BudgetForm, change_budget),
+    "priority": (PriorityForm, change_priority),
+}
+
 
 def add_design_arguments(parser: ArgumentParser) -> None:
     """Declare one option per factor, each of which may be repeated; without it the ready design's levels hold."""
@@ -38,7 +55,7 @@ def add_design_arguments(parser: ArgumentParser) -> None:
     for name, (_, levels) in FACTORS.items():
         parser.add_argument(f"--{name}", action="append", choices=levels, metavar="LEVEL", help=", ".join(levels))
     for name in NUMBERS:
-        parser.add_argument(f"--{name}", metavar="N")
+        parser.add_argument(f"--{name}", metavar="N", help=HELP[name])
     parser.add_argument("--item", action="append", metavar="CODE", help="only this item; may be repeated")
     parser.add_argument("--core", action="store_true", help="only the common core")
     parser.add_argument("--reuse", action="store_true", help="take answers that earlier runs got to the same calls")
@@ -62,6 +79,21 @@ def chosen_experiment(study: str, tags: list[str], options: dict[str, Any]) -> t
     if not form.is_valid():
         raise ValueError(" ".join(f"{name}: {' '.join(map(str, said))}" for name, said in form.errors.items()))
     return form.experiment(), form
+
+
+def change_limits(run: Run, options: dict[str, Any]) -> None:
+    """Give a run that is there another budget or priority; `ValueError` where anything else of it is to change."""
+    new_only = [name for name in (*FACTORS, *NUMBERS, *OF_A_NEW_RUN) if name not in LIMITS]
+    if strange := [name for name in new_only if options[name.replace("-", "_")]]:
+        told = ", ".join(f"--{name}" for name in strange)
+        raise ValueError(f"{told}: only for a new run. Of one that is there --budget and --priority can be changed.")
+    given = [name for name in LIMITS if options[name] is not None]
+    forms = {name: LIMITS[name][0]({name: options[name]}) for name in given}
+    for name, form in forms.items():
+        if not form.is_valid():
+            raise ValueError(f"{name}: {' '.join(map(str, form.errors[name]))}")
+    for name, form in forms.items():
+        LIMITS[name][1](run, form.cleaned_data[name])
 
 
 def preview_lines(shown: Preview) -> Iterator[str]:

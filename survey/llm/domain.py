@@ -275,7 +275,8 @@ def pause_without_room(run: Run, least: Decimal) -> bool:
     if room is None or room >= least or Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).exists():
         return False
     budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk)
-    return pause_run(run, f"The budget of {budget} {run.currency} has room for no further call: raise it.")
+    told = f"The budget of {budget:.2f} {run.currency} had no room for a further call. Raise it, then resume the run."
+    return pause_run(run, told)
 
 
 def renew_leases(held: Iterable[Held]) -> None:

@@ -104,13 +104,15 @@ def _sort(spec: ModelSpec, response: httpx2.Response, body: Any, said: str) -> C
 
 def _what_to_mend(spec: ModelSpec, status: int) -> str:
     """Say who has to do what before any call can succeed; empty when this one call is the trouble."""
-    key = spec.api_key_env or "no variable: none is named in the model's settings"
+    key = "The model's settings name no variable that holds it."
+    if spec.api_key_env:
+        key = f"The workers read it from {spec.api_key_env}: put the right one there and restart them."
     if status == 401:
-        return f"The endpoint does not accept the key. It is read from {key}."
+        return f"The endpoint does not accept the key. {key}"
     if status in (402, 429):
         return "The account is out of credit. Top it up, then resume the run."
     if status == 403:
-        return f"The key may not use this model ({spec.model}). It is read from {key}."
+        return f"The key may not use this model ({spec.model}). {key}"
     if status == 404:
         return f"Check the base URL ({spec.base_url}) and the model's name ({spec.model})."
     if 300 <= status < 400:

@@ -103,6 +103,6 @@ def _key(spec: ModelSpec) -> str:
     if not key or not key.isascii() or not key.isprintable():
         raise EndpointRefused(
             f"{spec.tag}: put the key into the environment variable {spec.api_key_env} where the worker runs "
-            "(the name must end with API_KEY, the key is plain ASCII), then resume the run."
+            "(the name must end with API_KEY, the key is plain ASCII), restart it, then resume the run."
         )
     return key

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -11,10 +13,11 @@ from survey.llm import domain, trouble
 from survey.llm.demo import DEMO_MODELS, DEMO_STUDY
 from survey.llm.enums import RunState
 from survey.llm.management.commands import run_llm
-from survey.llm.models import Completion, ModelSpec, Run
+from survey.llm.models import Completion, ModelPrice, ModelSpec, Run
 from survey.models import Study
 
 MakeSpec = Callable[..., ModelSpec]
+DAY = date(2026, 1, 1)
 
 
 def run_command(*arguments: str) -> str:
@@ -134,10 +137,10 @@ def begin_and_stop(run: Run) -> None:
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        (begin_and_stop, r"was stopped: mend the key.* Then have it go on with run_llm --run \d+ --resume"),
+        (begin_and_stop, r"was stopped: mend the key.* It goes on with run_llm --run \d+ --resume"),
         (domain.cancel_run, "was cancelled. Its answers are kept"),
         (domain.pause_run, r"paused by hand; 108 questions are left. .* with run_llm --run \d+ --resume --wait"),
-        (lambda run: domain.pause_run(run, "Raise it."), r"has paused: Raise it\. Then have it go on"),
+        (lambda run: domain.pause_run(run, "Raise it."), r"has paused: Raise it\. It goes on with"),
     ],
 )
 def test_command_fails_when_the_run_does(
@@ -148,6 +151,45 @@ def test_command_fails_when_the_run_does(
     monkeypatch.setattr(run_llm, "launch", lambda pk: end(Run.objects.get(pk=pk)))
     with pytest.raises(CommandError, match=message):
         run_command("--study", "trial", "--model", "one", "--wait")
+
+
+def made_and_paused(make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> Run:
+    spec = make_spec("one")
+    ModelPrice.objects.create(spec=spec, prompt_per_million=1, completion_per_million=1, currency="USD", valid_from=DAY)
+    monkeypatch.setattr(run_llm, "launch", lambda pk: domain.pause_run(Run.objects.get(pk=pk), "Raise it."))
+    run_command("--study", "trial", "--model", "one", "--budget", "1")
+    return Run.objects.get()
+
+
+def test_budget_and_priority_of_a_run_that_is_there(
+    study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made_and_paused(make_spec, monkeypatch)
+    monkeypatch.setattr(run_llm, "launch", lambda pk: None)
+    run_command("--run", str(run.pk), "--budget", "2.5", "--priority", "3", "--resume")
+    run.refresh_from_db()
+    assert (run.budget, run.priority, run.state) == (Decimal("2.5"), 3, RunState.QUEUED)
+    run_command("--run", str(run.pk))
+    run.refresh_from_db()
+    assert (run.budget, run.priority) == (Decimal("2.5"), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samples", "3", "--model", "one"], r"--samples, --model: only for a new run\. Of one that is there"),
+        (["--budget", "much", "--priority", "1"], r"budget: Enter a number"),
+        (["--budget", "2", "--priority", "101"], r"priority: Ensure this value is less than or equal to 100"),
+    ],
+)
+def test_nothing_else_of_a_run_that_is_there_changes(
+    arguments: list[str], message: str, study: Study, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made_and_paused(make_spec, monkeypatch)
+    with pytest.raises(CommandError, match=message):
+        run_command("--run", str(run.pk), *arguments, "--resume")
+    run.refresh_from_db()
+    assert (run.budget, run.priority, run.state) == (Decimal(1), 0, RunState.PAUSED)
 
 
 def test_preview_shows_what_would_be_sent_and_makes_no_run(

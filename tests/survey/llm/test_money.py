@@ -91,7 +91,7 @@ def test_run_stops_within_its_budget_and_goes_on_when_it_is_raised(
             tasks.work(spec.pk)
     stopped = reload(run)
     assert (stopped.state, stopped.spent <= budget) == (RunState.PAUSED, True)
-    assert "has room for no further call" in stopped.error
+    assert "had no room for a further call" in stopped.error
     assert set(states(run)) <= {"todo", "done"}
     assert (states(run).get("done", 0) > 0) == (share > 0)
     domain.change_budget(run, reload(whole).spent * 2)
@@ -147,7 +147,7 @@ def test_run_without_room_pauses_when_nothing_is_in_flight_and_takes_what_costs_
     domain.release_cells(Held(cell.pk, 1) for cell in run.cells.all())
     assert not domain.pause_without_room(run, Decimal(10))
     assert domain.pause_without_room(run, Decimal("10.01"))
-    assert "of 10.0000 USD has room for no further call" in reload(run).error
+    assert "of 10.00 USD had no room for a further call" in reload(run).error
     assert reload(run).state == RunState.PAUSED
 
 

@@ -138,7 +138,7 @@ def test_budget_without_room_for_those_still_asked_pauses_the_run(run: Run) -> N
     stop(run)
     work("other")
     assert reload(run).state == RunState.PAUSED
-    assert "has room for no further call" in reload(run).error
+    assert "had no room for a further call" in reload(run).error
 
 
 def test_page_says_which_model_is_asked_no_more_and_offers_to_resume(run: Run, staff_client: Client) -> None:

@@ -189,7 +189,8 @@ def test_refused_key_stops_the_run_and_says_what_to_mend(
     assert states(run) == {"done": 1, "todo": 11}
     assert reload(run).state == RunState.FAILED
     assert reload(run).error == (
-        "served: HTTP 401. The endpoint does not accept the key. It is read from TRIAL_API_KEY. "
+        "served: HTTP 401. The endpoint does not accept the key. "
+        "The workers read it from TRIAL_API_KEY: put the right one there and restart them. "
         "The endpoint said: bad key. Then resume the run."
     )
     assert len(model_server.bodies) == 2

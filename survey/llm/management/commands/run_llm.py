@@ -9,7 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from survey.llm.again import offer
-from survey.llm.command_line import add_design_arguments, chosen_experiment, offer_lines, preview_lines
+from survey.llm.command_line import (
+    add_design_arguments,
+    change_limits,
+    chosen_experiment,
+    offer_lines,
+    preview_lines,
+)
 from survey.llm.demo import DEMO_STUDY, demo_run
 from survey.llm.domain import ask_again, create_run, resume_run
 from survey.llm.enums import Again, RunState
@@ -65,6 +71,10 @@ class Command(BaseCommand):
         run = Run.objects.filter(pk=options["run"]).first()
         if run is None:
             raise CommandError(f"There is no run {options['run']}.")
+        try:
+            change_limits(run, options)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         if options["again"]:
             return self._asked_again(run, [Again(kind) for kind in options["again"]], is_preview=options["preview"])
         if options["resume"] and not resume_run(run):
@@ -148,7 +158,7 @@ class Command(BaseCommand):
         elif run.error:
             what = "has paused" if run.state == RunState.PAUSED else "was stopped"
             raise CommandError(
-                f"Run {run.pk} {what}: {run.error} Then have it go on with run_llm --run {run.pk} --resume --wait."
+                f"Run {run.pk} {what}: {run.error} It goes on with run_llm --run {run.pk} --resume --wait."
             )
         elif run.state == RunState.PAUSED:
             raise CommandError(
