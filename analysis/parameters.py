@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from survey.enums import Country
+from survey.flow.quality import FLAGS
+
 COMPLETE_ONLY = "complete sessions"
 NO_SIMULATED = "no simulated"
+FLAGGED, FROM = "not flagged ", "from "
 LISTS = ("exclusions", "countries", "families")
 
 
@@ -43,7 +47,23 @@ DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Par
 
 def without(flag: str) -> str:
     """Name the exclusion of sessions on which a quality flag was raised."""
-    return f"not flagged {flag}"
+    return f"{FLAGGED}{flag}"
+
+
+def in_words(exclusion: str) -> str:
+    """Say in words what an exclusion keeps: its name in tables holds codes of flags and countries."""
+    flag = FLAGS.get(exclusion.removeprefix(FLAGGED))
+    if flag is not None:
+        label = f"{flag.label[0].lower()}{flag.label[1:]}"
+        return f"{FLAGGED}for {label}{' below the limit' if flag.is_raised_below else ''}"
+    if exclusion.startswith(FROM):
+        return f"{FROM}{named_countries(exclusion.removeprefix(FROM).split(', '))}"
+    return exclusion
+
+
+def named_countries(codes: Sequence[str]) -> str:
+    """Name countries; of one that the site does not know its code stands."""
+    return ", ".join(str(Country(code).label) if code in Country else code for code in codes)
 
 
 def choose(*, include_simulated: bool, flags: Sequence[str] = (), **chosen: Any) -> Parameters:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.columns import ANSWER, ANSWER_CONTEXT, WIDE
-from analysis.parameters import without
+from analysis.parameters import FROM, without
 from survey.enums import Question, Status
 from survey.flow.quality import FLAGS
 
@@ -43,7 +43,7 @@ def exclude(long: pd.DataFrame, names: Sequence[str], *, last_day: int = 0, coun
     if last_day:
         keepers.append((f"came by day {last_day}", lambda rows: (rows["study_day"] <= last_day).fillna(False)))
     if countries:
-        keepers.append((f"from {', '.join(countries)}", lambda rows: rows["respondent_country"].isin(countries)))
+        keepers.append((f"{FROM}{', '.join(countries)}", lambda rows: rows["respondent_country"].isin(countries)))
     for name, keep in keepers:
         kept = long[keep(long)]
         counts = long["respondent_id"].nunique(), kept["respondent_id"].nunique(), len(long), len(kept)

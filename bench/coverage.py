@@ -20,8 +20,8 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from analysis.stats.margins import NODE_WEIGHTS, NODES, Setting, delta_se, mixed_margin
-from analysis.stats.own_culture.models import GAP, Names, Outcome, fit_outcome, own_slopes, two_way, within_item
-from analysis.stats.own_culture.rows import Choices, Effect, Method, effect_of
+from analysis.stats.own_culture.models import Names, Outcome, fit_outcome, own_slopes, two_way, within_item
+from analysis.stats.own_culture.rows import GAP, Choices, Effect, Method, effect_of
 from analysis.stats.terms import design
 from analysis.stats.variance_table import Model, variance_rows
 from bench import covered, intervals, model_intervals

@@ -21,6 +21,7 @@ from analysis.plots.style import (
     size_in_points,
 )
 from analysis.results.plan import readable
+from analysis.results.shown import contrast_label
 
 MARGIN = 0.95  # inches for title, axis and legend
 SERIES = {"personal": "personal choice", "norm": "norm judgment", "gap": "norm minus personal"}
@@ -44,7 +45,7 @@ def own_country(frames: Frames) -> Drawn:
     rows = table(frames, "own_culture")
     rows = rows[(rows["method"] == "mixed") & (rows["scale"] == "share")]
     where = rows["respondent_country"].map(lambda code: "All countries" if code == "all" else country(code))
-    names = where + ": " + rows["contrast"].astype(str).str.replace(" - ", " − ")
+    names = where + ": " + rows["contrast"].map(contrast_label)
     data = _data(rows, names, rows["outcome"].map(SERIES))
     return _drawn(data, "Own-country effect by the mixed model, points", points, 0.0)
 

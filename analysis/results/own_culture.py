@@ -16,6 +16,7 @@ from analysis.results.shown import (
     adjustment,
     basis,
     cell,
+    contrast_label,
     family,
     group_label,
     ordered,
@@ -75,7 +76,7 @@ def _methods_table(rows: Sequence[Row]) -> ShownTable:
 
 def _cells(row: Row) -> list[str]:
     return [
-        row["contrast"].replace(" - ", " − "),
+        contrast_label(row["contrast"]),
         cell(row, points) if row["scale"] == "share" else f"{cell(row, coefficient)} log odds",
         *p_pair(row),
         *p_pair(row, "p_equivalence", "p_equivalence"),

@@ -27,6 +27,7 @@ NAMES_OF_CODES = {
     **{method.value: str(method.label).lower() for method in Method},
 }
 CODES = re.compile(rf"(?<![\w-])({'|'.join(NAMES_OF_CODES)})(?![\w-])")
+OF_RELATIONS = re.compile(r"^same − (?:close|far)\b")
 HEADER = [
     "Hypothesis, of", "Estimate (points)", "p", "p adjusted", "Adjusted by", "Tests", "Smaller than", "Verdict",
     "Method", "As sensitivity (points)", "Answers", "Respondents", "Items", "Why not",
@@ -56,7 +57,8 @@ def label(row: Row) -> str:
 
 
 def readable(of: str) -> str:
-    """Write what a test is about with names for codes of countries and methods."""
+    """Write what a test is about with names for codes of relations, countries and methods."""
+    of = OF_RELATIONS.sub(lambda found: shown.contrast_label(found[0]), of)
     return CODES.sub(lambda found: NAMES_OF_CODES[found[0]], of.removesuffix(", all"))
 
 

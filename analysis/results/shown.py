@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -99,6 +100,12 @@ def group_label(grouping: str, group: str) -> str:
         known = bucket in AgeBucket and gender in PEOPLE
         return f"{AgeBucket(bucket).label} {PEOPLE[gender]}" if known else group
     return "All"
+
+
+def contrast_label(contrast: str) -> str:
+    """Name a contrast of relations, such as ``same - far``, as people do."""
+    own, other = re.split(r" [-−] ", contrast)
+    return " − ".join(group_label("relation", one).lower() for one in (own, other))
 
 
 def _country(code: str) -> str:

@@ -75,8 +75,8 @@ def tables(results: Results) -> list[ShownTable]:
 
 
 def _label(row: Row) -> str:
-    told = [SETTINGS[row["persona_setting"]]] if "persona_setting" in row else []
-    return f"{row['model_tag']} {', '.join([*told, Method(row['method']).label.lower(), row['question']])}"
+    who = f"{row['model_tag']} {SETTINGS[row['persona_setting']]}" if "persona_setting" in row else row["model_tag"]
+    return f"{who}, {Method(row['method']).label.lower()}, {row['question']}"
 
 
 def _wide(

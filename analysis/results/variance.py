@@ -71,7 +71,7 @@ def _parts(rows: Sequence[Row]) -> ShownTable:
                         _cell(own.get("latent_share"), percent),
                         _cell(own.get("probability_share"), percent),
                         _cell(own.get("median_odds_ratio"), coefficient),
-                        "" if levels is None else f"{levels:.0f}",
+                        "none" if levels is None else f"{levels:.0f}",
                         _why(own),
                     ]
                 )

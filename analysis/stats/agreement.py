@@ -14,6 +14,7 @@ from analysis.stats.rated import Rated, read_rated
 from analysis.stats.twoway import TwoWaySE, require_level, t_test, why_no_interval
 
 MEASURES = ("pairwise_agreement", "alpha", "ac1", "brennan_prediger", "fleiss_kappa")
+LOWEST = {"pairwise_agreement": 0.0}  # a measure that takes chance away is -1 at the lowest, with two answers or more
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def interval_of(
         measure=measure,
         estimate=estimate,
         se=se.twoway,
-        ci_low=test.ci_low,
+        ci_low=max(test.ci_low, LOWEST.get(measure, -1.0)),
         ci_high=min(test.ci_high, 1.0),
         df=df,
         **sizes._asdict(),

@@ -174,5 +174,5 @@ def _row(name: str, found: _Found, rated: Rated, level: float) -> dict[str, obje
     if reason := why_no_interval(se, sizes["n_respondents"], sizes["n_items"]):
         return {**start, **sizes, "reason": reason}
     df = min(sizes["n_respondents"], sizes["n_items"]) - 1
-    test = t_test(found.within - found.across, se, df, level)
+    test = t_test(found.within - found.across, se, df, level, most=1.0)
     return {**start, **test._asdict(), "se": se, "df": df, **sizes, "reason": ""}

@@ -34,6 +34,7 @@ class AgreementDifference:
 
 
 ITEMS_ONCE = frozenset(MEASURES) - {"alpha"}
+SHARES = ("pairwise_agreement", "disagreement", "from_mean", "given_mean")  # the others range from -1 to 1
 DIFFERENCE_COLUMNS = [field.name for field in fields(AgreementDifference)]
 
 
@@ -111,7 +112,7 @@ def compare(
     if reason:
         return AgreementDifference(measure, estimate, NAN, NAN, NAN, NAN, NAN, NAN, *total, reason)
     se, df = error.se, min(error.df, smallest.n_respondents - 1, smallest.n_items - 1)
-    test = t_test(estimate, se, df, level)
+    test = t_test(estimate, se, df, level, most=1.0 if measure in SHARES else 2.0)
     return AgreementDifference(
         measure, estimate, se, test.ci_low, test.ci_high, test.statistic, df, test.p_value, *total, reason=""
     )

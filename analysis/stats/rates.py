@@ -266,7 +266,7 @@ def gaps_by(
     clusters = np.minimum.reduce([np.minimum(side.n_respondents, side.n_items) for side in sides])
     estimate = sides[0].share - sides[1].share
     is_told = np.array([not reason for reason in reasons], dtype=bool)
-    told = intervals_by(estimate, se, (clusters - 1).astype(float), is_told, level)
+    told = intervals_by(estimate, se, (clusters - 1).astype(float), is_told, level, most=1.0)
     sizes = {"n": sides[0].n + sides[1].n, "n_respondents": found.n_respondents, "n_items": found.n_items}
     return names.assign(**told, **sizes, reason=reasons)[[*by, *DIFFERENCE_COLUMNS]]
 
@@ -346,5 +346,5 @@ def _difference(answers: Observations, is_first: Mask, labels: tuple[str, str], 
         if reason:
             return Difference(estimate, NAN, NAN, NAN, NAN, NAN, NAN, *counts, f"{reason}: {label}")
     df = min(min(group.n_respondents, group.n_items) for group in groups) - 1
-    test = t_test(estimate, se, df, level)
+    test = t_test(estimate, se, df, level, most=1.0)
     return Difference(estimate, se, test.ci_low, test.ci_high, test.statistic, df, test.p_value, *counts, reason="")

@@ -212,5 +212,5 @@ def _shared_difference(answers: Observations, is_first: Mask, is_second: Mask, l
     if reason := why_no_interval(se, people, counts[2]):
         return Difference(estimate, NAN, NAN, NAN, NAN, NAN, NAN, *counts, reason)
     df = min(people, counts[2]) - 1
-    test = t_test(estimate, se, df, level)
+    test = t_test(estimate, se, df, level, most=1.0)
     return Difference(estimate, se, test.ci_low, test.ci_high, test.statistic, df, test.p_value, *counts, reason="")

@@ -139,8 +139,10 @@ def _pairs(group: Codes, cluster: Codes, n_groups: int) -> tuple[Codes, Codes]:
     return compact.astype(np.intp), used // width
 
 
-def intervals_by(estimate: Floats, se: Floats, df: Floats, is_told: Mask, level: float) -> dict[str, Floats]:
-    """Form many t intervals at `level` and tests against zero; missing where `is_told` is false."""
+def intervals_by(
+    estimate: Floats, se: Floats, df: Floats, is_told: Mask, level: float, most: float = np.inf
+) -> dict[str, Floats]:
+    """Form many t intervals at `level`, cut at plus or minus `most`, and tests; missing where `is_told` is false."""
     freedom = np.where(is_told, df, 1.0)
     error = np.where(is_told, se, NAN)
     half = stdtrit(freedom, 0.5 + level / 2.0) * error
@@ -148,19 +150,20 @@ def intervals_by(estimate: Floats, se: Floats, df: Floats, is_told: Mask, level:
     return {
         "estimate": estimate,
         "se": error,
-        "ci_low": estimate - half,
-        "ci_high": estimate + half,
+        "ci_low": np.maximum(estimate - half, -most),
+        "ci_high": np.minimum(estimate + half, most),
         "statistic": statistic,
         "df": np.where(is_told, df, NAN),
         "p_value": 2.0 * stdtr(freedom, -np.abs(statistic)),
     }
 
 
-def t_test(estimate: float, se: float, df: float, level: float) -> Test:
-    """Form the t interval at `level` and the two-sided test against zero."""
+def t_test(estimate: float, se: float, df: float, level: float, most: float = np.inf) -> Test:
+    """Form the t interval at `level`, cut at plus or minus the `most` that is possible, and the test against zero."""
     half = float(stdtrit(df, 0.5 + level / 2.0)) * se
     statistic = estimate / se
-    return Test(estimate - half, estimate + half, statistic, float(2.0 * stdtr(df, -abs(statistic))))
+    low, high = max(estimate - half, -most), min(estimate + half, most)
+    return Test(low, high, statistic, float(2.0 * stdtr(df, -abs(statistic))))
 
 
 def require_level(level: float) -> None:

@@ -17,7 +17,7 @@ from analysis.choices import usual
 from analysis.domain import UNFINISHED, request_analysis
 from analysis.families import HOLDS, FamilyKey, chosen_families
 from analysis.models import AnalysisRun
-from analysis.parameters import NO_SIMULATED, Parameters
+from analysis.parameters import NO_SIMULATED, Parameters, in_words, named_countries
 from analysis.results import overview
 from analysis.results.stored import Results
 from analysis.snapshots import repeats_of, stand_of
@@ -134,11 +134,16 @@ def overview_context(run: AnalysisRun) -> dict[str, Any]:
         "not_asked": _not_asked(run) if found else [],
         "progress": progress(run) if run.state in UNFINISHED else [],
         "choices": told_choices(run.parameters),
-        "exclusions": results.rows("exclusions") if is_done and not is_hidden else [],
+        "exclusions": _steps(results) if is_done and not is_hidden else [],
         "repeats": repeats_of(run) if is_done and not is_hidden else [],
         "excludes_simulated": NO_SIMULATED in run.parameters.get("exclusions", []),
         "live_url": reverse("analysis:result_live", args=[run.pk]),
     }
+
+
+def _steps(results: Results) -> list[dict[str, Any]]:
+    """Give what each exclusion left, in words."""
+    return [{**row, "told": in_words(row["exclusion"])} for row in results.rows("exclusions")]
 
 
 def progress(run: AnalysisRun) -> list[dict[str, str]]:
@@ -161,7 +166,7 @@ def told_choices(parameters: dict[str, Any]) -> list[tuple[str, str]]:
         ("level of significance", f"{chosen.alpha:g}, intervals {100 * chosen.level:g}%"),
         ("smallest effect of interest", f"{100 * chosen.sesoi:g} points; the plan's hypotheses keep their own"),
         ("respondents who came", f"by day {chosen.last_day}" if chosen.last_day else "on any day"),
-        ("respondents' countries", ", ".join(chosen.countries) or "all"),
+        ("respondents' countries", named_countries(chosen.countries) or "all"),
         ("families", "all" if len(families) == len(FamilyKey) else ", ".join(HOLDS[key].title for key in families)),
         ("seed", f"{chosen.seed}; {chosen.n_resamples} resamples"),
     ]

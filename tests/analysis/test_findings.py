@@ -162,6 +162,7 @@ def test_the_plan_s_tests_are_named_by_words_not_codes() -> None:
     row = {"hypothesis": "gap_by_country", "of": "BR − US"}
     assert plan.label(row) == "gap by country: Brazil − United States"
     assert plan.readable("norm − personal, all") == "norm − personal"
+    assert plan.readable("same − far, US") == "own country − far countries, United States"
     assert plan.readable("meta-US-first_token, first_token") == "meta-US-first_token, first-token log-probabilities"
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from analysis.models import AnalysisRun
+from analysis.parameters import COMPLETE_ONLY, in_words, without
 from analysis.reasons import column, worded
 from analysis.results.stored import Results
 
@@ -69,3 +70,9 @@ def test_pages_read_words_where_the_stored_table_keeps_the_codes() -> None:
         "all answers are the same: scenarios of far countries", None
     ]  # fmt: skip
     assert rows[0][1] == "all answers are the same: relation far"
+
+
+def test_exclusions_are_told_in_words() -> None:
+    assert in_words(COMPLETE_ONLY) == "complete sessions"
+    assert in_words(without("too_fast")) == "not flagged for median time on a scenario below the limit"
+    assert in_words("from BR, XX") == "from Brazil, XX"

@@ -71,7 +71,7 @@ def test_what_was_chosen_is_stored_and_shown(planned: Made, staff: Client, full_
     page = staff.get(reverse("analysis:result", args=[run.pk])).content.decode()
     for told in (
         "level of significance: 0.01, intervals 99%", "smallest effect of interest: 3 points", "by day 2",
-        "countries: BR", "families: Culture-following rates, Agreement between people",
+        "countries: Brazil", "families: Culture-following rates, Agreement between people",
         "Not asked for: The analysis plan;",
     ):  # fmt: skip
         assert told in page.replace("&#x27;", "'"), told

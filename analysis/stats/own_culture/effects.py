@@ -7,7 +7,6 @@ import pandas as pd
 
 from analysis.stats.observations import require
 from analysis.stats.own_culture.models import (
-    GAP,
     Fitted,
     Names,
     Outcome,
@@ -21,6 +20,7 @@ from analysis.stats.own_culture.models import (
 from analysis.stats.own_culture.rows import (
     ALL_COUNTRIES,
     EFFECT_COLUMNS,
+    GAP,
     Choices,
     Effect,
     Method,

@@ -13,7 +13,17 @@ from analysis.stats.glm import fit_terms
 from analysis.stats.margins import Setting, Slope, delta_se, influence, logit_margin, mixed_margin
 from analysis.stats.mixed import MixedFit, RandomTerm, fit_mixed
 from analysis.stats.observations import Codes, Floats, codes
-from analysis.stats.own_culture.rows import ALL_COUNTRIES, Choices, Effect, Label, Method, Scale, effect_of, missing
+from analysis.stats.own_culture.rows import (
+    ALL_COUNTRIES,
+    GAP,
+    Choices,
+    Effect,
+    Label,
+    Method,
+    Scale,
+    effect_of,
+    missing,
+)
 from analysis.stats.terms import NOT_GIVEN, Patterns, Term, count_patterns, design
 from analysis.stats.twoway import twoway_se
 from analysis.stats.within_item import conditional_logit
@@ -21,7 +31,6 @@ from analysis.stats.within_item import conditional_logit
 NAN = float("nan")
 Flags = npt.NDArray[np.bool_]
 
-GAP = "gap"
 SHARE_OF = "share_of_"
 OTHER = "other"
 MIN_RESPONDENTS = 3

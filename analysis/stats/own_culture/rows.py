@@ -3,12 +3,14 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+import numpy as np
 from scipy.special import stdtr
 
 from analysis.stats.rates import Difference
 from analysis.stats.twoway import t_test, why_no_interval
 
 NAN = float("nan")
+GAP = "gap"
 ALL_COUNTRIES = "all"
 
 
@@ -95,7 +97,8 @@ def effect_of(label: Label, estimate: float, se: float, choices: Choices, scale:
     if reason:
         return missing(label, reason, scale, estimate)
     df = min(label.n_respondents, label.n_items) - 1
-    test = t_test(estimate, se, df, choices.level)
+    most = np.inf if scale != Scale.SHARE else 2.0 if label.outcome == GAP else 1.0
+    test = t_test(estimate, se, df, choices.level, most)
     equivalence = equivalence_p(estimate, se, df, choices.sesoi) if scale == Scale.SHARE else NAN
     return Effect(
         label.outcome, label.country, label.contrast, label.method, scale, estimate, se, test.ci_low, test.ci_high,

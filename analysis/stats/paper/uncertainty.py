@@ -29,6 +29,7 @@ def uncertainty_summary(long: pd.DataFrame, overall: pd.DataFrame) -> pd.DataFra
     answered = long[long["llm_culture"].notna()]
     items = answered.groupby([*MODEL_KEYS, "scenario_item_id"], dropna=False)["llm_culture"]
     table = items.agg(rate="mean", n_samples="size").reset_index()
+    table = table.astype({"scenario_item_id": long["scenario_item_id"].dtype})  # grouping makes numbers of none at all
     table["model_agreement"] = majority_agreement(table["rate"])
     joined = table.merge(overall[[*ITEM, "human_majority_agreement"]], on=ITEM)
     rows = [

@@ -120,6 +120,7 @@ ODD: Mapping[str, Callable[[Made], Made]] = {
     "no countries at all": lambda made: (every(made[0], respondent_country=None, scenario_country=None), made[1]),
     "a model that never answers": with_a_silent_model,
     "models that never answer": lambda made: (made[0], every(made[1], llm_personal="", llm_norm="no idea")),
+    "models asked about no item": lambda made: (made[0], every(made[1], scenario_item_id=None)),
     "nothing but ties": with_ties,
     "single answers": with_single_answers,
     "all answers alike": lambda made: (

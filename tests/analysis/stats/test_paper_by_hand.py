@@ -20,7 +20,7 @@ from tests.analysis.stats.paper_studies import ODD, THEMES, Made, a_person, a_st
 
 NAMES_OF_ROWS = {  # empty where a row is not of one of these groups
     "respondent_country", "country_relation", "scenario_country", "receiver_age", "receiver_gender", "respondent_demo",
-    "scenario_theme", "persona_country", "persona_demo",
+    "scenario_theme", "persona_country", "persona_demo", "scenario_item_id",
 }  # fmt: skip
 DECISIONS = ["FOLLOW_CULTURE", "ALLOW_PREFERENCE", " allow_preference", "UNKNOWN", "refused", None]
 FACTORS = {
