@@ -18,6 +18,7 @@ from django.db.models.expressions import Func, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
+from analysis.kept_counts import Kept, kept
 from analysis.translations import LocaleStand, stands
 from analysis.watched import EVERYBODY, Watched
 from survey.enums import Country, LeaseState, Page, Status
@@ -172,8 +173,15 @@ class Fieldwork:
         return sorted(self.study.arms.all(), key=lambda arm: Country(arm.country).label)
 
     @cached_property
+    def counted(self) -> Kept[list[_Group]]:
+        """Count the sessions by everything that the page tells them apart by: one query, which very many share."""
+        return kept(self.study, self.watched, "groups", read=self._count_groups, size=_add_up)
+
+    @property
     def _groups(self) -> list[_Group]:
-        """Count the sessions by everything that the page tells them apart by; one query."""
+        return self.counted.value
+
+    def _count_groups(self) -> list[_Group]:
         first = Func("plan", Value("0"), Value("kind"), function="jsonb_extract_path_text", output_field=TextField())
         rows = SurveySession.objects.filter(self.watched.condition(), arm__study=self.study).annotate(
             is_live=_flag(IS_LIVE),

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from django.db.models import Aggregate, Count, DurationField, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, Sum
 from django.db.models.functions import Extract
 
+from analysis.kept_counts import kept
 from analysis.watched import EVERYBODY, Watched
 from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money, money_of
 from survey.domain.visits import COUNTED_BY_PANEL, PAID, WITH_CODE, WITHOUT_VISITS
@@ -117,6 +118,9 @@ class Spending:
 
     def _times(self) -> dict[int, Times]:
         """Give how long complete sessions took, by our clock."""
+        return kept(self.study, self.watched, "times", read=self._read_times, size=_n_timed).value
+
+    def _read_times(self) -> dict[int, Times]:
         took = ExpressionWrapper(F("finished_at") - F("landed_at"), output_field=DurationField())
         tenths = {f"tenth_{place}": Quantile("minutes", share=str(tenth)) for place, tenth in enumerate(TENTHS)}
         rows = (
@@ -187,3 +191,7 @@ class Spending:
         n_paid = sum(n[status] for status in PAID)
         country = Country(arm.country)
         return ArmPay(country, times, totals, terms.reward, by_panel, visits.get("n_codes", 0), n_paid)
+
+
+def _n_timed(times: dict[int, Times]) -> int:
+    return sum(one.n for one in times.values())

@@ -12,6 +12,7 @@ from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from analysis.fieldwork import Fieldwork, Step
+from analysis.kept_counts import kept
 from analysis.live_summary import Outcome, live_outcomes
 from analysis.model_runs import ModelRuns, model_runs
 from analysis.pace import Projection, by_day, project
@@ -75,6 +76,9 @@ class StudyStand:
     @cached_property
     def completes_by_hour(self) -> dict[datetime, int]:
         """Count the chosen sessions that were completed, by hour; one query."""
+        return kept(self.study, self.watched, "hours", read=self._count_hours, size=lambda n: sum(n.values())).value
+
+    def _count_hours(self) -> dict[datetime, int]:
         complete = SurveySession.objects.filter(
             self.watched.condition(), arm__study=self.study, status=Status.COMPLETE
         ).annotate(hour=TruncHour("finished_at"))

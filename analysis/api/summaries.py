@@ -54,6 +54,7 @@ class FieldworkSerializer(serializers.Serializer[Any]):
     n_complete = serializers.IntegerField()
     n_target = serializers.IntegerField(help_text="completes wanted, over all quota cells")
     n_simulated = serializers.IntegerField(help_text="sessions of simulated participants, among all")
+    counted_at = serializers.DateTimeField(help_text="now; in a study of tens of thousands up to some minutes ago")
     last_answer_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -81,7 +82,7 @@ class FieldworkViewSet(viewsets.GenericViewSet[Any]):
         work = Fieldwork(find_study(request, study))
         names = ("study", "n_landed", "n_live", "n_complete", "n_target", "n_simulated")
         last = work.last_answers[0].at if work.last_answers else None
-        stand = {name: getattr(work, name) for name in names} | {"last_answer_at": last}
+        stand = {name: getattr(work, name) for name in names} | {"counted_at": work.counted.at, "last_answer_at": last}
         return Response(FieldworkSerializer(stand).data)
 
 
