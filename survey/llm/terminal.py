@@ -75,6 +75,9 @@ def _parts(stand: Stand) -> Iterator[str]:
     yield ", ".join(f"{stand.total.counts.get(state, 0):,} {state.label.lower()}" for state in shown)
     for model in stand.stopped:
         yield f"{model.spec.tag} has stopped"
+    for model in stand.models if stand.is_open else ():
+        if model.spec.trouble and model.progress.n_open:
+            yield f"waiting for {model.spec.tag}: {model.spec.trouble}"
     if stand.run.currency:
         limit = "" if stand.run.budget is None else f" of {stand.run.budget:.2f}"
         yield f"{stand.run.spent:.4f}{limit} {stand.run.currency}"

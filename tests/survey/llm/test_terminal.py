@@ -76,6 +76,15 @@ def test_wide_line_tells_pace_money_and_failures(watched: Stand) -> None:
     assert len(bar_line(watched, 30)) <= 30
 
 
+def test_line_says_for_whom_it_waits_while_the_run_is_open(watched: Stand) -> None:
+    ModelSpec.objects.filter(tag="one").update(trouble="no connection: refused")
+    run = watched.run
+    assert "waiting for one: no connection: refused  0.1250 of" in bar_line(stand(run), 250)
+    domain.cancel_run(run)
+    run.refresh_from_db()
+    assert "waiting" not in bar_line(stand(run), 250)
+
+
 def test_lines_elsewhere_come_now_and_then(watched: Stand) -> None:
     out = StringIO()
     line = ProgressLine(OutputWrapper(out))
