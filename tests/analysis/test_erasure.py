@@ -161,6 +161,19 @@ def test_retention_says_so_where_no_study_is_closed(study: Study) -> None:
     assert run("retention", "--identifiers-days", "90", "--dry-run") == "no study is closed: nothing to delete\n"
 
 
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ([], "say how long to keep what: --identifiers-days N, --paradata-days N, or both"),
+        (["--identifiers-days", "-1"], "argument --identifiers-days: -1 is no number of days"),
+    ],
+)
+def test_retention_wants_days_and_no_negative_ones(study: Study, days: list[str], message: str) -> None:
+    close_study(study)
+    with pytest.raises(CommandError, match=message):
+        run("retention", *days, "--dry-run")
+
+
 def test_retention_deletes_identifiers_after_their_time_and_keeps_the_answers(
     study: Study, session: SurveySession
 ) -> None:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(f"there is no study {options['study']}")
         session = find_session(study, receipt=options["receipt"], person=options["person"])
         if session is None:
-            raise CommandError("nobody in this study has this code")
+            raise CommandError(f"nobody in this study has this {'code' if options['receipt'] else 'id'}")
         if options["dry_run"]:
             self.tell(held_of(session), "would be deleted")
             return

@@ -1,9 +1,10 @@
 """``manage.py retention --identifiers-days 90``: delete what closed studies have kept for long enough."""
 
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from survey.domain.audit import record
 from survey.domain.erasure import delete_all, past_keeping
@@ -16,8 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("studies", nargs="*", help="codes; without: every closed study")
-        parser.add_argument("--identifiers-days", type=int, help="keep the panels' identifiers so long after closing")
-        parser.add_argument("--paradata-days", type=int, help="keep page events so long after closing")
+        parser.add_argument(
+            "--identifiers-days", type=_whole, help="keep the panels' identifiers so long after closing"
+        )
+        parser.add_argument("--paradata-days", type=_whole, help="keep page events so long after closing")
         parser.add_argument("--dry-run", action="store_true", help="only count")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -25,6 +28,8 @@ class Command(BaseCommand):
             "identifiers": _days(options["identifiers_days"]),
             "paradata": _days(options["paradata_days"]),
         }
+        if all(each is None for each in days.values()):
+            raise CommandError("say how long to keep what: --identifiers-days N, --paradata-days N, or both")
         studies = Study.objects.filter(state=StudyState.CLOSED, is_imported=False)
         if options["studies"]:
             studies = studies.filter(code__in=options["studies"])
@@ -42,6 +47,12 @@ class Command(BaseCommand):
             self.stdout.write("no study is closed: nothing to delete")
         for code in sorted(set(options["studies"]) - {study.code for study in studies}):
             self.stdout.write(f"{code}: not a closed study, nothing deleted")
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is no number of days")
+    return int(text)
 
 
 def _days(n: int | None) -> timedelta | None:
