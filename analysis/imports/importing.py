@@ -184,6 +184,7 @@ def _fill(source: Source, study: Study, on_step: Callable[[str], None]) -> dict[
         "n_items": Item.objects.filter(version=study.version_id).count(),
         "countries": list(study.arms.order_by("country").values_list("country", flat=True)),
         "n_unread": source.seen.n_unread,
+        "unread": source.seen.unread,
         "n_silent": source.seen.n_silent,
     }
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from analysis.columns import LONG
-from analysis.imports.faults import Faults
+from analysis.imports.faults import LONGEST_VALUE, Faults
 from analysis.paper_columns import AGES, GENDERS, HUMAN
 from survey.enums import Choice, Country, Locale, Question, Relation, Status
 
@@ -32,6 +32,7 @@ NAMES: Mapping[str, str] = {code: name for name, code in CODES.items()}
 OWN_GENDERS = {"female": "woman", "male": "man", "": None}
 CHOICES = {"A": Choice.CULTURE.value, "B": Choice.PREFERENCE.value}
 LONGEST_ITEM, LONGEST_PERSON = 40, 64
+N_UNREAD = 5  # answers that cannot be read, told with their place
 PERSONAL, NORM = Question.PERSONAL.value, Question.NORM.value
 AT_RESPONDENT, AT_QUESTION, AT_CHOICE, AT_FOLLOWS = (
     LONG.names.index(name) for name in ("respondent_id", "question", "choice", "follows_culture")
@@ -69,9 +70,17 @@ class Seen:
     texts: dict[str, str] = field(default_factory=dict)
     countries: set[str] = field(default_factory=set)
     locales: set[str] = field(default_factory=set)
-    n_unread: int = 0
+    n_unread: int = 0  # answers that are neither A nor B
+    unread: list[str] = field(default_factory=list)  # where the first of them stand
     n_silent: int = 0  # rows without either answer
     n_partial: int = 0  # rows without one of the two answers, which may stand in a row of its own
+
+    def look_at(self, letter: str, file: str, line: int, column: str) -> None:
+        """Count an answer that is neither A nor B, and say where the first ones stand."""
+        if letter and letter not in CHOICES:
+            self.n_unread += 1
+            if len(self.unread) < N_UNREAD:
+                self.unread.append(f"{file}, line {line}, {column}: {letter[:LONGEST_VALUE]!r}")
 
 
 def country_code(text: str) -> str | None:
@@ -207,7 +216,7 @@ def paper_judgment(checker: Checker, seen: Seen, line: int, cells: Mapping[str, 
     letters = {}
     for question in (PERSONAL, NORM):
         letter = cells[f"human_{question}"].strip().upper()
-        seen.n_unread += bool(letter) and letter not in CHOICES
+        seen.look_at(letter, checker.file, line, f"human_{question}")
         letters[question] = letter if letter in CHOICES else ""
     return Judgment(
         respondent=checker.named(line, "respondent_id", cells["respondent_id"], LONGEST_PERSON),

@@ -63,7 +63,7 @@ def prediction(checker: Checker, seen: Seen, line: int, cells: Mapping[str, str]
             found[name] = NAMES.get(checker.country(line, name, found[name]), "")
     for question in Question.values:
         letter = found[f"llm_{question}"].upper()
-        seen.n_unread += bool(letter) and letter not in CHOICES
+        seen.look_at(letter, checker.file, line, f"llm_{question}")
         found[f"llm_{question}"] = letter if letter in CHOICES else ""
     return found
 

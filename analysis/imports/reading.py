@@ -20,6 +20,16 @@ from survey.csv_reader import csv_reader
 PACKED = ".gz"
 CHUNK = 1 << 20
 SAVE_AS_UTF8 = "Save the file as CSV in UTF-8"
+OTHER_KINDS = {
+    b"PK\x03\x04": (
+        "is a zip file or a workbook, not CSV",
+        "Hand in the CSV files in it, or save it as CSV",
+    ),
+    b"\x1f\x8b": ("is packed with gzip", "Give it a name that ends in .csv.gz, or unpack it"),
+    b"\xff\xfe": ("is UTF-16", SAVE_AS_UTF8),
+    b"\xfe\xff": ("is UTF-16", SAVE_AS_UTF8),
+}
+OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class Line(NamedTuple):
@@ -42,6 +52,10 @@ def header_of(path: Path, faults: Faults) -> list[str]:
             return []
     if not any(header):
         faults.add(path.name, 1, "", None, "has no header", "Put the names of the columns into the first line")
+    if len(header) == 1 and (mark := next((mark for mark in OTHER_MARKS if mark in header[0]), None)):
+        what = f"has its columns separated by {OTHER_MARKS[mark]}"
+        faults.add(path.name, 1, "", None, what, "Save the file with commas between the columns")
+        return []
     if "\0" in "".join(header):
         faults.add(path.name, 1, "", None, "holds a NUL, which is no text", SAVE_AS_UTF8)
         return []
@@ -85,6 +99,11 @@ def _add_bad_bytes(path: Path, faults: Faults) -> None:
     """Name the first line that is no text; the reader fails before it, as it decodes many lines at once."""
     opener = gzip.open if path.suffix == PACKED else open
     with ExitStack() as stack:
+        start = stack.enter_context(opener(path, "rb")).read(4)
+        for mark, (what, mend) in OTHER_KINDS.items():
+            if start.startswith(mark):
+                faults.add(path.name, 0, "", None, what, mend)
+                return
         for number, line in enumerate(stack.enter_context(opener(path, "rb")), start=1):
             try:
                 line.decode("utf-8")

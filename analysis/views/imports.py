@@ -16,6 +16,7 @@ from analysis.imports.mapping import ROLES, ColumnMap, guess
 from analysis.imports.sources import AnswersSource, faults_csv, open_source, sample
 from analysis.imports.uploads import forget, handed_in, keep, place_of
 from analysis.models import Import
+from analysis.parameters import named_countries
 from analysis.tasks import launch_import
 from analysis.views.access import find_study, staff_only
 from survey.enums import Country, Locale
@@ -140,7 +141,12 @@ def _codes(text: str) -> tuple[str, ...]:
 
 
 def _state(handed: Import) -> dict[str, Any]:
-    return {"handed": handed, "is_unfinished": handed.state in UNFINISHED, "faults": handed.faults[:N_FAULTS]}
+    return {
+        "handed": handed,
+        "is_unfinished": handed.state in UNFINISHED,
+        "faults": handed.faults[:N_FAULTS],
+        "countries": named_countries((handed.report or {}).get("countries", [])),
+    }
 
 
 def _form(handed: Import) -> dict[str, Any]:
@@ -149,6 +155,8 @@ def _form(handed: Import) -> dict[str, Any]:
     if handed.kind != Import.Kind.ANSWERS or not has_file:
         return {"mapping": None, "has_file": has_file}
     header, rows = sample(handed_in(handed))
+    if not header:  # no table at all, so that no column of it can be chosen
+        return {"mapping": None, "has_file": True}
     mapping = ColumnMap.from_json(handed.mapping)
     return {
         "mapping": mapping,

@@ -23,7 +23,7 @@ from pact_site.roles import Role
 from survey.models import Study
 from tests.analysis.conftest import Made
 from tests.analysis.releasing import add_people, make_publishable, release
-from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, write
+from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, write
 from tests.analysis.test_import_study import ANSWERS, CHOSEN, answers_file, bring_in, exported
 from tests.staff import make_staff
 
@@ -108,7 +108,21 @@ def test_rows_without_any_answer_are_told(db: None, staff: Client, place: Path) 
     assert "1 row without an answer to either question: counted nowhere" in noted.getvalue()
     page = staff.get(reverse("analysis:import", args=[Import.objects.get().pk])).content.decode()
     assert "1 row has no answer to either question: it counts nowhere." in page
-    assert "respondents of GB." in page
+    assert "respondents of United Kingdom." in page
+
+
+def test_answers_that_cannot_be_read_are_told_with_their_place(
+    db: None, staff: Client, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.tasks.import_data.delay", work)
+    text = GOOD + judged("p3", "i1", "C") + "".join(judged(f"p{n}", "i1", norm="maybe") for n in range(4, 10))
+    upload = SimpleUploadedFile(HUMAN, text.encode())
+    where = staff.post(reverse("analysis:imports"), {"files": upload})["Location"]
+    page = staff.post(where, {"code": "others", "act": "look"}, follow=True).content.decode().replace("&#x27;", "'")
+    assert "Every row is in order" not in page
+    assert "7 answers are neither A nor B: taken as not given, as in the paper (the first: " in page
+    assert f"{HUMAN}, line 5, human_personal: 'C'; {HUMAN}, line 6, human_norm: 'MAYBE'; " in page
+    assert "line 10" not in page
 
 
 def test_api_lists_items_with_the_texts_that_there_are(db: None, staff: Client, tmp_path: Path) -> None:

@@ -188,6 +188,22 @@ def test_bytes_that_are_no_text_are_told(db: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (ANSWERS.replace(",", ";").encode(), "line 1: has its columns separated by semicolons"),
+        (ANSWERS.replace(",", "\t").encode(), "line 1: has its columns separated by tabs"),
+        (b"PK\x03\x04" + bytes(range(256)), "answers.csv: is a zip file or a workbook, not CSV"),
+        (ANSWERS.encode("utf-16"), "answers.csv: is UTF-16. Save the file as CSV in UTF-8"),
+    ],
+)
+def test_a_file_of_another_kind_has_one_fault_that_says_so(db: None, tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes(content)
+    found = refused(path, CHOSEN)
+    assert (len(found), what in found[0]) == (1, True), found
+
+
+@pytest.mark.parametrize(
     ("columns", "what"),
     [
         ({"respondent": "a"}, "no column says: item"),

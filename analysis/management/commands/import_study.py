@@ -80,6 +80,8 @@ class Command(BaseCommand):
         rows = ", ".join(f"{counted(n, 'row')} of {name}" for name, n in report["n_rows"].items())
         if report.get("n_unread"):
             self.stderr.write(f"{report['n_unread']} answers are neither A nor B: taken as not given, as in the paper")
+            for place in report["unread"]:
+                self.stderr.write(f"    {place}")
         if n := report.get("n_silent"):
             self.stderr.write(f"{counted(n, 'row')} without an answer to either question: counted nowhere")
         if study is None:
