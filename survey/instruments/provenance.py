@@ -40,8 +40,8 @@ def warnings(definition: Definition) -> Iterator[Problem]:
             elif source_of(definition, locale, key) is not None and not entry.provenance.source_hash:
                 n_unknown, first = n_unknown + 1, first or key
         if n_unknown:
-            message = f"{n_unknown} text(s) without the hash of their source, a change of which would go unnoticed"
-            yield Problem(DRAFTS, 1, first, f"{message}: see mark_texts --drafts")
+            message = f"{n_unknown} text(s) of {locale} without the hash of their source, a change of which would go"
+            yield Problem(DRAFTS, 1, first, f"{message} unnoticed: see mark_texts --drafts")
 
 
 def write_records(folder: Path, locale: str, entries: Mapping[str, TextEntry]) -> None:

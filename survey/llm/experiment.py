@@ -14,7 +14,7 @@ from survey.llm.design import Design, Factors, ItemFacts, Languages, Shown, alig
 from survey.llm.enums import PersonaSetting, RunKind
 from survey.llm.models import Cell, ModelSpec
 from survey.llm.parsing import PARSER_VERSION
-from survey.llm.prompts import Persona, prompt_texts
+from survey.llm.prompts import Persona, lacking_words, prompt_texts
 from survey.llm.queries import current_findings, shown_pages
 from survey.llm.requests import canonical_json
 from survey.llm.validity import Target, cautions, refusals
@@ -142,7 +142,11 @@ class Experiment:
         for item in self.items:
             if item.version_id != self.study.version_id:
                 return [f"Item {item.code} belongs to another version than the study."]
+        people = [country for item in self.items for country in (item.actor_country, item.receiver_country)]
+        people += [persona.country for persona in self.design.personas if persona]
         for locale in self.locales:
+            if lacking := lacking_words(locale, people):
+                return [lacking]
             texts = text_catalogue(self.study.version_id, locale)
             for item in self.items:
                 try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +66,19 @@ def prompt_texts(locale: str) -> PromptTexts:
         status=data["statuses"][locale],
         content_hash=hashlib.sha256(raw).hexdigest(),
     )
+
+
+def lacking_words(locale: str, countries: Iterable[str]) -> str:
+    """Say what stands in the way of prompts in a locale that name these countries; empty where nothing does."""
+    file = f"survey/llm/prompt_texts/{locale.partition('-')[0]}.yaml"
+    try:
+        texts = prompt_texts(locale)
+    except FileNotFoundError:
+        return f"There are no prompts in {locale}: write {file} after en.yaml."
+    except KeyError as error:
+        return f"There are no prompts in {locale}: {file} lacks {error}."
+    unnamed = sorted({country for country in countries if country} - texts.countries.keys())
+    return f"The prompts in {locale} cannot name {', '.join(unnamed)}: see countries in {file}." if unnamed else ""
 
 
 def n_paraphrases(locale: str = Locale.EN_US) -> int:

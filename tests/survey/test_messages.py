@@ -1,12 +1,17 @@
 """The catalogues of the participants' pages: complete, in line with the code, compiled."""
 
 import io
+from io import StringIO
+from pathlib import Path
+from shutil import copytree, rmtree
 
 import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from django.core.management import call_command
 
 from survey.enums import Locale
+from survey.management.commands import sync_messages
 from survey.management.commands.sync_messages import (
     catalogue_path,
     extract_messages,
@@ -42,3 +47,16 @@ def test_compiled_catalogue_is_that_of_the_source(locale: Locale) -> None:
     compiled = read_mo(io.BytesIO(path.with_suffix(".mo").read_bytes()))
     as_dict = [{m.id: m.string for m in catalogue if m.id} for catalogue in (source, compiled)]
     assert as_dict[0] == as_dict[1], "run `manage.py sync_messages`"
+
+
+def test_command_names_the_file_in_which_something_is_to_be_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_messages, "LOCALE_DIR", Path(copytree(sync_messages.LOCALE_DIR, tmp_path / "locale")))
+    rmtree(tmp_path / "locale" / "pt_BR")
+    out = StringIO()
+    call_command("sync_messages", stdout=out)
+    n = len(extract_messages())
+    lines = [line for line in out.getvalue().splitlines() if not line.startswith("  ")]
+    assert f"pt-BR: {n} messages, {n} untranslated in survey/locale/pt_BR/LC_MESSAGES/django.po" in lines
+    assert f"hi-IN: {n} messages, 0 untranslated" in lines

@@ -107,6 +107,7 @@ class Command(BaseCommand):
             path.write_bytes(po_bytes(catalogue, locale))
             path.with_suffix(".mo").write_bytes(compile_catalogue(catalogue))
             missing = [m.id for m in catalogue if m.id and not m.string]
-            self.stdout.write(f"{locale.value}: {len(messages)} messages, {len(missing)} untranslated")
+            where = f" in survey/locale/{path.relative_to(LOCALE_DIR)}" if missing else ""
+            self.stdout.write(f"{locale.value}: {len(messages)} messages, {len(missing)} untranslated{where}")
             for message in missing:
                 self.stdout.write(f"  {message}")

@@ -163,6 +163,12 @@ def test_run_with_a_missing_text_is_refused_and_named(study: Study, spec: ModelS
         domain.create_alignment_run(study, specs=[spec])
 
 
+def test_run_that_the_prompts_have_no_words_for_is_refused(study: Study, spec: ModelSpec) -> None:
+    Item.objects.filter(version=study.version, code="T02").update(actor_country="XX")
+    with pytest.raises(ValueError, match=r"The prompts in en-US cannot name XX: see countries in .*en\.yaml\."):
+        domain.create_alignment_run(study, specs=[spec])
+
+
 def test_run_with_an_item_of_another_version_is_refused(study: Study, spec: ModelSpec) -> None:
     instrument = Instrument.objects.create(code="other")
     version = InstrumentVersion.objects.create(instrument=instrument, number=1, content_hash="1" * 64, structure={})

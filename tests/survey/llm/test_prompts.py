@@ -15,6 +15,7 @@ from survey.llm.prompts import (
     Ask,
     Persona,
     configure,
+    lacking_words,
     messages,
     n_paraphrases,
     persona_sentence,
@@ -24,6 +25,23 @@ from survey.llm.prompts import (
 
 MakeAsk = Callable[..., Ask]
 MAN, WOMAN = Persona("BR", "younger", "male"), Persona("US", "older", "female")
+
+
+@pytest.mark.parametrize(
+    ("locale", "countries", "lacking"),
+    [
+        ("hi-IN", ["BR", ""], ""),
+        ("xx-XX", [], "There are no prompts in xx-XX: write survey/llm/prompt_texts/xx.yaml after en.yaml."),
+        ("en-XX", [], "There are no prompts in en-XX: survey/llm/prompt_texts/en.yaml lacks 'en-XX'."),
+        (
+            "pt-BR",
+            ["BR", "YY", "XX"],
+            "The prompts in pt-BR cannot name XX, YY: see countries in survey/llm/prompt_texts/pt.yaml.",
+        ),
+    ],
+)
+def test_what_prompts_lack_is_named(locale: str, countries: list[str], lacking: str) -> None:
+    assert lacking_words(locale, countries) == lacking
 
 
 def test_prompt_holds_the_item_word_for_word_and_the_culture_as_a(make_ask: MakeAsk) -> None:
