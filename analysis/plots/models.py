@@ -14,6 +14,7 @@ from analysis.plots.style import (
     LIGHT,
     REFERENCE,
     TWO_COLUMNS,
+    UNDER,
     Drawn,
     add_legend,
     describe,
@@ -122,7 +123,7 @@ def alignment_and_ceiling(frames: Frames) -> Drawn:
         dots(ax, part, groups, series)
         ceiling = part.loc[part["group"] == "another person", "estimate"]
         if len(ceiling) and pd.notna(ceiling.iloc[0]):
-            ax.axvline(ceiling.iloc[0], color=GREY, linewidth=0.8)
+            ax.axvline(ceiling.iloc[0], color=GREY, linewidth=0.8, zorder=UNDER)
     add_legend(figure, series, "Chance to choose as a random person about the same item; solid line: another person")
     return Drawn(figure, data, describe(data, "Expected match with a random person, with intervals"))
 

@@ -20,6 +20,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY, LIGHT = "#595959", "#D9DFE4"
 GAP = "not estimable"
+UNDER, WORDS, LINES, DOTS = 1.0, 1.7, 2.0, 3.0  # what covers what
 LEVEL = 0.95  # of intervals, where nothing else was chosen
 MEAN, DIFFERENCE, REFERENCE = "mean of the models", "gap", "reference"
 SUMMARIES = (MEAN, DIFFERENCE, REFERENCE)
@@ -129,7 +130,7 @@ def lay_rows(ax: Axes, labels: Sequence[str], write: Write, reference: float | N
     ax.xaxis.set_major_formatter(FuncFormatter(write))
     ax.grid(axis="x", color=LIGHT, linewidth=0.5)
     if reference is not None:
-        ax.axvline(reference, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
+        ax.axvline(reference, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=UNDER)
 
 
 class Style(NamedTuple):
@@ -168,15 +169,15 @@ def dots(ax: Axes, data: pd.DataFrame, groups: Sequence[str], series: Sequence[s
                 say(ax, at, "" if row is None else GAP, look.colour)
                 continue
             if pd.notna(row["ci_low"]) and pd.notna(row["ci_high"]):
-                ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=look.colour, linewidth=1.1, zorder=2)
-            ax.plot(row["estimate"], at, zorder=3, **_marker(look))
+                ax.plot([row["ci_low"], row["ci_high"]], [at, at], color=look.colour, linewidth=1.1, zorder=LINES)
+            ax.plot(row["estimate"], at, zorder=DOTS, **_marker(look))
 
 
 def say(ax: Axes, y: float, text: str, colour: str) -> None:
-    """Write in place of a dot why there is none."""
+    """Write in place of a dot why there is none, over the lines of the panel and under the dots of other rows."""
     ax.text(
         0.5, y, text, transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize=5.5, fontstyle="italic",
-        color=colour,
+        color=colour, zorder=WORDS, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4} if text else None,
     )  # fmt: skip
 
 

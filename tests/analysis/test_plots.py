@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from matplotlib.figure import Figure
 
 from analysis import tasks
 from analysis.domain import find_undrawn, request_analysis
@@ -20,6 +21,7 @@ from analysis.families import HOLDS
 from analysis.from_files.paper_folder import analyse_folder
 from analysis.models import AnalysisRun, FigureArchive
 from analysis.parameters import choose
+from analysis.plots import style
 from analysis.plots.files import FIGURES, Made, as_archive, frames_of, make_figures
 from analysis.reports import Report
 from analysis.results.stored import Results
@@ -234,3 +236,14 @@ def test_figures_that_cannot_be_drawn_are_not_drawn_again(made: MadeStudy, empty
         tasks.draw_figures(run.pk)
     assert find_undrawn() == []
     assert FigureArchive.objects.get().error == "ValueError: no font"
+
+
+def test_no_line_strikes_through_why_there_is_no_dot() -> None:
+    ax = Figure().subplots()
+    ax.axvline(0.0, zorder=style.UNDER)
+    style.say(ax, 0.0, style.GAP, style.GREY)
+    (text,) = ax.texts
+    assert style.UNDER < text.get_zorder() < style.LINES < style.DOTS
+    box = text.get_bbox_patch()
+    assert box is not None
+    assert box.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
