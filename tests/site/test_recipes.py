@@ -25,7 +25,7 @@ from survey.pages.base import PageKind, Turn
 
 class ThanksPage(PageKind):
     def context(self, turn: Turn) -> dict[str, Any]:
-        return {"heading": "Thank you", "paragraphs": ["Nearly there."]}
+        return {"heading": turn.texts["thanks.heading"], "paragraphs": [turn.texts["thanks.text"]]}
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         pass_page(turn.session)
@@ -239,13 +239,25 @@ def add_page(copy: Copy) -> None:
         "survey/enums.py", ('    SCENARIO = "scenario"', '    THANKS = "thanks", "Thanks"\n    SCENARIO = "scenario"')
     )
     copy.write("survey/pages/thanks.py", PAGE)
-    copy.edit("survey/instruments/visible.py", ("    Page.SCENARIO: (", "    Page.THANKS: (),\n    Page.SCENARIO: ("))
+    copy.edit(
+        "survey/instruments/visible.py", ("    Page.SCENARIO: (", '    Page.THANKS: ("thanks",),\n    Page.SCENARIO: (')
+    )
     copy.edit(
         "survey/pages/__init__.py",
         ("from survey.pages.screening", "from survey.pages.thanks import ThanksPage\nfrom survey.pages.screening"),
         ("    Page.SCENARIO: ", "    Page.THANKS: ThanksPage(),\n    Page.SCENARIO: "),
     )
-    copy.edit("survey/instruments/pact/instrument.yaml", ("comprehension, scenario", "comprehension, thanks, scenario"))
+    home = "survey/instruments/pact"
+    copy.edit(
+        "survey/instruments/schema.py",
+        ('    "consent.heading",', '    "thanks.heading",\n    "thanks.text",\n    "consent.heading",'),
+    )
+    for path in sorted((copy.folder / home / "texts").glob("*.yaml")):
+        copy.edit(
+            f"{home}/texts/{path.name}",
+            ("\nconsent:\n", '\nthanks:\n  heading: "Thank you"\n  text: "Nearly there."\nconsent:\n'),
+        )
+    copy.edit(f"{home}/instrument.yaml", ("comprehension, scenario", "comprehension, thanks, scenario"))
 
 
 def add_panel(copy: Copy) -> None:
