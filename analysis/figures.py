@@ -15,6 +15,7 @@ NOTE_HEIGHT, TITLE_HEIGHT, LEGEND_STEP = 14, 44, 120
 LABEL_WIDTH, LABEL_STEP = 46, 14  # characters of a bold label that fit a line, and the lines' distance
 MARKERS = ("circle", "square")
 BAR_WIDTH = 200.0
+ROOM_OF_TICK = 0.15  # of the track, so that two labels stand apart
 
 Format = Callable[[float], str]
 
@@ -211,7 +212,8 @@ def statistic_scale(rows: Sequence[FigureRow]) -> Scale:
     """Give a scale around zero for test statistics, wide enough for all."""
     values = [value.estimate for row in rows for value in row.values if value.estimate is not None]
     low, high = (10 * math.floor(min([0.0, *values]) / 10), 10 * math.ceil(max([10.0, *values]) / 10))
-    ticks = (low, 0.0, high / 2, high) if low else (0.0, high / 2, high)
+    has_room = -low > ROOM_OF_TICK * (high - low)  # beside the tick at zero
+    ticks = (low, 0.0, high / 2, high) if has_room else (0.0, high / 2, high)
     return Scale(low, high, ticks, signed_decimal, signed_number, reference=0.0, has_intervals=False)
 
 

@@ -70,6 +70,8 @@ LEVELS_OF = re.compile(r"(fewer than two|the differences between) levels of (.+?
 
 def worded(reason: str) -> str:
     """Write the reason for a missing number with the words of the page; what has no codes stays as it is."""
+    if reason == f"{ALIKE}in every group":
+        return "in every group all answers are the same"
     if found := LEVELS_OF.fullmatch(reason):
         return f"{found[1]} {CLUSTERS.get(found[2], found[2])}{found[3] or ''}"
     if reason.startswith(DETERMINED):

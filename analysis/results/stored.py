@@ -20,6 +20,7 @@ PART_OF_RESULTS = """
     )
     FROM analysis_analysisrun WHERE id = %s
 """
+NOT_SAID = "not said"  # of the plan, by an analysis that was not asked for its tests
 SIMULATED_NOTE = "Contains simulated data"
 
 
@@ -41,13 +42,23 @@ class Results:
         return cls(part)
 
     def rows(self, table: str, **wanted: str) -> list[Row]:
-        """Give the rows of a table that have these values, the reasons for missing numbers in words."""
+        """Give the rows of a table that have these values, as pages show them: see `_told`."""
         if table not in self.tables:
             return []
         columns = self.tables[table]["columns"]
         rows = [dict(zip(columns, values, strict=True)) for values in self.tables[table]["rows"]]
         kept = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
-        return [{**row, "reason": worded(row["reason"])} if row.get("reason") else row for row in kept]
+        return [self._told(row) for row in kept]
+
+    def _told(self, row: Row) -> Row:
+        """Write the reason for a missing number in words; where no plan is, no test is of a family of the plan."""
+        found = dict(row)
+        if found.get("reason"):
+            found["reason"] = worded(found["reason"])
+        if self.facts.get("plan", NOT_SAID) is None:
+            adjusted = [name for name in found if name.endswith("_adjustment")]
+            found |= {f"{name.removesuffix('_adjustment')}_family": "" for name in adjusted}
+        return found
 
     @property
     def is_simulated(self) -> bool:

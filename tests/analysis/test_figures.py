@@ -37,6 +37,12 @@ def test_difference_scale_ends_at_100_points_and_cuts_what_is_beyond() -> None:
     assert scale.place(-3.0) == 10.0
 
 
+def test_a_scale_of_statistics_has_no_tick_that_would_touch_zeros() -> None:
+    far, near = ([FigureRow("a", [Value(high, None, None), Value(-5.0, None, None)])] for high in (1188.0, 20.0))
+    assert (statistic_scale(far).low, list(statistic_scale(far).ticks)) == (-10, [0.0, 595.0, 1190])
+    assert list(statistic_scale(near).ticks) == [-10, 0.0, 10.0, 20]
+
+
 def test_coefficient_scale_reaches_below_zero_where_something_does() -> None:
     assert coefficient_scale([FigureRow("a", [Value(0.4, 0.1, 0.7)])]).low == 0.0
     assert coefficient_scale([FigureRow("a", [Value(0.4, -0.1, 0.7)])]).low == -0.25

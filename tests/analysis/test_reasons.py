@@ -1,10 +1,13 @@
 """Reasons for missing numbers are shown in words, whatever columns and levels the statistics name."""
 
+from typing import Any
+
 import pytest
 
 from analysis.models import AnalysisRun
 from analysis.parameters import COMPLETE_ONLY, in_words, without
 from analysis.reasons import column, worded
+from analysis.results.shown import adjustment
 from analysis.results.stored import Results
 
 
@@ -13,7 +16,7 @@ from analysis.results.stored import Results
     [
         ("", ""),
         ("fewer than two items", "fewer than two items"),
-        ("all answers are the same: in every group", "all answers are the same: in every group"),
+        ("all answers are the same: in every group", "in every group all answers are the same"),
         ("all answers are the same: respondent_country IN", "all answers are the same: people of India"),
         (
             "all answers are the same: question norm, respondent_country US; relation close; gender woman and 2 more",
@@ -70,6 +73,20 @@ def test_pages_read_words_where_the_stored_table_keeps_the_codes() -> None:
         "all answers are the same: scenarios of far countries", None
     ]  # fmt: skip
     assert rows[0][1] == "all answers are the same: relation far"
+
+
+def test_without_a_plan_no_test_is_of_a_family_of_the_plan() -> None:
+    table = {
+        "columns": ["p_value", "p_adjusted", "p_adjustment", "p_family"],
+        "rows": [[0.01, 0.02, "holm", "primary"]],
+    }
+    plans: list[dict[str, Any]] = [{"plan": None}, {"plan": {"version": 1}}, {}]
+    told = [
+        adjustment(Results(AnalysisRun(results={"facts": facts, "tables": {"plan": table}})).rows("plan"))
+        for facts in plans
+    ]
+    named = "; p adjusted by Holm (primary family of the plan)"
+    assert told == ["; p adjusted by Holm", named, named]
 
 
 def test_exclusions_are_told_in_words() -> None:
