@@ -8,9 +8,7 @@ from django.db import connection
 from django.test import Client
 
 from survey.enums import Choice, Page, Question, Status
-from survey.instruments.visible import SHOWN
 from survey.models import Consent, Demographics, Response, StatusChange, Study, SurveySession
-from survey.pages import PAGES
 from tests.factories import make_session, make_study
 
 pytestmark = pytest.mark.django_db
@@ -71,11 +69,6 @@ class Walker:
         self.walk_to(Page.DEBRIEF)
         self.post()
         self.session.refresh_from_db()
-
-
-def test_every_kind_of_page_has_a_class_and_names_its_texts() -> None:
-    """A kind that only `Page` knows passes as one of an instrument's blocks, and fails once somebody comes to it."""
-    assert set(PAGES) == set(SHOWN) == set(Page)
 
 
 def test_walk_stores_every_answer_with_what_was_shown(study: Study) -> None:
