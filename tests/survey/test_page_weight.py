@@ -1,6 +1,7 @@
 """What a page costs a phone: at most 25 KB at first view and 5 KB after, gzipped."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,13 @@ def test_pages_keep_within_the_budget(study: Study, locale: str) -> None:
         walker.session.refresh_from_db()
     assert len(gzip.compress(walker.client.get(walker.url).content)) <= LATER_VIEW
     assert seen >= set(Page) - {Page.LANGUAGE, Page.DEMOGRAPHICS}
+
+
+def test_every_class_of_the_pages_has_a_rule() -> None:
+    """A button marked as the second choice looked like the first, for want of a rule."""
+    root = Path(settings.BASE_DIR)
+    styles = (root / "static" / "survey.css").read_text(encoding="utf-8")
+    pages = "".join(path.read_text(encoding="utf-8") for path in (root / "templates" / "survey").rglob("*.html"))
+    used = set(re.findall(r'class="([a-z]+)"', pages))
+    assert {"button", "quiet", "scenario"} <= used
+    assert used - set(re.findall(r"\.([a-z]+)\b", styles)) == set()
