@@ -7,7 +7,7 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,12 +51,15 @@ def plain_name(path: Path) -> str:
     return path.name.removesuffix(PACKED)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a file with the types that pandas finds; the index holds the number of each row, the header being row 1."""
+def read_csv(path: Path, as_text: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a file with the types that pandas finds, but these columns as text, so that 007 stays 007.
+
+    The index holds the number of each row, the header being row 1.
+    """
     text = _decode(path, read_bytes(path))
     layout = _lay_out(path, text)
     try:
-        frame = pd.read_csv(io.StringIO(text), index_col=False)
+        frame = pd.read_csv(io.StringIO(text), index_col=False, dtype=dict.fromkeys(as_text, str))
     except pd.errors.ParserError as error:
         raise BadFile(f"{path.name}: cannot be read as CSV: {error}") from error
     if len(frame) != len(layout.rows):

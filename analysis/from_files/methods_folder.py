@@ -29,6 +29,7 @@ from analysis.stats.paper.faults import Fault, human_faults, prediction_faults, 
 from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
 from survey.instruments.plan import PLAN_KEY
 
+IDS = ("respondent_id", "scenario_item_id", "model_tag")
 STUDY_FACTS = ("study", "instrument", "content_hash")
 
 
@@ -165,7 +166,7 @@ def _checked(
     path: Path, columns: Sequence[str], faults: Callable[[pd.DataFrame], list[Fault]], *, may_be_empty: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
     """Read a file, refuse what cannot be used, and say what is odd; a header alone may be all of models."""
-    frame = read_csv(path)
+    frame = read_csv(path, as_text=IDS)
     if may_be_empty and frame.empty and set(columns) <= set(frame.columns):
         return frame.astype(object), []
     require(frame, columns, path)

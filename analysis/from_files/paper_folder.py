@@ -24,6 +24,7 @@ from analysis.stats.paper.source import HUMAN_COLUMNS, PREDICTION_COLUMNS
 HUMAN_FILE = "tidy_human_responses.csv"
 PREDICTION_FILE = "llm_predictions.csv"
 NOT_ESTIMABLE = "not_estimable"
+ITEM = "scenario_item_id"
 
 
 @dataclass
@@ -48,10 +49,21 @@ def analyse_folder(source: Path) -> Found:
     found = Found()
     predictions = _read(found, find(source, PREDICTION_FILE), PREDICTION_COLUMNS, prediction_faults, is_of_models=True)
     human = _read(found, find(source, HUMAN_FILE), HUMAN_COLUMNS, human_faults)
+    if human is not None and predictions is not None and _is_number(human) != _is_number(predictions):
+        human, predictions = (
+            frame.assign(**{ITEM: read_csv(path, as_text=[ITEM])[ITEM]})
+            for frame, path in ((human, find(source, HUMAN_FILE)), (predictions, find(source, PREDICTION_FILE)))
+            if path is not None
+        )
     _add_people(found, human, predictions)
     _add_model_only(found, predictions)
     _add_behaviour(found, list(_evaluations(found, source)) or _exported(found, source))
     return found
+
+
+def _is_number(frame: pd.DataFrame) -> bool:
+    """Tell whether a file's items are numbers all through; where those of only one are, both are taken as written."""
+    return pd.api.types.is_numeric_dtype(frame[ITEM])
 
 
 def write_tables(found: Found, out: Path) -> list[Path]:
