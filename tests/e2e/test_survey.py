@@ -63,7 +63,8 @@ def walk(page: Page, entry: str, locale: str) -> Iterator[str]:
         number += page.locator(".scenario").count()
         for name in groups_on(page):
             page.locator(f"label:has(input[name={name}][value='{wish(name, number, locale)}'])").click()
-        page.get_by_role("button").click()
+        with page.expect_navigation():  # else the next look may find neither the old page nor the new one
+            page.get_by_role("button").click()
 
 
 def check_stored(locale: str) -> None:
@@ -199,7 +200,8 @@ def test_survey_without_javascript_stores_every_answer(study: Study, new_page: N
         names = (*WANTED, "country", "attention", "personal", "norm")
         for name in (name for name in names if page.locator(f"[name={name}]").count()):
             page.locator(f"input[name={name}][value='{wish(name, number, 'pt-BR')}']").check()
-        page.get_by_role("button").click()
+        with page.expect_navigation():  # else the next look may find neither the old page nor the new one
+            page.get_by_role("button").click()
     check_stored("pt-BR")
 
 
