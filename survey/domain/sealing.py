@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Field, Model
 
-from survey.models.sealed import MARK, SealedField, cipher, seal, unseal
+from survey.models.sealed import MARK, SealedField, WrongKeyError, cipher, seal, unseal
 
 BATCH = 1000
 
@@ -20,12 +20,28 @@ def sealed_columns() -> Iterator[tuple[type[Model], Field]]:  # type: ignore[typ
         yield from ((model, field) for field in model._meta.get_fields() if isinstance(field, SealedField))
 
 
+def refuse_missing_keys() -> None:
+    """`WrongKeyError` where identifiers are sealed with a key that the site does not have: nobody is found by those."""
+    known = {cipher(secret)[0] for secret in settings.IDENTIFIER_KEYS}
+    with connection.cursor() as cursor:
+        for model, field in sealed_columns():
+            table, column = model._meta.db_table, field.column
+            cursor.execute(
+                f"SELECT DISTINCT split_part({column}, ':', 2) FROM {table} WHERE {column} LIKE %s",  # noqa: S608
+                [f"{MARK}:%"],
+            )
+            if missing := sorted({name for (name,) in cursor.fetchall()} - known):
+                told = f"IDENTIFIER_KEYS has no key {', '.join(missing)}: put the key that sealed {table}.{column}"
+                raise WrongKeyError(f"{told} back into it")
+
+
 def reseal(*, is_dry: bool = False) -> dict[str, int]:
     """Seal anew what another key sealed, or none; say by column how many rows that is.
 
     May be stopped and begun again; a row that changes meanwhile is left as it then stands. `WrongKeyError` where a
-    key is missing: what was done before stays done.
+    key is missing, before anything is done.
     """
+    refuse_missing_keys()
     return {
         f"{model._meta.db_table}.{field.column}": _reseal(model, field, is_dry) for model, field in sealed_columns()
     }

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -159,6 +160,16 @@ def close_days_ago(study: Study, days: int) -> None:
 
 def test_retention_says_so_where_no_study_is_closed(study: Study) -> None:
     assert run("retention", "--identifiers-days", "90", "--dry-run") == "no study is closed: nothing to delete\n"
+
+
+def test_person_whose_id_cannot_be_read_is_not_said_to_be_unknown(
+    session: SurveySession, settings: LazySettings
+) -> None:
+    settings.IDENTIFIER_KEYS = ["another"]
+    with pytest.raises(CommandError, match=r"IDENTIFIER_KEYS has no key [0-9a-f]{8}: put the key"):
+        run("erase", "s1", "--person", PERSON, "--dry-run")
+    with pytest.raises(CommandError, match="nobody in this study has this code"):
+        run("erase", "s1", "--receipt", "NOBODY", "--dry-run")
 
 
 @pytest.mark.parametrize(

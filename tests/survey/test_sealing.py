@@ -130,6 +130,8 @@ def test_missing_key_is_named_and_nothing_is_lost(settings: LazySettings) -> Non
         PanelIdentity.objects.get()
     with pytest.raises(CommandError, match=f"no key {name}"):
         call_command("reseal", stdout=StringIO())
+    with pytest.raises(CommandError, match=f"no key {name}"):
+        call_command("reseal", "--dry-run", stdout=StringIO())
     settings.IDENTIFIER_KEYS = [OLD]
     assert PanelIdentity.objects.get().panel_person == PERSON
 

@@ -7,7 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analysis.live_summary import count_answers
 from survey.domain.audit import record
 from survey.domain.erasure import NotYet, erase, find_session, held_of, take_out
+from survey.domain.sealing import refuse_missing_keys
 from survey.models import Study
+from survey.models.sealed import WrongKeyError
 
 
 class Command(BaseCommand):
@@ -27,6 +29,8 @@ class Command(BaseCommand):
             raise CommandError(f"there is no study {options['study']}")
         session = find_session(study, receipt=options["receipt"], person=options["person"])
         if session is None:
+            if options["person"]:
+                self.refuse_missing_keys()
             raise CommandError(f"nobody in this study has this {'code' if options['receipt'] else 'id'}")
         if options["dry_run"]:
             self.tell(held_of(session), "would be deleted")
@@ -41,6 +45,13 @@ class Command(BaseCommand):
         except NotYet as error:
             raise CommandError(str(error)) from error
         self.tell(held, "deleted")
+
+    def refuse_missing_keys(self) -> None:
+        """Not have somebody told that nothing is kept of them where it only cannot be read."""
+        try:
+            refuse_missing_keys()
+        except WrongKeyError as error:
+            raise CommandError(str(error)) from error
 
     def tell(self, held: dict[str, int], what: str) -> None:
         for name, n in held.items():
