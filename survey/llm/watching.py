@@ -130,9 +130,12 @@ class Stand:
 
     @property
     def stopped(self) -> Sequence[ModelStand]:
-        """Give the models that are asked no more though questions to them are left, as long as the run may go on."""
-        ended = (RunState.FAILED, RunState.CANCELLED, RunState.DONE)
-        return [m for m in self.models if m.stopped and m.progress.n_open and self.run.state not in ended]
+        """Give the models that are asked no more though questions to them are left, as long as the run may go on.
+
+        A run that waits for a worker was resumed: it will ask them all.
+        """
+        others = (RunState.QUEUED, RunState.FAILED, RunState.CANCELLED, RunState.DONE)
+        return [m for m in self.models if m.stopped and m.progress.n_open and self.run.state not in others]
 
     @property
     def spent_share(self) -> float | None:

@@ -157,6 +157,15 @@ def test_page_says_which_model_is_asked_no_more_and_offers_to_resume(run: Run, s
     assert "Left to ask: 12 of served. served: &lt;refused&gt;." in shown
 
 
+def test_resumed_run_that_waits_for_a_worker_offers_nothing_more_to_mend(run: Run, staff_client: Client) -> None:
+    stop(run)
+    assert domain.resume_run(run)
+    shown = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
+    assert "waits for a worker" in shown
+    assert "is asked no more" not in shown
+    assert 'id="resume"' not in shown
+
+
 def test_time_left_is_that_of_the_models_still_asked(run: Run) -> None:
     stop(run)
     found = stand(reload(run))
