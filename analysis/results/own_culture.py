@@ -77,13 +77,18 @@ def _methods_table(rows: Sequence[Row]) -> ShownTable:
 def _cells(row: Row) -> list[str]:
     return [
         contrast_label(row["contrast"]),
-        cell(row, points) if row["scale"] == "share" else f"{cell(row, coefficient)} log odds",
+        cell(row, points) if row["scale"] == "share" else _log_odds(row),
         *p_pair(row),
         *p_pair(row, "p_equivalence", "p_equivalence"),
         str(row["n_respondents"]),
         str(row["n_items"]),
         row["reason"],
     ]
+
+
+def _log_odds(row: Row) -> str:
+    told = cell(row, coefficient)
+    return told if row["estimate"] is None else f"{told} log odds"
 
 
 def _by_country(results: Results, contrast: str) -> Figure:

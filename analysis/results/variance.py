@@ -29,6 +29,7 @@ PARTS = {
     "together": "Between what they make together",
     "answer": "The single answer",
 }
+MOST_ODDS = 1000
 IN_SENTENCE = {"respondent": "people", "item": "items", "scenario country": "scenarios' countries"}
 
 
@@ -70,7 +71,7 @@ def _parts(rows: Sequence[Row]) -> ShownTable:
                         _cell(own.get("sd_unadjusted"), coefficient),
                         _cell(own.get("latent_share"), percent),
                         _cell(own.get("probability_share"), percent),
-                        _cell(own.get("median_odds_ratio"), coefficient),
+                        _cell(own.get("median_odds_ratio"), _odds),
                         "none" if levels is None else f"{levels:.0f}",
                         _why(own),
                     ]
@@ -94,6 +95,11 @@ def _explained(rows: Sequence[Row]) -> ShownTable:
         if (row := find(rows, question=question, quantity=quantity))
     ]
     return ShownTable("explained", "How much of the variance is explained", ["What, question", "R²", "Note"], shown)
+
+
+def _odds(value: float) -> str:
+    """Write an odds ratio; one that few answers leave without an end is told as such, not by its digits."""
+    return coefficient(value) if value < MOST_ODDS else f"over {MOST_ODDS:,}"
 
 
 def _cell(row: Row | None, write: Write) -> str:
@@ -128,7 +134,7 @@ def sentence(rows: Sequence[Row]) -> str:
     sentence = f"{whole} that country, relation, age and gender leave open, {_listed(told)}"
     if odds is not None and odds["estimate"] is not None and odds["ci_low"] is not None:
         sentence += (
-            f": the odds of following the culture differ by a factor of {_cell(odds, coefficient)} or more between "
+            f": the odds of following the culture differ by a factor of {_cell(odds, _odds)} or more between "
             f"half of all pairs of {IN_SENTENCE[shares[0]['part']]}"
         )
     return f"{sentence}. Country, relation, age and gender explain {_cell(marginal, percent)} (marginal R²)."

@@ -3,7 +3,18 @@
 from typing import Any
 
 from analysis.models import AnalysisRun
-from analysis.results import agreement, alignment, drop_one, effect_sizes, own_culture, paper, plan, rates, shift
+from analysis.results import (
+    agreement,
+    alignment,
+    drop_one,
+    effect_sizes,
+    own_culture,
+    paper,
+    plan,
+    rates,
+    shift,
+    variance,
+)
 from analysis.results.sentences import NOTHING
 from analysis.results.shown import group_label
 from analysis.results.stored import Results
@@ -101,6 +112,26 @@ def test_own_culture_names_each_contrast_and_where_other_methods_lie() -> None:
 def test_own_culture_says_why_nothing_can_be_said() -> None:
     rows = [own(None, None, None, contrast="same - far", reason="all answers are the same: in every group")]
     assert own_culture.sentence(rows) == "Nothing can be said yet: all answers are the same: in every group."
+
+
+def test_own_culture_gives_no_unit_to_what_is_not_estimable() -> None:
+    columns = ["outcome", "respondent_country", "contrast", "method", "scale", "estimate", "ci_low", "ci_high",
+               "p_value", "p_adjusted", "p_equivalence", "p_equivalence_adjusted", "n_respondents", "n_items",
+               "n", "reason"]  # fmt: skip
+    start = ["personal", "all", "same - far", "within_item", "log_odds"]
+    rows = [[*start, *end, None, None, None, None, 9, 8, 72, ""] for end in ((None, None, None), (0.5, 0.1, 0.9))]
+    stored = {"facts": {}, "tables": {"own_culture": {"columns": columns, "rows": rows}}}
+    tables = own_culture.show(Results(AnalysisRun(results=stored))).tables
+    (beside,) = (table for table in tables if table.name == "own_culture_methods")
+    assert [row[2] for row in beside.rows] == ["not estimable", "0.50 [0.10, 0.90] log odds"]
+
+
+def test_an_odds_ratio_without_an_end_is_not_written_out() -> None:
+    columns = ["question", "quantity", "part", "estimate", "ci_low", "ci_high", "n_levels", "reason"]
+    rows = [["personal", "median_odds_ratio", "item", 3.34, 1.09, 44319534.2, 9, ""]]
+    stored = {"facts": {}, "tables": {"variance": {"columns": columns, "rows": rows}}}
+    table = variance.show(Results(AnalysisRun(results=stored))).tables[0]
+    assert "3.34 [1.09, over 1,000]" in table.rows[0]
 
 
 def lost(factor: str, deviance: float | None, mixed: float | None, df: int, p: float | None) -> dict[str, Any]:
