@@ -165,11 +165,13 @@ def copy_completions(cursor: Any, n: int) -> None:
     )
     kept = [name for name in columns_of(cursor, "llm_completion") if name not in ("id", "cell_id", "request_hash")]
     names, copied = (", ".join(f'{of}"{name}"' for name in kept) for of in ("", "c."))
-    numbered = "SELECT row_number() OVER () - 1 AS k, count(*) OVER () AS n, * FROM llm_completion"
+    # In a table of its own, or the rows that are being added would be gone through once for each of them.
+    cursor.execute("CREATE TEMP TABLE answered AS SELECT row_number() OVER () - 1 AS k, * FROM llm_completion")
+    cursor.execute("ANALYZE answered")
     cursor.execute(
         f"INSERT INTO llm_completion ({names}, cell_id, request_hash)"
         f" SELECT {copied}, cell.id, md5(cell.id::text) || md5(cell.id || 'x')"
-        f" FROM llm_cell cell JOIN ({numbered}) c ON c.k = cell.id % c.n WHERE cell.repeat > 0"
+        " FROM llm_cell cell JOIN answered c ON c.k = cell.id % (SELECT count(*) FROM answered) WHERE cell.repeat > 0"
     )
 
 

@@ -150,8 +150,14 @@ class PageEventAdmin(ReadOnly):
     list_select_related = ["session"]
 
 
-@admin.register(models.Consent, models.Demographics, models.Participant)
+@admin.register(models.Consent, models.Demographics)
 class RecordAdmin(ReadOnly):
+    list_display = ["__str__"]
+    list_select_related = ["session"]
+
+
+@admin.register(models.Participant)
+class ParticipantAdmin(ReadOnly):
     list_display = ["__str__"]
 
 

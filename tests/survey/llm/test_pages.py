@@ -17,6 +17,7 @@ from survey.llm.enums import CellState, Method, PersonaSetting, PromptCondition,
 from survey.llm.experiment import Experiment
 from survey.llm.models import Attempt, Completion, ModelSpec, Run
 from survey.models import Study
+from tests.factories import make_study
 
 MakeSpec = Callable[..., ModelSpec]
 PAGES = [
@@ -332,6 +333,17 @@ def test_csv_of_completions_has_what_the_filter_finds_and_no_formula(run: Run, s
     assert {(row["model_tag"], row["question"], row["is_simulated"]) for row in rows} == {("one", "norm", "True")}
     assert (rows[0]["completion"], rows[0]["text"]) == (str(first.pk), '\'=HYPERLINK("x"),\nand a line')
     assert staff_client.get(reverse("llm:completions_csv"), {"question": "colour"}).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_of_a_csv_are_read_while_it_is_sent_and_not_before() -> None:
+    study = make_study()
+    rows = completion_views.read_as_sent(Study.objects.values_list("pk"))
+    assert next(rows) == (study.pk,)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT is_holdable FROM pg_cursors WHERE statement LIKE '%%survey_study%%'")
+        assert cursor.fetchall() == [(False,)]  # a holdable one has put a copy of all its rows aside
+    assert list(rows) == []
 
 
 @pytest.mark.usefixtures("in_process")
