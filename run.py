@@ -241,8 +241,9 @@ def lock(options: list[str]) -> int:
     if not uv:
         stop("Only this command needs uv. Install it with:\n\n    python3 -m pip install --user uv")
     flags = ["--universal", "--generate-hashes", "--python-version", "3.11", "--no-header", "--no-annotate"]
-    for extra, name in LOCKS.items():
+    for extra, name in reversed(LOCKS.items()):  # what is tested first; the others then hold the same versions
         chosen = ["--extra", extra] if extra else []
+        held = [] if extra == "dev" else ["--constraints", LOCKS["dev"]]
         command = [
             str(uv),
             "pip",
@@ -250,6 +251,7 @@ def lock(options: list[str]) -> int:
             "--quiet",
             "pyproject.toml",
             *chosen,
+            *held,
             *flags,
             *options,
             "-o",
