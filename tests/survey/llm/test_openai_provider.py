@@ -316,7 +316,7 @@ def test_retry_after_may_be_a_date(spec: ModelSpec, model_server: ModelServer, m
 @pytest.mark.parametrize(
     ("status", "mend"),
     [
-        (401, "read from TRIAL_API_KEY"),
+        (401, "read it from TRIAL_API_KEY"),
         (402, "out of credit"),
         (403, "may not use this model (m1)"),
         (404, "the model's name (m1)"),
