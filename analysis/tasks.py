@@ -16,6 +16,7 @@ from analysis.imports.working import work
 from analysis.models import AnalysisRun, Import, Release, SampleSimulation
 from analysis.parameters import Parameters
 from analysis.release.store import make_zip
+from analysis.results.stored import note_of
 from analysis.sample_questions import SampleQuestion
 from analysis.signs_of_life import signs_of_life
 
@@ -73,7 +74,8 @@ def draw_figures(run_id: int) -> None:
     from analysis.plots.files import as_archive, frames_of, make_figures  # matplotlib loads in workers only
 
     try:
-        made = make_figures(frames_of(run.results["tables"]), Parameters.from_json(run.parameters).level)
+        level, note = Parameters.from_json(run.parameters).level, note_of(run.results["facts"])
+        made = make_figures(frames_of(run.results["tables"]), level, note)
         domain.store_figures(run, as_archive(made), made.n_figures, made.files)
     except DatabaseError:
         raise  # the sweep sends it again

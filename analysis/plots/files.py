@@ -57,12 +57,13 @@ def frames_of(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame
     return {name: pd.DataFrame(table["rows"], columns=table["columns"]) for name, table in stored.items()}
 
 
-def make_figures(frames: Frames, level: float = LEVEL) -> Made:
-    """Draw every figure whose tables are there; `level` is that of their intervals."""
+def make_figures(frames: Frames, level: float = LEVEL, note: str = "") -> Made:
+    """Draw every figure whose tables are there; `level` is that of their intervals, `note` stands above each."""
     made = Made({}, {})
     for name, draw in FIGURES.items():
         try:
-            drawn, saved = styled(partial(draw, frames, *([level] if name in OF_COUNTS else [])), level)
+            plain = partial(draw, frames, *([level] if name in OF_COUNTS else []))
+            drawn, saved = styled(plain, level, note)
         except Missing as reason:
             made.not_made[name] = str(reason)
             continue

@@ -19,6 +19,7 @@ ROW = 0.27
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY, LIGHT = "#595959", "#D9DFE4"
+WARNING = "#8A4B00"
 GAP = "not estimable"
 UNDER, WORDS, LINES, DOTS = 1.0, 1.7, 2.0, 3.0  # what covers what
 LEVEL = 0.95  # of intervals, where nothing else was chosen
@@ -98,10 +99,13 @@ def square_panels(n: int) -> tuple[Figure, Any]:
     return figure, figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
 
 
-def styled(draw: Callable[[], Drawn], level: float = LEVEL) -> tuple[Drawn, dict[str, bytes]]:
-    """Draw in our style, say the level of intervals, and save in each format, without dates."""
+def styled(draw: Callable[[], Drawn], level: float = LEVEL, note: str = "") -> tuple[Drawn, dict[str, bytes]]:
+    """Draw in our style, say the level of intervals and the note, and save in each format, without dates."""
     with mpl.rc_context(RC):
         drawn = _with_level(draw(), level)
+        if note:
+            drawn.figure.suptitle(note, x=0.995, ha="right", fontsize=6.5, style="italic", color=WARNING)
+            drawn = drawn._replace(alt=f"{drawn.alt} {note}.")
         saved = {}
         for kind, metadata in METADATA.items():
             buffer = BytesIO()

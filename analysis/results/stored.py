@@ -62,8 +62,7 @@ class Results:
 
     @property
     def is_simulated(self) -> bool:
-        models = self.facts.get("models", [])
-        return bool(self.facts.get("n_simulated_respondents") or any(model["is_simulated"] for model in models))
+        return bool(note_of(self.facts))
 
     @property
     def level(self) -> float:
@@ -72,7 +71,13 @@ class Results:
 
     @property
     def note(self) -> str:
-        return SIMULATED_NOTE if self.is_simulated else ""
+        return note_of(self.facts)
+
+
+def note_of(facts: Mapping[str, Any]) -> str:
+    """Say that a report stands on simulated people or models, in words for its figures; empty where it does not."""
+    is_simulated = facts.get("n_simulated_respondents") or any(one["is_simulated"] for one in facts.get("models", []))
+    return SIMULATED_NOTE if is_simulated else ""
 
 
 def find(rows: Iterable[Row], **wanted: str) -> Row | None:

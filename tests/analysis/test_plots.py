@@ -127,6 +127,7 @@ def test_arrows_start_at_the_base_and_end_at_the_instruct_rate(behaviour: Made) 
     assert b"llama, told to balance: 0.607 to 0.452, a shift of -0.155;" in behaviour.files["base_to_instruct.txt"]
     assert b"As the paper has it: without intervals" in behaviour.files["base_to_instruct.svg"]
     assert b"% intervals" not in behaviour.files["base_to_instruct.txt"]
+    assert b"simulated" not in behaviour.files["base_to_instruct.txt"]
 
 
 def test_arrows_carry_the_intervals_of_both_ends_and_of_the_way() -> None:
@@ -178,6 +179,9 @@ def test_command_draws_a_finished_analysis(full: MadeStudy, tmp_path: Path) -> N
     assert {"agreement_and_ceiling", "model_spreads", "correlation_and_ceiling"} <= drawn
     contrasts = pd.read_csv(tmp_path / "persona_country_contrasts.csv")
     assert (contrasts["ci_low"] < contrasts["estimate"]).all()
+    for name in drawn:
+        assert "Contains simulated data" in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        assert (tmp_path / f"{name}.txt").read_text(encoding="utf-8").endswith(" Contains simulated data.\n")
     sizes = pd.read_csv(tmp_path / "model_spreads.csv")
     assert "models under personas" in set(sizes["panel"])
 

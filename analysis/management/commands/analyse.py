@@ -18,6 +18,7 @@ from analysis.extract import read_snapshot_hash
 from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import DEFAULTS, Parameters, choose
+from analysis.results.stored import note_of
 from survey.flow.quality import FLAGS
 from survey.models import Study
 
@@ -107,7 +108,8 @@ class Command(BaseCommand):
         if options["figures"]:
             from analysis.plots.files import frames_of
 
-            self.draw(frames_of(report.results["tables"]), out, parameters.level)
+            note = note_of(report.results["facts"])
+            self.draw(frames_of(report.results["tables"]), out, parameters.level, note)
         for path in paths:
             self.stdout.write(str(path))
         for warning in report.warnings:
@@ -122,11 +124,11 @@ class Command(BaseCommand):
         first = replace(first, exclusions=tuple(dict.fromkeys([*first.exclusions, *added])))
         return self.chosen(first, options)
 
-    def draw(self, frames: Frames, out: Path, level: float = DEFAULTS["level"]) -> None:
+    def draw(self, frames: Frames, out: Path, level: float = DEFAULTS["level"], note: str = "") -> None:
         """Draw what the tables allow."""
         from analysis.plots.files import make_figures, write_figures
 
-        made = make_figures(frames, level)
+        made = make_figures(frames, level, note)
         for path in write_figures(made, out / "figures"):
             self.stdout.write(str(path))
         for name, reason in made.not_made.items():

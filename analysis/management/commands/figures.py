@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analysis.blinding import is_hidden
 from analysis.models import AnalysisRun
 from analysis.parameters import Parameters
+from analysis.results.stored import note_of
 
 
 class Command(BaseCommand):
@@ -27,7 +28,8 @@ class Command(BaseCommand):
             raise CommandError(f"there is no finished analysis {options['analysis']}")
         if is_hidden(run):
             raise CommandError("the outcomes of this study are hidden until it is unblinded on its Results page")
-        made = make_figures(frames_of(run.results["tables"]), Parameters.from_json(run.parameters).level)
+        level, note = Parameters.from_json(run.parameters).level, note_of(run.results["facts"])
+        made = make_figures(frames_of(run.results["tables"]), level, note)
         for path in write_figures(made, options["out"]):
             self.stdout.write(str(path))
         for name, reason in made.not_made.items():
