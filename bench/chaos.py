@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--participants", type=int, default=500)
     parser.add_argument("--at-once", type=int, default=24)
     parser.add_argument("--p-fault", type=float, default=0.10, help="share of requests that a line loses")
-    parser.add_argument("--kill-every", type=float, default=3.0, help="seconds between two deaths of a web worker")
+    parser.add_argument("--kill-every", type=int, default=20, help="participants to each death of a web worker")
     parser.add_argument("--restarts", nargs="*", default=list(RESTARTS), help="ways in which PostgreSQL restarts")
     parser.add_argument(
         "--cells", type=int, default=3000, help="questions put to a model meanwhile; 0: no Redis at all"
@@ -160,30 +160,35 @@ def harm_to_models(servers: Servers, models: ModelRun, report: Report, options: 
     return Plan(models.progress, [restart_redis] * options.redis_kills, [restart_worker] * options.worker_kills)
 
 
-def harm_to_database(servers: Servers, walks: list[Future[None]], report: Report, ways: list[str]) -> Plan:
+def harm_to_participants(
+    servers: Servers, walks: list[Future[None]], report: Report, options: argparse.Namespace
+) -> Plan:
+    rng = random.Random(options.seed)
+
+    def kill() -> None:
+        report.workers_killed += servers.kill_a_worker(rng)
+
     def restart(how: str) -> None:
         servers.restart_database(how)
         report.database_restarts.append(how)
 
-    return Plan(lambda: sum(map(Future.done, walks)) / len(walks), [partial(restart, how) for how in ways])
+    restarts: list[Harm] = [partial(restart, how) for how in options.restarts]
+    kills: list[Harm] = [kill] * (len(walks) // options.kill_every)
+    return Plan(lambda: sum(map(Future.done, walks)) / len(walks), restarts, kills)
 
 
 def do_harm(
     servers: Servers, walks: list[Future[None]], models: ModelRun | None, report: Report, options: argparse.Namespace
 ) -> None:
-    """Kill web workers by the clock, all else by progress, until all have walked and the model has been asked."""
-    begun = last_kill = time.monotonic()
-    plans = [harm_to_database(servers, walks, report, options.restarts)]
+    """Kill as the plans say, by progress, until all have walked and the model has been asked."""
+    begun = time.monotonic()
+    plans = [harm_to_participants(servers, walks, report, options)]
     if models:
         plans.append(harm_to_models(servers, models, report, options))
-    rng = random.Random(options.seed)
     while time.monotonic() < begun + options.deadline:
         _, unfinished = wait(walks, timeout=0.2)
         if not unfinished and not (models and not models.is_done()):
             return
-        if unfinished and time.monotonic() > last_kill + options.kill_every:
-            report.workers_killed += servers.kill_a_worker(rng)
-            last_kill = time.monotonic()
         for plan in plans:
             plan.follow()
         report.model_worker_ends += servers.start_again_what_ended()
