@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.limits import FEW_IN_CELL, FEW_RESPONDENTS
 from analysis.parameters import Parameters
 from analysis.plan import Plan
-from survey.enums import Country
+from survey.enums import country_name
 
 FEW_ANSWERS = 2
 
@@ -35,7 +35,7 @@ def chosen(parameters: Parameters, plan: Plan | None) -> Iterator[str]:
     if parameters.last_day:
         yield f"Only people who came by day {parameters.last_day} of the study are counted."
     if parameters.countries:
-        yield f"Only people of these countries are counted: {', '.join(map(_country, parameters.countries))}."
+        yield f"Only people of these countries are counted: {', '.join(map(country_name, parameters.countries))}."
     if plan is not None and parameters.alpha != plan.alpha:
         yield (
             f"Intervals and tables use a level of {parameters.alpha:g}; the plan declares {plan.alpha:g}, and the "
@@ -56,15 +56,10 @@ def _simulated(respondents: pd.DataFrame, models: pd.DataFrame) -> list[str]:
 
 def _few_respondents(respondents: pd.DataFrame) -> list[str]:
     counts = respondents["respondent_country"].value_counts()
-    few = [f"{_country(str(code))} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
+    few = [f"{country_name(str(code))} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
     if not few:
         return []
     return [f"Fewer than {FEW_RESPONDENTS} respondents: {', '.join(few)}. Their intervals are wide and approximate."]
-
-
-def _country(code: str) -> str:
-    """Name a country; files may speak of one that the site does not know."""
-    return str(Country(code).label) if code in Country.values else code
 
 
 def _small_cells(respondents: pd.DataFrame) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from survey.enums import Country
+from survey.enums import country_name
 from survey.flow.quality import FLAGS
 
 COMPLETE_ONLY = "complete sessions"
@@ -57,13 +57,8 @@ def in_words(exclusion: str) -> str:
         label = f"{flag.label[0].lower()}{flag.label[1:]}"
         return f"{FLAGGED}for {label}{' below the limit' if flag.is_raised_below else ''}"
     if exclusion.startswith(FROM):
-        return f"{FROM}{named_countries(exclusion.removeprefix(FROM).split(', '))}"
+        return f"{FROM}{', '.join(map(country_name, exclusion.removeprefix(FROM).split(', ')))}"
     return exclusion
-
-
-def named_countries(codes: Sequence[str]) -> str:
-    """Name countries; of one that the site does not know its code stands."""
-    return ", ".join(str(Country(code).label) if code in Country else code for code in codes)
 
 
 def choose(*, include_simulated: bool, flags: Sequence[str] = (), **chosen: Any) -> Parameters:

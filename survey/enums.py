@@ -26,6 +26,11 @@ class Country(TextChoices):
     ZW = "ZW", "Zimbabwe"
 
 
+def country_name(code: object) -> str:
+    """Name a country; of one that the site does not know, as in files of others, its code stands."""
+    return str(Country(code).label) if code in Country.values else str(code)
+
+
 class Locale(TextChoices):
     """The languages a study can be taken in, as BCP 47 tags; the labels are what their readers call them."""
 

@@ -22,7 +22,8 @@ from analysis.plots.style import (
     points,
     row_height,
 )
-from survey.enums import Country, Relation
+from analysis.results.shown import short_country
+from survey.enums import Relation
 
 Frames = Mapping[str, pd.DataFrame]
 QUESTIONS = {"personal": "personal choice", "norm": "norm judgment"}
@@ -46,8 +47,7 @@ def table(frames: Frames, name: str) -> pd.DataFrame:
 def country(code: object) -> str:
     if code in (None, "not_given") or code != code:  # a missing value is not equal to itself
         return "not given"
-    label = str(Country(code).label) if code in Country.values else str(code)
-    return "United States" if label == Country.US.label else label
+    return short_country(code)
 
 
 def rates_by_country(frames: Frames) -> Drawn:

@@ -17,7 +17,7 @@ from analysis.reports.tables import Tables
 from analysis.stats.glm import independent_columns
 from analysis.stats.own_culture import pool_rare
 from analysis.stats.terms import count_patterns, design
-from survey.enums import AgeBucket, Country, OptionOrder, Relation
+from survey.enums import AgeBucket, OptionOrder, Relation, country_name
 
 FEW_ITEMS = 10
 FEW_LEVELS = 5
@@ -35,7 +35,7 @@ def collect(inputs: Inputs, tables: Tables, families: Sequence[FamilyKey]) -> di
 def few_respondents(inputs: Inputs, tables: Tables) -> Found:
     """Name the countries with few people."""
     counts = _people(inputs)["respondent_country"].value_counts()
-    few = [f"{country(code)} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
+    few = [f"{country_name(code)} {n}" for code, n in sorted(counts.items()) if 0 < n < FEW_RESPONDENTS]
     if few:
         yield f"Few people: fewer than {FEW_RESPONDENTS} respondents in {named(few)}. Intervals there are approximate."
 
@@ -44,7 +44,7 @@ def small_cells(inputs: Inputs, tables: Tables) -> Found:
     """Name the cells of country, age and gender with few people."""
     sizes = _people(inputs).groupby(["respondent_country", "demographic_cell"], observed=True).size()
     counted = zip(sizes.index.to_frame().to_numpy(), sizes, strict=True)
-    small = [f"{country(code)}, {cell(who)}: {n}" for (code, who), n in counted if n < FEW_IN_CELL]
+    small = [f"{country_name(code)}, {cell(who)}: {n}" for (code, who), n in counted if n < FEW_IN_CELL]
     if small:
         yield (
             f"Few people in a cell: {len(small)} of {len(sizes)} cells of country, age and gender hold fewer than "
@@ -59,7 +59,7 @@ def one_item(inputs: Inputs, tables: Tables) -> Found:
         ("scenario_country", "scenarios in {} are one item only: the country cannot be told from it"),
     ):
         counts = inputs.answers.groupby(place, observed=True)["item_code"].nunique()
-        alone = [country(code) for code, n in counts.items() if n == 1]
+        alone = [country_name(code) for code, n in counts.items() if n == 1]
         if alone:
             yield f"One item in a country: {told.format(named(alone))}."
 
@@ -73,7 +73,7 @@ def no_overlap(inputs: Inputs, tables: Tables) -> Found:
         if len(rows)
     }
     apart = [
-        f"{country(one)} and {country(other)}"
+        f"{country_name(one)} and {country_name(other)}"
         for one, other in combinations(sorted(judged), 2)
         if not judged[one] & judged[other]
     ]
@@ -212,11 +212,6 @@ def named(names: Sequence[str]) -> str:
     """Name the first few, and say how many more there are."""
     told = ", ".join(names[:N_NAMED])
     return told if len(names) <= N_NAMED else f"{told} and {len(names) - N_NAMED} more"
-
-
-def country(code: object) -> str:
-    """Name a country; files may speak of one that the site does not know."""
-    return str(Country(code).label) if code in Country.values else str(code)
 
 
 def cell(code: object) -> str:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from analysis.families import HOLDS, FamilyKey
 from analysis.figures import Figure, Value, write_value
 from analysis.results.stored import Row
-from survey.enums import AgeBucket, Country, Relation, Theme
+from survey.enums import AgeBucket, Country, Relation, Theme, country_name
 
 Write = Callable[[float], str]
 QUESTIONS = ("personal", "norm")
 SERIES = ("personal choice", "norm judgment")
-SHORT_COUNTRIES: Mapping[str, str] = {Country.US: "United States"}
+SHORT_COUNTRIES: Mapping[str, str] = {str(Country.US.label): "United States"}
 PEOPLE = {"female": "women", "male": "men"}
 NO_ESTIMATE = "not estimable"
 COUNTED = (
@@ -90,7 +90,7 @@ def group_label(grouping: str, group: str) -> str:
     if group == "not_given":
         return "Not given"
     if grouping == "country":
-        return _country(group) if group != "all" else "All countries"
+        return short_country(group) if group != "all" else "All countries"
     if grouping == "relation":
         return f"{Relation(group).label}" if group == "same" else f"{Relation(group).label} countries"
     if grouping == "theme":
@@ -108,9 +108,10 @@ def contrast_label(contrast: str) -> str:
     return " − ".join(group_label("relation", one).lower() for one in (own, other))
 
 
-def _country(code: str) -> str:
-    """Name a country; files of others may have some that the site does not know, which keep their name."""
-    return SHORT_COUNTRIES.get(code) or (str(Country(code).label) if code in Country else code)
+def short_country(code: object) -> str:
+    """Name a country where there is little room."""
+    name = country_name(code)
+    return SHORT_COUNTRIES.get(name, name)
 
 
 def ordered(grouping: str, groups: Iterable[str]) -> list[str]:

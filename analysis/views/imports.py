@@ -16,10 +16,9 @@ from analysis.imports.mapping import ROLES, ColumnMap, guess
 from analysis.imports.sources import AnswersSource, faults_csv, open_source, sample
 from analysis.imports.uploads import forget, handed_in, keep, place_of
 from analysis.models import Import
-from analysis.parameters import named_countries
 from analysis.tasks import launch_import
 from analysis.views.access import find_study, staff_only
-from survey.enums import Country, Locale
+from survey.enums import Country, Locale, country_name
 from survey.flow.counted import counted
 
 N_SHOWN = 50
@@ -145,7 +144,7 @@ def _state(handed: Import) -> dict[str, Any]:
         "handed": handed,
         "is_unfinished": handed.state in UNFINISHED,
         "faults": handed.faults[:N_FAULTS],
-        "countries": named_countries((handed.report or {}).get("countries", [])),
+        "countries": ", ".join(map(country_name, (handed.report or {}).get("countries", []))),
     }
 
 

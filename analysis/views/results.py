@@ -17,7 +17,7 @@ from analysis.choices import usual
 from analysis.domain import UNFINISHED, request_analysis
 from analysis.families import HOLDS, FamilyKey, chosen_families
 from analysis.models import AnalysisRun
-from analysis.parameters import NO_SIMULATED, Parameters, in_words, named_countries
+from analysis.parameters import NO_SIMULATED, Parameters, in_words
 from analysis.results import overview
 from analysis.results.stored import Results
 from analysis.snapshots import repeats_of, stand_of
@@ -25,6 +25,7 @@ from analysis.tasks import launch
 from analysis.views.access import find_study, staff_only
 from analysis.views.start_form import read_start, start_context
 from survey.domain.study_states import IllegalStudyChange, unblind_study
+from survey.enums import country_name
 from survey.models import Study
 
 N_SHOWN = 20
@@ -166,7 +167,7 @@ def told_choices(parameters: dict[str, Any]) -> list[tuple[str, str]]:
         ("level of significance", f"{chosen.alpha:g}, intervals {100 * chosen.level:g}%"),
         ("smallest effect of interest", f"{100 * chosen.sesoi:g} points; the plan's hypotheses keep their own"),
         ("respondents who came", f"by day {chosen.last_day}" if chosen.last_day else "on any day"),
-        ("respondents' countries", named_countries(chosen.countries) or "all"),
+        ("respondents' countries", ", ".join(map(country_name, chosen.countries)) or "all"),
         ("families", "all" if len(families) == len(FamilyKey) else ", ".join(HOLDS[key].title for key in families)),
         ("seed", f"{chosen.seed}; {chosen.n_resamples} resamples"),
     ]
