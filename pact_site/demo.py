@@ -96,6 +96,7 @@ QUICK_CRASH = 20.0  # seconds: a service that lived shorter crashed "quickly"
 GIVE_UP_AFTER = 5  # quick crashes in a row
 FIRST_PAUSE = 0.5  # seconds before a crashed service starts again; doubled each time
 TICK = 0.05
+WORD_EVERY = 5.0  # seconds between two lines of how far a step is
 SERVERS = ("postgres", "valkey")
 
 
@@ -155,12 +156,14 @@ class Demo:
     def _run(self, step: Step) -> None:
         self.family.log_of(step.name).unlink(missing_ok=True)
         child = self._start(step)
-        next_word = time.monotonic() + 5
+        next_word, told = time.monotonic() + WORD_EVERY, ""
         while child.exit_code() is None:
             self.tick()
             if time.monotonic() > next_word:
-                say(f"\n      {''.join(last_lines(child.log, 1))[:90]} …", end=" ")
-                next_word += 5
+                word = "".join(last_lines(child.log, 1))[:90].strip()
+                if word not in ("", told):
+                    say(f"\n      {word} …", end=" ")
+                next_word, told = next_word + WORD_EVERY, word or told
         self.family.forget(child)
         if child.exit_code():
             raise self._failure(step, f"ended with code {child.exit_code()}")

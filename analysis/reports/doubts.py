@@ -209,9 +209,9 @@ def _people(inputs: Inputs) -> pd.DataFrame:
 
 
 def named(names: Sequence[str]) -> str:
-    """Name the first few, and say how many more there are."""
-    told = ", ".join(names[:N_NAMED])
-    return told if len(names) <= N_NAMED else f"{told} and {len(names) - N_NAMED} more"
+    """Name the first few, and say how many more there are; one more is named, which is no longer than to say so."""
+    n_more = len(names) - N_NAMED
+    return ", ".join(names) if n_more <= 1 else f"{', '.join(names[:N_NAMED])} and {n_more} more"
 
 
 def cell(code: object) -> str:

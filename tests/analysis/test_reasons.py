@@ -7,6 +7,7 @@ import pytest
 from analysis.models import AnalysisRun
 from analysis.parameters import COMPLETE_ONLY, in_words, without
 from analysis.reasons import column, worded
+from analysis.reports.doubts import named
 from analysis.results.shown import adjustment
 from analysis.results.stored import Results
 
@@ -93,3 +94,9 @@ def test_exclusions_are_told_in_words() -> None:
     assert in_words(COMPLETE_ONLY) == "complete sessions"
     assert in_words(without("too_fast")) == "not flagged for median time on a scenario below the limit"
     assert in_words("from BR, XX") == "from Brazil, XX"
+
+
+def test_of_many_names_the_first_few_stand_but_never_all_but_one() -> None:
+    names = ["Brazil", "India", "South Africa", "United Kingdom", "United States of America", "Peru"]
+    assert named(names[:5]) == "Brazil, India, South Africa, United Kingdom, United States of America"
+    assert named(names) == "Brazil, India, South Africa, United Kingdom and 2 more"

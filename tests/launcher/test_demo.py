@@ -65,6 +65,15 @@ def test_demo_once_tells_what_to_open(var: Path, launch: Launch) -> None:
     assert launcher.children() == {}
 
 
+def test_demo_tells_how_far_a_long_step_is_when_there_is_news(launch: Launch) -> None:
+    slow = "import time; time.sleep(0.6); print('half of it', flush=True); time.sleep(1.2)"
+    launcher = launch(
+        with_steps(f"step('long', {slow!r}),").replace("sys.exit", "demo.WORD_EVERY = 0.2\nsys.exit"), "--once"
+    )
+    assert launcher.end() == 0
+    assert re.search(r"^\[2/2\] long … \n      half of it … \d+\.\d s$", launcher.shown(), re.MULTILINE)
+
+
 def test_demo_reports_a_failing_step_and_stops(var: Path, launch: Launch) -> None:
     launcher = launch(with_steps("WEB, step('boom', 'print(6 * 7); raise SystemExit(3)'), step('never', '')"))
     assert launcher.end() == 1
