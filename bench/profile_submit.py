@@ -30,11 +30,15 @@ class Count:
     """What a request came to."""
 
     status: str
-    location: str
+    headers: dict[str, str]
     body: bytes
     n_calls: int
     n_statements: int
     profile: pstats.Stats
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("Location", "")
 
     @property
     def packed(self) -> int:
@@ -74,7 +78,7 @@ def ask(application: Application, method: str, path: str, form: dict[str, str] |
         profile.disable()
     counted = pstats.Stats(profile)
     n_calls: int = counted.total_calls  # type: ignore[attr-defined]
-    return Count(told["status"][:3], told["headers"].get("Location", ""), sent, n_calls, len(statements), counted)
+    return Count(told["status"][:3], told["headers"], sent, n_calls, len(statements), counted)
 
 
 def submit(application: Application, path: str, answers: dict[str, str]) -> tuple[Count, Count]:

@@ -48,11 +48,14 @@ INSTALLED_APPS = [
     "analysis",
     "pact_site.accounts",
 ]
-MIDDLEWARE = [
+MIDDLEWARE_OF_ALL = [  # what it adds to an answer is the same for all; pact_site.shortcut relies on that
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pact_site.policy.PolicyMiddleware",
-    "pact_site.shortcut.ShortcutMiddleware",
+]
+MIDDLEWARE = [
+    *MIDDLEWARE_OF_ALL,
+    "pact_site.shortcut.AddressesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -24,6 +24,18 @@ LOOK = 1.0  # seconds between two looks at the parent and at what has been idle 
 SOON = 0.05  # the same while stopping
 
 
+class Settled:
+    """A configuration that does not change any more: each setting is looked up once, not two dozen times a request."""
+
+    def __init__(self, cfg: Any) -> None:
+        self._cfg = cfg
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._cfg, name)
+        self.__dict__[name] = value
+        return value
+
+
 class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """Serves connections by threads that wait for them themselves.
 
@@ -32,6 +44,7 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """
 
     def run(self) -> None:
+        self.cfg: Any = Settled(self.cfg)
         self.epoll = select.epoll()
         self.idle: dict[int, TConn] = {}
         self.held: set[TConn] = set()

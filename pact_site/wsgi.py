@@ -10,7 +10,10 @@ from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pact_site.settings")
 
-application = get_wsgi_application()
+site = get_wsgi_application()
+from pact_site.shortcut import Shortcut  # noqa: E402 - its models want the site set up
+
+application = Shortcut(site)
 len(get_resolver(settings.PARTICIPANT_URLCONF).url_patterns)  # now, not while a worker's first participant waits
 engines.all()
 gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from django.db.models.functions import Now
 
 from survey.enums import LeaseState, OptionOrder, Question
 from survey.flow.plan import PlanPage
-from survey.flow.status import LIVE_FOR
+from survey.flow.status import LIVE_FOR, REMIND_AFTER
 from survey.flow.wording import Shown, Wording, word_item
 from survey.models import Arm, InstrumentVersion, Item, Lease, SurveySession, Text
 from survey.statements import Read, ReadSome
@@ -72,13 +71,14 @@ class Standing(NamedTuple):
     status: str
     position: int
     plan: Sequence[PlanPage]
-    last_activity_at: datetime
+    is_away_long: bool
     contact_email: str
     test_of_id: int | None
 
 
 SESSION = Read(SurveySession, "arm", "study", where="survey_surveysession.token = %s")
-STANDING = ReadSome(SESSION, Standing)
+AWAY_LONG = f"survey_surveysession.last_activity_at < now() - interval '{REMIND_AFTER.total_seconds()} s'"
+STANDING = ReadSome(SESSION, Standing, is_away_long=AWAY_LONG)  # a time would take as long to read as all the rest
 
 
 def find_standing(token: str) -> Standing | None:

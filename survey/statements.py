@@ -77,18 +77,17 @@ class Read(Generic[M]):
 
     @cached_property
     def sql(self) -> str:
-        return self.select(field for part in self.parts for field in part.model._meta.concrete_fields)
+        return self.select(_column(field) for part in self.parts for field in part.model._meta.concrete_fields)
 
-    def select(self, fields: Iterable[Field[Any, Any]]) -> str:
+    def select(self, columns: Iterable[str]) -> str:
         """Write the statement that reads some columns."""
-        columns = ", ".join(_column(field) for field in fields)
         joins = "".join(
             f" JOIN {part.model._meta.db_table} ON {part.model._meta.db_table}.id ="
             f" {_column(before.model._meta.get_field(part.leads_here))}"
             for before, part in zip(self.parts, self.parts[1:], strict=False)
         )
         table = self.model._meta.db_table
-        return f"SELECT {columns} FROM {table}{joins} WHERE {self.where}"  # noqa: S608 - our own names
+        return f"SELECT {', '.join(columns)} FROM {table}{joins} WHERE {self.where}"  # noqa: S608 - our own names
 
     def first(self, *values: Any) -> M | None:
         found = rows(self.sql, values)
@@ -106,25 +105,29 @@ class Read(Generic[M]):
 class ReadSome(Generic[T]):
     """Reads a few columns of what a `Read` reads, which costs a third less, as a named tuple of their names.
 
-    A name that several of its models have is the first one's.
+    A name that several of its models have is the first one's; one that is given an expression of ours is no model's.
     """
 
-    def __init__(self, read: Read[Any], made: type[T]) -> None:
-        self.read, self.made = read, made
+    def __init__(self, read: Read[Any], made: type[T], **expressions: str) -> None:
+        self.read, self.made, self.expressions = read, made, expressions
 
     @cached_property
-    def fields(self) -> Sequence[Field[Any, Any]]:
+    def fields(self) -> Mapping[str, Field[Any, Any]]:
         models = [part.model._meta for part in self.read.parts]
         names = [{field.attname: field for field in model.concrete_fields} for model in models]
-        return [next(known[name] for known in names if name in known) for name in self.made._fields]
+        own = [name for name in self.made._fields if name not in self.expressions]
+        return {name: next(known[name] for known in names if name in known) for name in own}
 
     @cached_property
     def sql(self) -> str:
-        return self.read.select(self.fields)
+        columns = {name: _column(field) for name, field in self.fields.items()} | self.expressions
+        return self.read.select(columns[name] for name in self.made._fields)
 
     @cached_property
     def converters(self) -> Sequence[tuple[int, Convert]]:
-        return [(at, each) for at, field in enumerate(self.fields) for each in field.get_db_converters(connection)]
+        places = {name: at for at, name in enumerate(self.made._fields)}
+        fields = self.fields.items()
+        return [(places[name], each) for name, field in fields for each in field.get_db_converters(connection)]
 
     def first(self, *values: Any) -> T | None:
         found = rows(self.sql, values)

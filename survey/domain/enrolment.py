@@ -147,9 +147,12 @@ def note_visit(arm: Arm, identity: Identity, participant_id: int) -> None:
         SurveySession.objects.filter(participant=participant_id, status__in=states).update(outcome="")
 
 
+IDENTITY = Read(PanelIdentity, where="participant_id = %s")
+
+
 def identity_of(session: SurveySession) -> Identity:
     """Read back whom the panel named at the entry; empty, of the arm's panel, where it named nobody."""
-    known = PanelIdentity.objects.filter(participant=session.participant_id).first()
+    known = IDENTITY.first(session.participant_id)
     if known is None:
         return Identity(PanelName(session.arm.panel))
     return Identity(PanelName(known.panel), known.panel_person, known.panel_study, known.panel_submission)

@@ -35,15 +35,16 @@ def is_timed(session: SurveySession) -> bool:
 
 FAILED_CHECKS = "SELECT kind FROM survey_checkanswer WHERE session_id = %s AND NOT is_correct"
 ANSWERS = """
-SELECT choice, option_order, served_at, submitted_at FROM survey_response WHERE session_id = %s ORDER BY position, id
+SELECT choice, option_order, EXTRACT(epoch FROM submitted_at - served_at)::float8
+FROM survey_response WHERE session_id = %s ORDER BY position, id
 """
 
 
 def gather_evidence(session: SurveySession, *, is_within_quota: bool) -> Evidence:
     failed = [kind for (kind,) in rows(FAILED_CHECKS, (session.pk,))]
     answers = [
-        Given(Choice(choice) if choice else None, OptionOrder(order), (submitted_at - served_at).total_seconds())
-        for choice, order, served_at, submitted_at in rows(ANSWERS, (session.pk,))
+        Given(Choice(choice) if choice else None, OptionOrder(order), seconds)
+        for choice, order, seconds in rows(ANSWERS, (session.pk,))
     ]
     return Evidence(
         answers=answers,

@@ -7,7 +7,7 @@ from survey.pages.comprehension import ComprehensionPage
 from survey.pages.consent import ConsentPage
 from survey.pages.debrief import DebriefPage
 from survey.pages.demographics import DemographicsPage
-from survey.pages.instructions import InstructionsPage, is_away_long, reminder
+from survey.pages.instructions import InstructionsPage, reminder
 from survey.pages.language import LanguagePage
 from survey.pages.scenario import ScenarioPage
 from survey.pages.screening import ScreeningPage
@@ -34,7 +34,6 @@ __all__ = [
     "Reading",
     "ScenarioPage",
     "Turn",
-    "is_away_long",
     "read_answers",
     "reminder",
 ]

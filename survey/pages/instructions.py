@@ -24,12 +24,8 @@ def instructions(turn: Turn) -> list[str]:
 
 def reminder(turn: Turn) -> list[str]:
     """Give the task's paragraphs for somebody who comes back to it after a long time, else nothing."""
-    is_due = is_away_long(turn.session.last_activity_at) and turn.page["kind"] in NEEDS_THE_TASK
-    return instructions(turn) if is_due else []
-
-
-def is_away_long(last_activity_at: datetime) -> bool:
-    return timezone.now() - last_activity_at > REMIND_AFTER
+    is_away_long = timezone.now() - turn.session.last_activity_at > REMIND_AFTER
+    return instructions(turn) if is_away_long and turn.page["kind"] in NEEDS_THE_TASK else []
 
 
 class InstructionsPage(PageKind):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,6 +23,7 @@ from survey.rates import ENTRIES, VISITS, seconds_to_wait
 from survey.views.faults import enduring, too_many
 from survey.views.framing import BROKEN_LINK, SeeOther, notice
 from survey.views.limiting import limited
+from survey.views.participant import page_address
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
             leave = PANELS[panel].exit(arm, Outcome.INCOMPATIBLE_DEVICE, identity)
             heading = _("This study needs another device")
             return notice(request, arm, heading, other_device(arm), status=403, leave=leave)
-    return SeeOther(reverse("survey:page", args=[session.token]))
+    return SeeOther(page_address(session.token))
 
 
 def other_device(arm: Arm) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from django.core.signing import BadSignature
@@ -23,9 +24,9 @@ from survey.enums import Choice, Outcome, Page, Question, Status
 from survey.flow.status import FINAL
 from survey.flow.wording import Shown
 from survey.models import SurveySession
-from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, is_away_long, read_answers, reminder
+from survey.pages import PAGES, AskAgain, PageKind, Reading, Turn, read_answers, reminder
 from survey.pages.scenario import heading_numbers
-from survey.panels import PANELS
+from survey.panels import PANELS, Action
 from survey.queries import Standing, find_session, find_standing, text_catalogue
 from survey.views.endings import ENDINGS
 from survey.views.faults import enduring
@@ -58,7 +59,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 
 def show_at_once(stands: Standing, token: str) -> str | None:
     """Give a page as it is first shown, filled in on its skeleton; None where it must be rendered."""
-    if stands.status in FINAL or is_away_long(stands.last_activity_at):
+    if stands.status in FINAL or stands.is_away_long:
         return None
     here = stands.plan[stands.position]
     form = PAGES[Page(here["kind"])].form(stands.plan, stands.position)
@@ -193,18 +194,22 @@ def page_address(token: str) -> str:
 
 
 def show_end(request: HttpRequest, session: SurveySession) -> HttpResponse:
-    """Render how a finished session ended, with the way back to the panel, as often as it is asked for."""
+    """Show how a finished session ended, with the way back to the panel, as often as it is asked for."""
     arm = session.arm
     outcome = outcome_for_panel(session)
     assert outcome is not None  # noqa: S101 - a finished session has one  # nosec B101
-    ending = ENDINGS[Outcome.WITHDREW if session.status == Status.WITHDREW else outcome]
     identity = identity_of(session)
+    leave = PANELS[identity.panel].exit(arm, outcome, identity)
+    own = {"receipt": session.receipt, "code": leave.code, "url": leave.url, "host": request.get_host()}
+    shown = Outcome.WITHDREW if session.status == Status.WITHDREW else outcome
     context = {
         **frame(arm, session.locale, text_catalogue(session.version_id, session.locale)["title"]),
-        "heading": ending.heading,
-        "body": ending.body,
+        **ENDINGS[shown]._asdict(),
         "is_complete": session.status == Status.COMPLETE,
-        "receipt": session.receipt,
-        "exit": PANELS[identity.panel].exit(arm, outcome, identity),
+        "receipt": slot("receipt"),
+        "exit": Action(leave.kind, leave.url and slot("url"), leave.code and slot("code")),
+        "host": slot("host"),
     }
-    return render(request, "survey/end.html", context)
+    key = ("end", shown, *context.values())
+    drawn = skeleton(key, lambda: Skeleton.cut(render_to_string("survey/end.html", context)))
+    return HttpResponse(drawn.fill({name: escape(value) for name, value in own.items()}))

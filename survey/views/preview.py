@@ -214,6 +214,7 @@ def show_end(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpResp
         "is_complete": outcome in (Outcome.COMPLETE, Outcome.COMPLETE_FLAGGED, Outcome.FAILED_ATTENTION),
         "receipt": "ABCDE23456",
         "exit": exit_of(arm, outcome),
+        "host": request.get_host(),
     }
     return render(request, "survey/end.html", context)
 

@@ -10,10 +10,12 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import Client
-from django.urls import get_script_prefix, reverse, set_script_prefix
+from django.urls import get_script_prefix, resolve, reverse, set_script_prefix
 from django.utils import timezone
 
-from bench.profile_submit import ask, warm_submit
+from bench.profile_submit import Count, ask, warm_submit
+from pact_site import shortcut
+from pact_site.wsgi import application
 from survey import queries
 from survey.enums import Choice, Locale, OptionOrder, Page, Question, Status
 from survey.models import Response, Study, SurveySession
@@ -37,7 +39,7 @@ def study() -> Study:
 def test_a_submit_stays_within_its_budget() -> None:
     walker = Walker(make_session(make_study(), "US"))
     walker.walk_to(Page.SCENARIO)
-    posted, shown = warm_submit(WSGIHandler(), walker.url)
+    posted, shown = warm_submit(application, walker.url)
     assert (posted.status, posted.location, posted.n_statements) == ("303", walker.url, 1)
     assert (shown.status, shown.n_statements) == ("200", 1)
     assert posted.n_calls <= MOST_CALLS["POST"]
@@ -136,33 +138,89 @@ def test_standing_is_what_the_models_say(study: Study) -> None:
     assert found is not None
     arm = queries.find_session(session.token).arm
     stands = found._asdict()
+    assert stands.pop("is_away_long") is False
     of_study = {name: stands.pop(name) for name in ("contact_email", "test_of_id")}
     assert stands == {name: getattr(session, name) for name in stands}
     assert of_study == {name: getattr(arm.study, name) for name in of_study}
 
 
-@pytest.mark.django_db
-def test_a_page_past_the_middleware_has_the_headers_of_all_pages(study: Study, settings: Any) -> None:
-    url = f"/s/{make_session(study, 'US').token}/"
-    short = Client().get(url)
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Shortcut" not in name]
-    whole = Client().get(url)
-    assert set(whole.headers) - set(short.headers) <= {"Vary"}  # it varies with no cookie
-    assert short.headers["Content-Length"] == str(len(short.content))
-    assert "no-store" in short.headers["Cache-Control"]
+@pytest.mark.django_db(transaction=True)
+def test_what_takes_the_shortcut_is_answered_as_the_whole_site_answers() -> None:
+    """Pages, entries, reports, unknown tokens, bad forms, other hosts: status, headers and bodies are the same."""
+    study = make_study()
+    page = f"/s/{make_session(study, 'US').token}/"
+    session = SurveySession.objects.get()
+    requests: list[tuple[str, str, dict[str, str] | None]] = [
+        ("GET", page, None),
+        ("HEAD", page, None),
+        ("PUT", page, {}),
+        ("POST", page, {"stamp": "forged"}),
+        ("GET", "/s/unknown/", None),
+        ("POST", f"{page}events/", {"no": "report"}),
+        ("GET", f"{page}events/", None),
+        ("GET", f"/join/{study.code}/XX/", None),
+        ("GET", "/join/nobodys/US/", None),
+        ("HEAD", f"/join/{study.code}/US/", None),
+    ]
+    for method, path, form in requests:
+        short, whole = (ask(one, method, path, form) for one in (application, WSGIHandler()))
+        assert (short.status, short.location) == (whole.status, whole.location), path
+        assert headers_of(short) == headers_of(whole), path
+        assert STAMPED.sub("", short.body.decode()) == STAMPED.sub("", whole.body.decode()), path
+    assert SurveySession.objects.get() == session
+    connection.close()
 
 
-@pytest.mark.django_db
-def test_a_page_is_served_under_the_sites_names_alone(study: Study) -> None:
-    url = f"/s/{make_session(study, 'US').token}/"
-    assert Client(headers={"host": "elsewhere.example"}).get(url).status_code == 400
+def headers_of(count: Count) -> dict[str, str]:
+    """Give the headers but for what must differ: no page of a participant's varies with a cookie, and its times."""
+    return {name: value for name, value in count.headers.items() if name not in {"Vary", "Expires"}}
+
+
+def test_the_shortcuts_addresses_are_those_that_django_knows() -> None:
+    for path in ("/s/a-Token_1/", "/s/a-Token_1/events/", "/join/a-study_1/US/"):
+        view, values = shortcut.find(path)
+        known = resolve(path, urlconf="pact_site.participant_urls")
+        assert (view, tuple(values)) == (known.func, tuple(known.kwargs.values()))
+    for path in ("/s/a/stop/", "/s/a b/", "/s/a/\n", "/s/ä/", "/join/a/US", "/studies/", ""):
+        assert shortcut.find(path)[0] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_shortcut_leads_to_https_as_the_site_does(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    url = f"/s/{make_session(make_study(), 'US').token}/"
+    count = ask(shortcut.Shortcut(WSGIHandler()), "GET", url)
+    assert (count.status, count.location) == ("301", f"https://127.0.0.1{url}")
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_past_the_middleware_is_the_sites_error_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(token: str) -> None:
+        raise RuntimeError("something nobody thought of")
+
+    url = f"/s/{make_session(make_study(), 'US').token}/"
+    monkeypatch.setattr(participant, "find_standing", fail)
+    count = ask(application, "GET", url)
+    assert (count.status, b"Something went wrong on our side" in count.body) == ("500", True)
+    assert "Content-Security-Policy" in count.headers
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_is_served_under_the_sites_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"/s/{make_session(make_study(), 'US').token}/"
+    monkeypatch.setattr("bench.profile_submit.HOST", "elsewhere.example")
+    for each in (application, WSGIHandler()):
+        assert ask(each, "GET", url).status == "400"
+    connection.close()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_statements_of_the_hot_path_are_planned_once_a_connection() -> None:
     walker = Walker(make_session(make_study(), "US"))
     walker.walk_to(Page.SCENARIO)
-    warm_submit(WSGIHandler(), walker.url)
+    warm_submit(application, walker.url)
     connection.ensure_connection()
     walker.client.get(walker.url)
     with connection.cursor() as cursor:
