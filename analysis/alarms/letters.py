@@ -36,6 +36,7 @@ class Letter(NamedTuple):
 
     number: int
     event: str
+    site: str  # its address: whoever runs several must see which one it is of
     study_code: str
     study_title: str
     url: str
@@ -53,14 +54,20 @@ def subject_line(letter: Letter) -> str:
         parts = [counted(n_open, "alarm")] if n_open else []
         parts += [f"{n_over} over" if n_open else f"{counted(n_over, 'alarm')} over"] if n_over else []
         what = ", ".join(parts)
-    return " ".join(f"[{letter.study_code}] {what}".split())
+    return " ".join(f"[{letter.study_code}] {what} ({host_of(letter.site)})".split())
+
+
+def host_of(site: str) -> str:
+    """Name a site as a subject line does: the server of its address, with the port where it has one."""
+    return site.partition("://")[2].partition("/")[0]
 
 
 def body_text(letter: Letter) -> str:
     """Write the whole message as plain text."""
     if letter.event == "test":
-        return f"A test of the notices of {letter.study_title}. Alarms will come to this address.\n\n{letter.url}\n"
-    parts = [letter.study_title]
+        about = f"A test of the notices of {letter.study_title} at {letter.site}."
+        return f"{about} Alarms will come to this address.\n\n{letter.url}\n"
+    parts = [f"{letter.study_title}, at {letter.site}"]
     for told in letter.alarms:
         lines = [told.headline, told.text]
         if told.event == "opened":
@@ -76,6 +83,7 @@ def payload(letter: Letter) -> bytes:
     content: dict[str, Any] = {
         "delivery": letter.number,
         "event": letter.event,
+        "site": letter.site,
         "study": {"code": letter.study_code, "title": letter.study_title, "url": letter.url},
         "alarms": [
             {

@@ -119,7 +119,7 @@ def _send(delivery: Delivery) -> str:
 
 
 def _send_mail(delivery: Delivery, letter: Letter) -> str:
-    domain = settings.SITE_URL.partition("://")[2].partition("/")[0].partition(":")[0]
+    domain = letters.host_of(settings.SITE_URL).partition(":")[0]
     message = EmailMessage(
         letters.subject_line(letter),
         letters.body_text(letter),
@@ -158,7 +158,7 @@ def write_letter(delivery: Delivery) -> Letter:
     study = delivery.receiver.study
     told = [_told(notice) for notice in delivery.notices.select_related("alarm__study")]
     url = settings.SITE_URL + reverse("analysis:alarms", args=[study.code])
-    return Letter(delivery.pk, delivery.event, study.code, study.title, url, told)
+    return Letter(delivery.pk, delivery.event, settings.SITE_URL, study.code, study.title, url, told)
 
 
 def _told(notice: Notice) -> Told:

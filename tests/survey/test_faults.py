@@ -162,7 +162,7 @@ def test_page_that_could_not_be_stored_keeps_its_answers(walker: Walker, monkeyp
 
 
 def test_full_disk_rings_where_no_database_is_needed(walker: Walker, settings: Any, mailoutbox: list[Any]) -> None:
-    settings.METRICS_TOKEN = "t"
+    settings.METRICS_TOKEN, settings.SITE_URL = "t", "https://study.example.org"
     refused = 'pact_pages_refused_lately{reason="database disk full"}'
 
     def told() -> tuple[str, bool]:
@@ -178,8 +178,9 @@ def test_full_disk_rings_where_no_database_is_needed(walker: Walker, settings: A
     with pytest.raises(CommandError, match="refused in the last ten minutes: database disk full"):
         call_command("check_alarms", "--send")
     assert [(mail.to, mail.subject) for mail in mailoutbox] == [
-        ([settings.CONTACT_EMAIL], "PACT Site: the database is in trouble")
+        ([settings.CONTACT_EMAIL], "PACT Site at study.example.org: the database is in trouble")
     ]
+    assert mailoutbox[0].body.startswith("PACT Site at https://study.example.org\nParticipants' pages were refused")
 
 
 def test_watch_from_outside_tells_of_a_lost_database(settings: Any, mailoutbox: list[Any]) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 from analysis.alarms import domain, sending
+from analysis.alarms.letters import host_of
 from analysis.alarms.models import Alarm
 from survey.trouble import lately
 
@@ -24,10 +25,13 @@ class Command(BaseCommand):
             self.look(is_sent=options["send"])
         except (OperationalError, InterfaceError) as error:
             troubles.append(f"The alarms could not be looked at, the database refuses: {error}")
-        if troubles and options["send"]:  # by mail at once: the database cannot keep such an alarm
-            send_mail("PACT Site: the database is in trouble", "\n".join(troubles), None, [settings.CONTACT_EMAIL])
-        if troubles:
-            raise CommandError("\n".join(troubles))
+        if not troubles:
+            return
+        told = "\n".join([f"PACT Site at {settings.SITE_URL}", *troubles])
+        if options["send"]:  # by mail at once: the database cannot keep such an alarm
+            subject = f"PACT Site at {host_of(settings.SITE_URL)}: the database is in trouble"
+            send_mail(subject, told, None, [settings.CONTACT_EMAIL])
+        raise CommandError(told)
 
     def look(self, *, is_sent: bool) -> None:
         for study in domain.studies_to_watch():

@@ -150,4 +150,6 @@ def test_subject_of_a_message_counts_its_alarms(events: list[str], subject: str)
         Told(1, event, "quota_full", "Quotas full", "BR", "", "", ago(minutes=9), None, "https://example.org/")
         for event in events
     ]
-    assert subject_line(Letter(1, events[0], "norms", "Norms", "https://example.org/", told)) == subject
+    site = "https://example.org:8443"
+    letter = Letter(1, events[0], site, "norms", "Norms", f"{site}/", told)
+    assert subject_line(letter) == f"{subject} (example.org:8443)"

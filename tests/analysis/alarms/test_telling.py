@@ -128,10 +128,12 @@ def test_opening_and_end_of_an_alarm_come_by_mail_once_each(made: Made, sink: Ma
     end_silence(made)
     assert deliver() == 1
     first, last = sink.received
-    assert (first["To"], first["Subject"]) == ("ana@example.org", "[tiny] No answers come in")
+    assert (first["To"], first["Subject"]) == ("ana@example.org", "[tiny] No answers come in (study.example.org)")
+    for mail in sink.received:
+        assert mail.get_content().splitlines()[0].endswith(", at https://study.example.org")
     assert "What to do: Open the country" in first.get_content()
     assert "https://study.example.org/studies/tiny/" in first.get_content()
-    assert last["Subject"] == "[tiny] Over: No answers come in"
+    assert last["Subject"] == "[tiny] Over: No answers come in (study.example.org)"
     assert first["Message-ID"] != last["Message-ID"]
     assert [one.result for one in Delivery.objects.all()] == ["handed to the mail server"] * 2
 
@@ -144,7 +146,7 @@ def test_receivers_hear_of_the_kinds_that_they_want(made: Made, sink: MailSink) 
     end_silence(made)
     deliver()
     assert [(mail["To"], mail["Subject"]) for mail in sink.received] == [
-        ("brief@example.org", "[tiny] No answers come in")
+        ("brief@example.org", "[tiny] No answers come in (study.example.org)")
     ]
 
 
@@ -155,6 +157,13 @@ def test_end_is_told_only_to_who_heard_of_the_beginning(made: Made, sink: MailSi
     assert deliver() == 0
 
 
+def test_a_test_names_the_site(made: Made, sink: MailSink) -> None:
+    sending.plan_test(tell(made, EMAIL, "ana@example.org"))
+    assert deliver() == 1
+    assert sink.received[0]["Subject"] == "[tiny] this is a test (study.example.org)"
+    assert f"{made.study.title} at https://study.example.org." in " ".join(sink.received[0].get_content().split())
+
+
 def test_many_at_once_come_in_one_message(made: Made, sink: MailSink) -> None:
     tell(made, EMAIL, "ana@example.org")
     now = timezone.now()
@@ -163,7 +172,7 @@ def test_many_at_once_come_in_one_message(made: Made, sink: MailSink) -> None:
         Notice.objects.create(alarm=alarm, receiver=Receiver.objects.get(), event="opened")
     assert deliver() == 1
     (mail,) = sink.received
-    assert mail["Subject"] == "[tiny] 5 alarms"
+    assert mail["Subject"] == "[tiny] 5 alarms (study.example.org)"
     assert all(f"T {kind}" in mail.get_content() for kind in list(Kind)[:5])
     assert Delivery.objects.get().event == Delivery.Event.DIGEST
 
@@ -197,6 +206,7 @@ def test_webhook_gets_signed_json(made: Made, server: Server) -> None:
     ((_, headers, body),) = server.received
     said = json.loads(body)
     (alarm,) = said["alarms"]
+    assert said["site"] == "https://study.example.org"
     assert (said["event"], said["study"]["code"], alarm["kind"], alarm["event"]) == (
         "opened", "tiny", "no_answers", "opened",
     )  # fmt: skip
