@@ -3,11 +3,14 @@
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
+from survey.domain.enrolment import enrol
 from survey.domain.instruments import load_instrument
+from survey.domain.lifecycle import change_status
 from survey.domain.studies import create_study, launch_study
 from survey.domain.translations import override_texts
 from survey.enums import (
@@ -36,6 +39,7 @@ from survey.models import (
     Study,
     SurveySession,
 )
+from survey.panels import Identity
 from tests.factories import make_session, make_study
 from tests.survey.test_flow_pages import Walker
 
@@ -201,6 +205,23 @@ def test_receipt_lets_its_holder_withdraw_later(walker: Walker) -> None:
     assert walker.session.status == Status.WITHDREW
     assert Lease.objects.get().state == LeaseState.FREED
     assert Response.objects.filter(session=walker.session).count() == 36  # kept, and out of every export
+
+
+def test_everybody_reads_their_own_receipt_and_takes_their_own_way_back(study: Study) -> None:
+    """The last page is drawn once for all; what it says to one is shown to no other."""
+    study.arms.update(panel=PanelName.CINT, panel_settings={"exit_base": "https://panel.example/back?a=1"})
+    ends = {}
+    for person in ("first-one", "second<&>one", "third-one"):
+        identity = Identity(PanelName.CINT, person=person)
+        session = enrol(study.arms.get(country="US"), identity=identity)
+        change_status(session, Status.ACTIVE, reason="test")
+        change_status(session, Status.COMPLETE, reason="test")
+        ends[session.receipt, quote(person)] = Client().get(f"/s/{session.token}/").content.decode()
+    for (receipt, person), page in ends.items():
+        assert f'href="https://panel.example/back?a=1&amp;RIS=10&amp;RID={person}"' in page
+        assert receipt in page
+        assert not any(other in page for pair in ends for other in pair if other not in (receipt, person))
+        assert "testserver/withdraw/" in page
 
 
 @pytest.mark.parametrize("receipt", ["", "ABCDEFGHJK", "x" * 500, "a\x00b", "' OR 1=1"])
