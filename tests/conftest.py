@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from pact_site.celery import app  # noqa: F401  # the application of every task that a test starts
 from survey import rates
@@ -57,6 +58,22 @@ def passwords_cost_little() -> Iterator[None]:
     """Hash passwords as the site does, but a thousand times instead of a million: many accounts are made."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_are_looked_for_once() -> Iterator[None]:
+    """Have all clients share the static files that the first one found: looking took longer than most pages do."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, object]()
+    with pytest.MonkeyPatch.context() as patch:
+
+        def share(middleware: WhiteNoiseMiddleware) -> None:
+            if not found:
+                look(middleware)
+                found.update(middleware.files)
+            middleware.files = found
+
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", share)
         yield
 
 
