@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
 from bench.servers import free_port
+from pact_site.web_worker import Settled
 
 ROOT = Path(__file__).parents[2]
 LENGTH = b"Content-Length: "
@@ -201,3 +203,14 @@ def test_what_has_begun_is_finished_when_the_server_stops(serve: Callable[..., S
     assert slow.read()[1].split()[1] == "/slow"
     assert server.stop() == 0
     assert time.monotonic() - begun < 8
+
+
+def test_a_setting_is_looked_up_once() -> None:
+    config = Config()
+    config.set("keepalive", 7)
+    settled = Settled(config)
+    assert (settled.keepalive, settled.threads) == (7, 1)
+    config.set("keepalive", 8)
+    assert settled.keepalive == 7
+    with pytest.raises(AttributeError):
+        _ = settled.no_such_setting
