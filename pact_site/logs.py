@@ -1,9 +1,12 @@
 """Keep out of the logs what would let a reader of them into somebody's survey, and write them for programs if asked."""
 
+import io
 import json
 import logging
+import os
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 TOKEN = re.compile(r"(/s/)[^/\s]+|([?&][A-Za-z_]+=)[^&\s\"]+|(?<![\w.%+-])[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -37,6 +40,44 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = blot(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class Printed(io.TextIOBase):
+    """Stands in for an output of the process: each line that is printed there becomes a line of the log.
+
+    It writes past Python's buffers, as a signal handler may print while something else is being printed.
+    """
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.logger, self.descriptor, self.rest = name, descriptor, ""
+
+    def write(self, text: str) -> int:
+        whole, newline, self.rest = (self.rest + text).rpartition("\n")
+        for line in whole.split("\n") if newline else ():
+            self.say(line)
+        return len(text)
+
+    def say(self, text: str) -> None:
+        if text.strip():
+            record = logging.LogRecord(self.logger, logging.INFO, "", 0, blot(text.rstrip()), None, None)
+            with suppress(OSError):  # nobody reads any more
+                os.write(self.descriptor, f"{JsonLines().format(record)}\n".encode())
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+
+def is_for_programs() -> bool:
+    """Say whether LOG_FORMAT asks for JSON; gunicorn wants to know before there are settings."""
+    return os.environ.get("LOG_FORMAT") == "json"
+
+
+def catch_prints() -> None:
+    """Have the rest of what this process prints come as JSON; its logs go to the true output, see LOGGING."""
+    sys.stdout, sys.stderr = Printed("stdout", 1), Printed("stderr", 2)
 
 
 def blot(text: str) -> str:

@@ -321,6 +321,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # lets Prometheus read /me
 
 # --- Logs: one line each, no personal data -----------------------------------------------------
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")  # or "json"
+CELERY_WORKER_REDIRECT_STDOUTS = LOG_FORMAT != "json"  # each piece of a line would be one of its own
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -329,8 +330,20 @@ LOGGING = {
         "json": {"()": "pact_site.logs.JsonLines"},
     },
     "filters": {"no_tokens": {"()": "pact_site.logs.WithoutTokens"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["no_tokens"]}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            # What is printed comes as JSON then, see pact_site.logs; a line that is JSON already goes past that.
+            "stream": "ext://sys.__stderr__" if LOG_FORMAT == "json" else "ext://sys.stderr",
+            "formatter": LOG_FORMAT,
+            "filters": ["no_tokens"],
+        }
+    },
     # The HTTP client would log whole addresses, with the tokens in them, the fonts' library fifty lines a figure.
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "fontTools")},
+    "loggers": {
+        **{name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "fontTools")},
+        # Celery gives those handlers and a form of its own that have none.
+        **{name: {"handlers": ["console"], "propagate": False} for name in ("celery.task", "multiprocessing")},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
