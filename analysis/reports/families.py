@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import cautions
 from analysis.canonical import in_canonical_order
-from analysis.families import FamilyKey, chosen_families
+from analysis.families import HOLDS, FamilyKey, chosen_families
 from analysis.parameters import Parameters
 from analysis.plan import Plan, hash_of, read_plan
 from analysis.reports import (
@@ -99,12 +99,20 @@ def compute_from(
     for key in chosen:
         on_family(key)
         made = FAMILIES[key](inputs, on_step)
+        refuse_unnamed(key, made.tables)
         tables |= made.tables
         told |= made.facts
     told["doubts"] = doubts.collect(inputs, tables, chosen)
     warnings = cautions.collect(inputs.answers, inputs.models, told.get("why_no_paper_tables", ""))
     warnings += [*cautions.chosen(parameters, declared)]
     return Report(data.snapshot_hash, {"facts": told, "tables": to_json(tables)}, warnings)
+
+
+def refuse_unnamed(key: FamilyKey, names: Iterable[str]) -> None:
+    """Refuse a family's table that HOLDS does not name: no page would read it, nor offer it as a file."""
+    if unnamed := sorted(name for name in names if not HOLDS[key].has(name)):
+        which = ", ".join(unnamed)
+        raise LookupError(f"{which}: made by the family {key.name}, but not among its tables in analysis/families.py.")
 
 
 def _facts(inputs: Inputs) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
@@ -16,7 +18,8 @@ from analysis.extract import read_snapshot_hash
 from analysis.families import HOLDS, FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
-from analysis.reports import Report, compute
+from analysis.reports import Report, compute, families
+from analysis.reports.tables import Made as Tables
 from analysis.results import show_family
 from analysis.results.stored import Results
 from survey.enums import Status
@@ -114,6 +117,13 @@ def test_family_page_reads_its_own_tables_in_few_queries(
     assert set(read.tables) == set(HOLDS[FamilyKey.RATES].tables)
     assert read.facts == full_report.results["facts"]
     assert set(Results.read(run, (), "paper_").tables) == {n for n in run.results["tables"] if n.startswith("paper_")}
+
+
+def test_a_table_that_no_page_would_read_is_refused(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = {"majorities": pd.DataFrame(), "rates": pd.DataFrame()}
+    monkeypatch.setattr(families, "FAMILIES", {FamilyKey.RATES: lambda inputs, on_step: Tables(tables)})
+    with pytest.raises(LookupError, match=r"^majorities: made by the family RATES, but not among its tables"):
+        compute(made.study, replace(ALL, families=(FamilyKey.RATES,)), lambda step: None)
 
 
 def test_every_stored_table_belongs_to_one_family(full_report: Report) -> None:
