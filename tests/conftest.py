@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
@@ -74,6 +75,17 @@ def static_files_are_looked_for_once() -> Iterator[None]:
             middleware.files = found
 
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", share)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def live_server_answers_at_once() -> Iterator[None]:
+    """Have its answers sent piece by piece as they are written: each waited 40 ms for its first piece's receipt.
+
+    Gunicorn does so by itself.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WSGIRequestHandler, "disable_nagle_algorithm", True)
         yield
 
 
