@@ -147,10 +147,15 @@ def people_figure(item: Item, countries: Sequence[Country], counts: Counts, note
     )
 
 
-def sample_completions(study: Study, item: Item) -> QuerySet[Completion]:
-    """Give some answers as they came: of different models first."""
+def sample_completions(study: Study, item: Item) -> list[Completion]:
+    """Give some answers as they came: of different models first.
+
+    They are nearly always found among the first repeats: all answers need not be put in order for them.
+    """
     of_item = Completion.objects.filter(cell__item=item, cell__run__study=study, set_aside_by=None)
-    return of_item.select_related("cell__spec").order_by("cell__repeat", "-cell__persona_setting", "pk")[:N_SAMPLES]
+    in_order = of_item.select_related("cell__spec").order_by("cell__repeat", "-cell__persona_setting", "pk")
+    first = list(in_order.filter(cell__repeat=0)[:N_SAMPLES])
+    return first if len(first) == N_SAMPLES else list(in_order[:N_SAMPLES])
 
 
 def item_texts(item: Item) -> dict[str, list[tuple[str, Text]]]:

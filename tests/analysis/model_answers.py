@@ -45,7 +45,7 @@ def completion_of(
     choice: Choice | str = Choice.CULTURE,
     p: float | None = None,
     persona: tuple[str, str, str] = ("", "", ""),
-    **configured: str,
+    **configured: str | int,
 ) -> Completion:
     """Give one model answer, not stored; an empty choice is a refusal. `configured` are more of the cell's columns."""
     country, age, gender = persona

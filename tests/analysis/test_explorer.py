@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from analysis.explorer import TEXT_PARTS, Answers, Spot
+from analysis.explorer import N_SAMPLES, TEXT_PARTS, Answers, Spot, sample_completions
 from analysis.item_models import persona_lines, together
 from analysis.live_summary import count_answers
 from analysis.stats.live_counts import wilson_95
@@ -80,6 +80,18 @@ def test_item_shows_texts_people_models_and_samples(full: Made, staff: Client) -
     assert "tiny_b, persona" in shown
     assert shown.count("<q>") == 8
     assert staff.get(reverse("analysis:item", args=[full.study.code, "NONE"])).status_code == 404
+
+
+@pytest.mark.parametrize("n_first", [3, 8, 11])
+def test_samples_are_the_first_of_all_answers_in_order(made: Made, n_first: int) -> None:
+    spec = make_spec()
+    run = make_run(made, spec)
+    stored = [
+        make_completion(run, spec, made.items[0], paraphrase=number, repeat=repeat)
+        for number, repeat in enumerate([2] * 4 + [1] * 4 + [0] * n_first, start=1)
+    ]
+    in_order = sorted(stored, key=lambda one: (one.cell.repeat, one.pk))
+    assert sample_completions(made.study, made.items[0]) == in_order[:N_SAMPLES]
 
 
 def test_order_bias_is_the_difference_between_the_orders(made: Made) -> None:
