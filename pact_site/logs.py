@@ -48,8 +48,8 @@ class Printed(io.TextIOBase):
     It writes past Python's buffers, as a signal handler may print while something else is being printed.
     """
 
-    def __init__(self, name: str, descriptor: int) -> None:
-        self.logger, self.descriptor, self.rest = name, descriptor, ""
+    def __init__(self, name: str, descriptor: int, level: int = logging.INFO) -> None:
+        self.logger, self.descriptor, self.level, self.rest = name, descriptor, level, ""
 
     def write(self, text: str) -> int:
         whole, newline, self.rest = (self.rest + text).rpartition("\n")
@@ -59,9 +59,10 @@ class Printed(io.TextIOBase):
 
     def say(self, text: str) -> None:
         if text.strip():
-            record = logging.LogRecord(self.logger, logging.INFO, "", 0, blot(text.rstrip()), None, None)
+            record = logging.LogRecord(self.logger, self.level, "", 0, blot(text.rstrip()), None, None)
             with suppress(OSError):  # nobody reads any more
-                os.write(self.descriptor, f"{JsonLines().format(record)}\n".encode())
+                line = f"{JsonLines().format(record)}\n"
+                os.write(self.descriptor, line.encode(errors="backslashreplace"))
 
     def writable(self) -> bool:
         return True
@@ -77,7 +78,7 @@ def is_for_programs() -> bool:
 
 def catch_prints() -> None:
     """Have the rest of what this process prints come as JSON; its logs go to the true output, see LOGGING."""
-    sys.stdout, sys.stderr = Printed("stdout", 1), Printed("stderr", 2)
+    sys.stdout, sys.stderr = Printed("stdout", 1), Printed("stderr", 2, logging.WARNING)
 
 
 def blot(text: str) -> str:

@@ -19,7 +19,9 @@ from bench.servers import asks, free_port
 from tests.deployment.files import FILLED_IN, ROOT, services
 
 OWN_QUEUE = re.sub(r"\d+$", "7", os.environ["REDIS_URL"])  # no task of another test is taken
-PRINTING = "import sys, warnings; print('printed'); warnings.warn('warned'); sys.stderr.write('half '); print(1 / 0)\n"
+PRINTING = (
+    "import sys, warnings; print('printed \\udc80'); warnings.warn('warned'); sys.stderr.write('half '); print(1 / 0)\n"
+)
 
 
 class Started:
@@ -77,8 +79,7 @@ def test_web_server(start: Callable[..., Started]) -> None:
     port = free_port()
     web = start("web", PORT=str(port))
     web.await_(lambda: asks(port, "/healthz"))
-    for _ in range(3):
-        assert asks(port, "/healthz")
+    assert not asks(port, "/nowhere/")
     listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
     os.kill(next(pid for pid, parent in pairs if parent == web.process.pid), signal.SIGKILL)
@@ -90,7 +91,8 @@ def test_web_server(start: Callable[..., Started]) -> None:
     told = messages(lines)
     for text in ("Starting gunicorn", "Listening at", "Booting worker", "Worker exiting", "Shutting down: Master"):
         assert text in told
-    assert {line["logger"] for line in lines} == {"gunicorn.error"}
+    assert {line["logger"] for line in lines} == {"gunicorn.error", "django.request"}
+    assert told.count("Not Found: /nowhere/") == 1
     assert "healthz" not in told  # no access log
 
 
@@ -120,8 +122,9 @@ def test_what_is_printed_comes_as_json() -> None:
     code = f"from pact_site.logs import catch_prints; catch_prints()\n{PRINTING}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     printed, complained = ([json.loads(line) for line in text.splitlines()] for text in (done.stdout, done.stderr))
-    assert [(line["logger"], line["message"]) for line in printed] == [("stdout", "printed")]
+    assert [(line["logger"], line["message"]) for line in printed] == [("stdout", "printed \udc80")]
     told = messages(complained)
+    assert {(line["logger"], line["level"]) for line in complained} == {("stderr", "WARNING")}
     assert "UserWarning: warned" in told
     assert "half Traceback (most recent call last):" in told
     assert told.endswith("ZeroDivisionError: division by zero")
