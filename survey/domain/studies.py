@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from django.db import transaction
 
 from survey.domain.registration import register
@@ -27,14 +29,15 @@ def create_study(*, code: str, title: str, version: InstrumentVersion, panel: Pa
     Each arm gets a cell per age bucket and binary gender, and one of the same size for everybody else.
     """
     study = Study.objects.create(code=code, title=title, version=version)
-    for country, arm_structure in version.structure["arms"].items():
-        arm = Arm.objects.create(study=study, country=country, locales=arm_structure["locales"], panel=panel)
-        QuotaCell.objects.bulk_create(
-            QuotaCell(arm=arm, age_bucket=bucket, gender=gender, target=target_per_cell)
-            for bucket in AgeBucket
-            for gender in (Gender.WOMAN, Gender.MAN)
-        )
-        QuotaCell.objects.create(arm=arm, target=target_per_cell)
+    arms = Arm.objects.bulk_create(
+        Arm(study=study, country=country, locales=arm_structure["locales"], panel=panel)
+        for country, arm_structure in version.structure["arms"].items()
+    )
+    kinds: list[tuple[str, str]] = [*product(AgeBucket, (Gender.WOMAN, Gender.MAN)), ("", "")]
+    QuotaCell.objects.bulk_create(
+        QuotaCell(arm=arm, age_bucket=bucket, gender=gender, target=target_per_cell)
+        for arm, (bucket, gender) in product(arms, kinds)
+    )
     return study
 
 

@@ -1,24 +1,27 @@
 """The life of a study: launch, pause, resume, close, through the staff page and nowhere past it."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from survey.domain.instruments import load_instrument
 from survey.domain.quotas import CellLimits, change_cell
 from survey.domain.readiness import checklist
-from survey.domain.studies import NotReady, launch_study
+from survey.domain.studies import NotReady, create_study, launch_study
 from survey.domain.study_states import IllegalStudyChange, close_study, pause_study, use_version
 from survey.domain.translations import override_texts
-from survey.enums import Page, PanelName, Status, StudyState
+from survey.enums import AgeBucket, Page, PanelName, Status, StudyState
 from survey.flow.study_state import STUDY_TRANSITIONS
 from survey.models import InstrumentVersion, QuotaCell, Study, StudyChange
-from tests.factories import SHIPPED_DEFINITION, make_session, make_study
+from tests.factories import SHIPPED_DEFINITION, make_session, make_study, make_version
 from tests.staff import make_staff
 from tests.survey.test_flow_pages import Walker
 
@@ -75,6 +78,22 @@ def test_step_that_was_taken_already_is_no_second_one(staff: Client) -> None:
     assert pause_study(study) is False
     assert "The study was already paused." in do(staff, "pause")
     assert study.changes.filter(new="Paused").count() == 1
+
+
+def test_draft_is_made_in_as_many_statements_whatever_the_number_of_countries(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    version = make_version()
+    with django_assert_num_queries(2 + 3):  # its savepoint; study, arms, cells
+        study = create_study(code="s9", title="Study", version=version, panel=PanelName.DIRECT, target_per_cell=3)
+    arms = version.structure["arms"]
+    assert {arm.country: arm.locales for arm in study.arms.all()} == {
+        name: arm["locales"] for name, arm in arms.items()
+    }
+    for arm in study.arms.all():
+        cells = Counter(arm.quota_cells.values_list("age_bucket", "gender", "target"))
+        buckets = [*product(AgeBucket.values, ("woman", "man")), ("", "")]
+        assert cells == Counter((bucket, gender, 3) for bucket, gender in buckets)
 
 
 @pytest.mark.parametrize("action", ["launch", "pause"])
