@@ -63,6 +63,7 @@ class ModelServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the receipt of its headers
     server: ModelServer
 
     def do_POST(self) -> None:
