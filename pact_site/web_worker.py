@@ -20,6 +20,7 @@ from typing import Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT if hasattr(select, "epoll") else 0
+AT_ONCE = 8  # connections that are accepted before others are served
 LOOK = 1.0  # seconds between two looks at the parent and at what has been idle for too long
 SOON = 0.05  # the same while stopping
 
@@ -102,15 +103,19 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
                     self.answer(connection)
 
     def take(self, listener: socket) -> None:
-        """Accept a connection; it is served once it has sent something."""
-        try:
-            client, address = listener.accept()
-            connection = TConn(self.cfg, client, address, listener.getsockname())
-            connection.data_ready = True
-            self.held.add(connection)
-            self.await_request(connection, self.epoll.register)
-        except OSError as error:  # it hung up, or another worker was faster, or no descriptor is left
-            self.log.debug("No connection accepted: %s", error)
+        """Accept connections; each is served once it has sent something.
+
+        Some at once, since all that have sent something come before the next are accepted: one by one, the last of
+        hundreds who come together would wait until all others were served hundreds of times. Not all, so that each
+        worker gets some.
+        """
+        with suppress(OSError):  # none is left, it hung up, or no descriptor is left
+            for _ in range(min(AT_ONCE, self.worker_connections - len(self.held))):
+                client, address = listener.accept()
+                connection = TConn(self.cfg, client, address, listener.getsockname())
+                connection.data_ready = True
+                self.held.add(connection)
+                self.await_request(connection, self.epoll.register)
         self.watch(listener)
 
     def watch(self, listener: socket) -> None:

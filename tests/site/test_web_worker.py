@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import signal
 import socket
 import subprocess
@@ -118,6 +119,28 @@ def test_many_kept_connections_are_served_by_two_threads(serve: Callable[..., Se
         for number, client in enumerate(clients):
             status, text = client.read()
             assert (status, text.split(" ", 1)[1]) == ("200", f"/{turn}/{number} {'x' * number}")
+
+
+def test_who_comes_in_a_crowd_does_not_wait_for_those_who_are_in(serve: Callable[..., Server]) -> None:
+    """Forty come while twenty ask again and again; taken in one by one they would wait for 700 requests of those."""
+    server = serve("--threads", "1", "--keep-alive", "60")
+    waiting = selectors.DefaultSelector()
+    held = {server.connect() for _ in range(20)}
+    for client in held:
+        client.ask("/before")
+    newcomers = {server.connect() for _ in range(40)}
+    for client in held | newcomers:
+        waiting.register(client.socket, selectors.EVENT_READ, client)
+        client.send("/?0.002")
+    n_others = 0
+    while newcomers:
+        for key, _ in waiting.select(10):
+            assert key.data.read()[0] == "200"
+            n_others += key.data in held
+            newcomers.discard(key.data)
+            key.data.send("/?0.002")
+    assert n_others < 300
+    waiting.close()
 
 
 def test_requests_sent_together_are_answered_in_their_order(serve: Callable[..., Server]) -> None:
