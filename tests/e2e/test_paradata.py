@@ -36,10 +36,13 @@ def test_walk_of_three_pages_stores_their_events(study: Study, new_page: NewPage
     steps = walk(page, "/join/e2e/GB/", Locale.EN_GB.value)
     next(steps)  # consent is asked for
     next(steps)  # screening
+    page.wait_for_load_state()  # the script is deferred: it listens from then on
     with page.expect_response(ADDRESS) as screening:
         next(steps)  # instructions
+    page.wait_for_load_state()
     with page.expect_response(ADDRESS) as instructions:
         next(steps)  # comprehension
+    page.wait_for_load_state()
     with page.expect_response(ADDRESS) as comprehension:
         next(steps)
     assert [reply.value.status for reply in (screening, instructions, comprehension)] == [204, 204, 204]
