@@ -94,9 +94,25 @@ def read_counts(study: Study, *, simulated: bool, items: Iterable[Item] | None =
     return {(item, country, question): Answers(n, culture) for item, country, question, n, culture in rows}
 
 
-def has_real_counts(study: Study) -> bool:
-    """Tell whether real people's answers are among the counts."""
-    return ItemCount.objects.filter(study=study, is_simulated=False, n__gt=0).exists()
+class Counted(NamedTuple):
+    """Whose answers are among a study's counts. Simulated people step back before real ones."""
+
+    real: bool
+    simulated: bool
+
+    @property
+    def is_simulated(self) -> bool:
+        return not self.real
+
+    @property
+    def steps_back(self) -> bool:
+        return self.real and self.simulated
+
+
+def who_is_counted(study: Study) -> Counted:
+    """Tell whose answers are among the counts."""
+    kinds = set(ItemCount.objects.filter(study=study, n__gt=0).values_list("is_simulated", flat=True).distinct())
+    return Counted(False in kinds, True in kinds)
 
 
 def chosen_items(study: Study, *, theme: str = "", scenario: str = "", core: bool = False) -> QuerySet[Item]:

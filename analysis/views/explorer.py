@@ -54,6 +54,7 @@ def item_page(request: HttpRequest, code: str, item: str) -> HttpResponse:
         "texts": explorer.item_texts(found),
         "is_simulated": people.is_simulated,
         "is_shown": people.is_shown,
+        "steps_back": people.steps_back,
         "figure": explorer.people_figure(found, countries, people.counts, note) if has_figure else None,
         "people": explorer.people_lines(found, countries, people.counts),
         "models": item_models.together(personas),
@@ -101,6 +102,7 @@ class _People(NamedTuple):
     counts: explorer.Counts
     is_simulated: bool
     is_shown: bool
+    steps_back: bool  # simulated people, before real ones
 
 
 def _found(code: str, item: str) -> tuple[Study, Item]:
@@ -109,9 +111,9 @@ def _found(code: str, item: str) -> tuple[Study, Item]:
 
 
 def _people(study: Study, item: Item) -> _People:
-    simulated = not explorer.has_real_counts(study)
-    counts = explorer.read_counts(study, simulated=simulated, items=[item])
-    return _People(counts, simulated, simulated or study.unblinded_at is not None)
+    who = explorer.who_is_counted(study)
+    counts = explorer.read_counts(study, simulated=who.is_simulated, items=[item])
+    return _People(counts, who.is_simulated, who.is_simulated or study.unblinded_at is not None, who.steps_back)
 
 
 def _shares(answers: explorer.Answers, people: _People) -> Sequence[float | None]:
@@ -122,10 +124,10 @@ def _map(request: HttpRequest, study: Study) -> dict[str, Any]:
     asked = request.GET.get("question", "")
     question = Question(asked) if asked in Question.values else Question.PERSONAL
     theme, scenario, core = (request.GET.get(name, "") for name in ("theme", "scenario", "core"))
-    simulated = not explorer.has_real_counts(study)
-    is_shown = simulated or study.unblinded_at is not None
+    who = explorer.who_is_counted(study)
+    is_shown = who.is_simulated or study.unblinded_at is not None
     countries = _countries(study)
-    counts = explorer.read_counts(study, simulated=simulated)
+    counts = explorer.read_counts(study, simulated=who.is_simulated)
     items = explorer.chosen_items(study, theme=theme, scenario=scenario, core=bool(core))
     return {
         "study": study,
@@ -138,7 +140,8 @@ def _map(request: HttpRequest, study: Study) -> dict[str, Any]:
         "core": core,
         "countries": countries,
         "rows": explorer.draw_map(items, countries, question, counts, shown=is_shown),
-        "is_simulated": simulated and bool(counts),
+        "is_simulated": who.is_simulated and bool(counts),
+        "steps_back": who.steps_back,
         "is_shown": is_shown,
         "has_counts": bool(counts),
         "query": request.GET.urlencode(),

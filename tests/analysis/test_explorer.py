@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from analysis.explorer import N_SAMPLES, TEXT_PARTS, Answers, Spot, sample_completions
 from analysis.item_models import persona_lines, together
 from analysis.live_summary import count_answers
+from analysis.models import ItemCount
 from analysis.stats.live_counts import wilson_95
 from analysis.stats.wilson import wilson_interval
 from survey.enums import OptionOrder, Question
@@ -63,10 +64,17 @@ def test_blind_map_counts_answers_and_says_no_outcome(full: Made, staff: Client)
 def test_simulated_people_step_back_before_real_ones(made: Made, staff: Client) -> None:
     make_session(made, "BR", is_simulated=True)
     count_answers()
-    assert "Simulated people." in page(staff, "items", made.study.code)
+    back = "simulated ones stepped back"
+    assert "Simulated people." in (shown := page(staff, "items", made.study.code))
+    assert back not in shown
     make_session(made, "BR")
     count_answers()
-    assert "Simulated people." not in page(staff, "items", made.study.code)
+    assert "Simulated people." not in (shown := page(staff, "items", made.study.code))
+    assert back in shown
+    ItemCount.objects.filter(is_simulated=False, item=made.items[0]).delete()
+    one = page(staff, "item", made.study.code, made.items[0].code)
+    assert back in one
+    assert "No real person has answered this item" in one
 
 
 def test_item_shows_texts_people_models_and_samples(full: Made, staff: Client) -> None:
