@@ -10,6 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.factories import make_session, make_study
 from tests.staff import make_staff, note_login
 from tests.survey.test_flow_pages import Walker
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LISTEN = """
@@ -55,10 +56,10 @@ def test_policy_stops_each_kind_of_attack(context: BrowserContext, path: str) ->
         page.goto(path.format(token=session.token))
         assert violations(page) == []
         page.evaluate(f"(() => {{ {ADD} {attack} }})()")
-        page.wait_for_function("window.violations.length > 0")
+        # The console's word is what the walks through all pages listen for.
+        wait_until(lambda: violations(page) != [] and any("Content Security Policy" in told for told in heard))
         assert set(violations(page)) == {directive}
         assert page.evaluate("window.ran") is None
-        assert any("Content Security Policy" in told for told in heard)  # what the walks through all pages listen for
     context.close()
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ import redis
 from pact_site import embedded
 from pact_site.processes import birth_mark
 from survey.broker import client_address
+from tests.waiting import wait_until
 
 PATIENCE = 90.0
 
@@ -96,7 +96,7 @@ class Launcher:
 
     def wait_for(self, text: str) -> None:
         """Wait until the screen shows a text."""
-        eventually(lambda: text in self.shown() or self.process.poll() is not None)
+        wait_until(lambda: text in self.shown() or self.process.poll() is not None)
         assert text in self.shown(), self.shown()
 
     def end(self, number: signal.Signals | None = None) -> int:
@@ -108,14 +108,6 @@ class Launcher:
     def children(self) -> dict[str, int]:
         """Return the recorded processes by name."""
         return {record.stem: json.loads(record.read_text())["pid"] for record in (self.var / "run").glob("*.pid")}
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def alive(pids: dict[str, int]) -> set[str]:

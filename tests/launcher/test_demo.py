@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pact_site import demo, embedded
-from tests.launcher.conftest import Launcher, alive, eventually, queue, sql
+from tests.launcher.conftest import Launcher, alive, queue, sql
+from tests.waiting import wait_until
 
 PROLOGUE = """
 import sys
@@ -98,7 +99,7 @@ def test_demo_stops_every_child_on_a_signal(launch: Launch, number: signal.Signa
 def test_demo_stops_during_a_step(launch: Launch) -> None:
     launcher = launch(with_steps("step('long', 'import time; time.sleep(99)'),"))
     launcher.wait_for("[2/2]")
-    eventually(lambda: "long" in launcher.children())
+    wait_until(lambda: "long" in launcher.children())
     children = launcher.children()
     assert launcher.end(signal.SIGTERM) == 130
     assert alive(children) == set()
@@ -110,7 +111,7 @@ def test_demo_starts_a_crashed_service_again(launch: Launch) -> None:
     first = launcher.children()["web"]
     os.kill(first, signal.SIGKILL)
     launcher.wait_for("web ended with code -9; starting it again in 0.5 s")
-    eventually(lambda: launcher.children().get("web", first) != first)
+    wait_until(lambda: launcher.children().get("web", first) != first)
     assert launcher.end(signal.SIGTERM) == 0
 
 
@@ -136,7 +137,7 @@ def test_demo_ends_when_the_database_is_gone(launch: Launch) -> None:
 
 def test_demo_outlives_its_terminal(var: Path, launch: Launch) -> None:
     launcher = launch(f"{NOBODY_READS}\n{with_steps('WEB, TIMER')}")
-    eventually(lambda: "beat" in launcher.children())
+    wait_until(lambda: "beat" in launcher.children())
     children = launcher.children()
     assert launcher.end(signal.SIGTERM) in (0, 130)
     assert alive(children) == set()

@@ -12,7 +12,8 @@ import pytest
 
 from pact_site import embedded, postgres
 from pact_site.processes import InUseError, LaunchError, database_account
-from tests.launcher.conftest import Launcher, alive, eventually, queue, sql
+from tests.launcher.conftest import Launcher, alive, queue, sql
+from tests.waiting import wait_until
 
 HOLD_SERVERS = """
 import time
@@ -115,7 +116,7 @@ def test_servers_end_with_a_killed_launcher(launch: Callable[..., Launcher]) -> 
     children = launcher.children()
     assert alive(children) == {"postgres", "valkey"}
     launcher.end(signal.SIGKILL)
-    eventually(lambda: not alive(children))
+    wait_until(lambda: not alive(children))
 
 
 def test_servers_start_after_the_database_itself_was_killed(var: Path, launch: Callable[..., Launcher]) -> None:

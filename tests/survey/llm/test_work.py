@@ -20,6 +20,7 @@ from survey.llm.providers.simulated import SimulatedProvider
 from survey.llm.stint import Stint
 from survey.models import Study
 from tests.survey.llm.model_server import ModelServer, answer, fail, hang_up, raw
+from tests.survey.llm.workers import wait_until
 
 MakeSpec = Callable[..., ModelSpec]
 pytestmark = pytest.mark.usefixtures("no_waiting", "in_process")
@@ -223,8 +224,9 @@ def test_run_cancelled_meanwhile_keeps_answers_and_asks_no_more(
 
     def cancel_after(results: Any) -> set[int]:
         ended = record(results)
-        if results and domain.cancel_run(run):
-            model_server.usual = answer()
+        if results:
+            wait_until(lambda: len(model_server.bodies) > 1)  # the second call is under way by then
+            domain.cancel_run(run)
         return ended
 
     def wait_for_cancel(handler: Any) -> None:

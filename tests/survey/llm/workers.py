@@ -7,13 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.db.models import Count
 
@@ -21,9 +19,9 @@ from survey.llm import domain
 from survey.llm.enums import CellState, RunState
 from survey.llm.models import Cell, Completion, ModelSpec, Run
 from survey.models import Study
+from tests import waiting
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_SECONDS = 90
 
 
 class Workers:
@@ -75,12 +73,11 @@ def make_run(study: Study, *specs: ModelSpec) -> Run:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            counts = Counter(Cell.objects.values_list("state", flat=True))
-            pytest.fail(f"still not after {PATIENCE_SECONDS} s: {Run.objects.values_list('state', 'error')} {counts}")
-        time.sleep(0.05)
+    waiting.wait_until(is_so, tell=how_runs_are)
+
+
+def how_runs_are() -> str:
+    return f"{Run.objects.values_list('state', 'error')} {Counter(Cell.objects.values_list('state', flat=True))}"
 
 
 def is_done(run: Run) -> bool:
