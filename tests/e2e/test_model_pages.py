@@ -1,5 +1,6 @@
 """The pages of models in a browser: a probe, a preview, a start, a completion."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -51,7 +52,7 @@ def test_model_pages_are_accessible_fit_and_lead_to_a_run(new_page: NewPage, wid
     page.get_by_role("heading", name="Preview: nothing has been sent yet").wait_for()
     look_over(page, width)
     page.get_by_role("button", name="Start: send").click()
-    page.get_by_role("heading", name="Run").first.wait_for()
+    page.wait_for_url(re.compile(r"/runs/\d+/$"))
     assert Run.objects.count() == 2
 
 

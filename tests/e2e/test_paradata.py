@@ -99,6 +99,7 @@ def test_survey_is_complete_when_no_event_gets_through(study: Study, browser: Br
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.route(ADDRESS, abort)
         list(walk(page, "/join/e2e/GB/", Locale.EN_GB.value))
+        page.wait_for_timeout(200)  # for what the last page sends as it goes
     session = SurveySession.objects.get()
     assert session.status == Status.COMPLETE
     assert Response.objects.count() == 36

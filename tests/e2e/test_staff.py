@@ -54,6 +54,7 @@ def log_in(page: Page, address: str) -> None:
 
 def look_over(page: Page, width: int) -> None:
     """Hold a page against its width and the accessibility rules."""
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
     assert find_breaches(page) == [], page.url
 

@@ -23,9 +23,11 @@ LENGTH = b"Content-Length: "
 
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-    """Answer with the process and what was asked for, after as long as that says."""
+    """Answer with the process and what was asked for, after as long as that says; tell what is slow at its start."""
     import os
 
+    if environ["PATH_INFO"] == "/slow":
+        print("begun: /slow", file=sys.stderr, flush=True)
     time.sleep(float(environ["QUERY_STRING"] or 0))
     body = f"{os.getpid()} {environ['PATH_INFO']} {environ['wsgi.input'].read().decode()}".encode()
     start("200 OK", [("Content-Length", str(len(body)))])
@@ -72,15 +74,19 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, *command, *worker], cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
-        assert self.process.stderr is not None
-        while "Booting worker" not in self.process.stderr.readline():
-            assert self.process.poll() is None
+        self.await_told("Booting worker")
         while True:
             try:
                 self.connect().ask("/ready")
                 return
             except ConnectionError:
                 time.sleep(0.02)
+
+    def await_told(self, text: str) -> None:
+        """Read what the server says up to this."""
+        assert self.process.stderr is not None
+        while text not in self.process.stderr.readline():
+            assert self.process.poll() is None
 
     def connect(self) -> Client:
         self.clients.append(Client(self.port))
@@ -154,6 +160,7 @@ def test_what_is_slow_holds_up_no_more_than_its_thread(serve: Callable[..., Serv
     server = serve("--threads", "2", "--keep-alive", "60")
     slow, quick, late = server.connect(), server.connect(), server.connect()
     slow.send("/slow?1.5")
+    server.await_told("begun: /slow")
     late.socket.sendall(b"")  # connected, and says nothing
     begun = time.monotonic()
     for _ in range(20):
@@ -220,7 +227,7 @@ def test_what_has_begun_is_finished_when_the_server_stops(serve: Callable[..., S
     kept, slow = server.connect(), server.connect()
     kept.ask("/")
     slow.send("/slow?1")
-    time.sleep(0.3)
+    server.await_told("begun: /slow")
     begun = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert slow.read()[1].split()[1] == "/slow"

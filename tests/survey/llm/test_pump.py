@@ -68,8 +68,14 @@ def play(provider: Scripted, ask: Ask, *, n_jobs: int = 1, in_flight: int = 1, *
     return events
 
 
+async def let_work(n_rounds: int = 20) -> None:
+    """Let the pump gather calls so many times; a machine that stands still delays one round, not all."""
+    for _ in range(n_rounds):
+        await asyncio.sleep(pump.GATHER_S + 0.001)
+
+
 def stopped_after_a_while(
-    provider: Scripted, ask: Ask, *, n_jobs: int, in_flight: int, seconds: float = 0.05
+    provider: Scripted, ask: Ask, *, n_jobs: int, in_flight: int, n_rounds: int = 20
 ) -> list[Event]:
     """Let the pump work for a moment, then stop it and wait for its end."""
     events: list[Event] = []
@@ -78,7 +84,7 @@ def stopped_after_a_while(
         pumped = Pump(provider, NoLimiter(), events.append, max_in_flight=in_flight)
         pumped.feed([Job(n, 1, ChatRequest({}, ask, n)) for n in range(n_jobs)])
         pumping = asyncio.create_task(pumped.run())
-        await asyncio.sleep(seconds)
+        await let_work(n_rounds)
         pumped.stop()
         await pumping
 
@@ -258,7 +264,7 @@ def test_failures_that_reach_the_server_count_even_then(make_ask: MakeAsk) -> No
 
 def test_endpoint_that_never_answered_uses_up_no_job(make_ask: MakeAsk) -> None:
     provider = Scripted([Transient("broken", status=500)] * 10_000)
-    events = stopped_after_a_while(provider, make_ask(), n_jobs=1, in_flight=1, seconds=0.2)
+    events = stopped_after_a_while(provider, make_ask(), n_jobs=1, in_flight=1, n_rounds=60)
     assert set(kinds(events)) == {"Tried", "Troubled"}
     assert kinds(events).count("Tried") > MAX_TRIES
 
@@ -289,7 +295,7 @@ def test_looks_at_an_endpoint_in_trouble_become_rarer(
         pumped = Pump(provider, Noting(), lambda event: None, max_in_flight=1, troubled_s=troubled_s)
         pumped.feed([Job(0, 1, ChatRequest({}, make_ask(), 0))])
         pumping = asyncio.create_task(pumped.run())
-        await asyncio.sleep(0.05)
+        await let_work()
         pumped.stop()
         await pumping
 

@@ -104,7 +104,7 @@ def test_no_more_calls_in_flight_than_the_spec_allows(
     study: Study, endpoint_spec: ModelSpec, model_server: ModelServer
 ) -> None:
     ModelSpec.objects.update(max_in_flight=3)
-    model_server.usual = answer(delay=0.02)
+    model_server.usual = answer(delay=0.1)
     run = make_run(study, endpoint_spec)
     tasks.work(endpoint_spec.pk)
     assert (states(run), model_server.most_in_flight) == ({"done": 12}, 3)
@@ -284,8 +284,8 @@ def test_stint_whose_time_is_over_gives_back_what_it_has_not_asked(
     study: Study, endpoint_spec: ModelSpec, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ModelSpec.objects.update(max_in_flight=1)
-    model_server.usual = answer(delay=0.1)
-    monkeypatch.setattr(stint, "STINT_SECONDS", 0.25)
+    model_server.usual = answer(delay=0.4)
+    monkeypatch.setattr(stint, "STINT_SECONDS", 1)
     monkeypatch.setattr(stint, "FLUSH_SECONDS", 0.01)
     run = make_run(study, endpoint_spec)
     assert take_stint(reload_spec(endpoint_spec)) is True
