@@ -111,7 +111,7 @@ DEFINITIONS: Mapping[Kind, Definition] = {
         unit="minutes",
     ),
     Kind.RUN_STOPPED: Definition(
-        "A model run paused or stopped by itself.",
+        "A model run paused or stopped by itself, or one of its models stopped while it goes on with the others.",
         "Mend what the run's page names (key, address, money), then resume it: nothing asked is lost.",
         "llm:runs",
     ),

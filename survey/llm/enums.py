@@ -77,7 +77,7 @@ class Failure(TextChoices):
     TRANSIENT = "Transient", "Passing failure: tried again"
     AWAY = "Away", "Nobody answers: tried again"
     BAD_REQUEST = "BadRequest", "Request not taken: given up"
-    ENDPOINT_REFUSED = "EndpointRefused", "Endpoint refused: run stopped"
+    ENDPOINT_REFUSED = "EndpointRefused", "Endpoint refused: the model stops"
     LEASE_LOST = "LeaseLost", "Workers died: given up"
 
 

@@ -261,6 +261,7 @@ def test_participant_pages_set_no_cookie_and_are_not_kept(study: Study) -> None:
     assert not reply.cookies
     assert "no-store" in reply.headers["Cache-Control"]
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["Referrer-Policy"] == "same-origin"  # the address is the key: no other site reads it
     assert not walker.post(consent="yes").cookies
 
 

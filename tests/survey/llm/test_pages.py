@@ -152,7 +152,7 @@ def test_page_shows_what_failed_and_what_to_mend(run: Run, staff_client: Client)
         )
     page = staff_client.get(reverse("llm:run", args=[run.pk])).content.decode()
     assert "Check the key &lt;b&gt;." in page
-    assert "2 × Endpoint refused: run stopped" in page
+    assert "2 × Endpoint refused: the model stops" in page
     assert "HTTP 401" in page
     assert ("bad key" in page, "no key" in page) == (True, False)
     assert "{&quot;why&quot;: &quot;&lt;old&gt;&quot;}" in page
