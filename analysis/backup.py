@@ -17,14 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg.sql import SQL, Identifier
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished"
 CHUNK = 1 << 20
 NOT_KEPT = frozenset({"django_session", "site_cache"})  # logins and counts of tries; whoever restores logs in again
 FILLED_BY_MIGRATIONS = frozenset({"django_content_type", "auth_permission", "auth_group"})
@@ -48,11 +50,20 @@ class KeptTable:
         return {"columns": list(self.columns), "rows": self.n_rows, "sha256": self.sha256}
 
 
+def name_of(moment: datetime) -> str:
+    """Name a backup by its moment, so that names stand in the order of time."""
+    return f"pact-{moment:%Y%m%d-%H%M%S}.zip"
+
+
 def write_backup(path: Path, tell: Tell = lambda table, n: None) -> dict[str, Any]:
-    """Write all tables as of one moment; what was at `path` stays until the new file is whole. Give the manifest."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    """Write all tables as of one moment and read them back; what was at `path` stays until then. Give the manifest."""
+    unfinished = path.with_name(f".{path.name}{UNFINISHED}")
     try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive, _one_moment():
+        with (
+            open(unfinished, "wb", opener=_for_us_alone) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+            _one_moment(),
+        ):
             tables = [_write_table(archive, name, tell) for name in table_names()]
             manifest = {
                 "format": FORMAT,
@@ -61,9 +72,12 @@ def write_backup(path: Path, tell: Tell = lambda table, n: None) -> dict[str, An
                 "tables": {table.name: table.as_json() for table in tables},
             }
             archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+        check_backup(unfinished)
         _make_lasting(unfinished, path)
     except OSError as error:
         raise BackupError(f"{path} could not be written: {error.strerror or error}. Nothing was replaced.") from error
+    except (DatabaseError, psycopg.Error) as error:
+        raise BackupError(f"{path} was not written, the database refused: {error}".strip()) from error
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
@@ -244,6 +258,10 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 def _member(name: str) -> str:
     return f"tables/{name}.copy"
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # answers, identifiers, hashes of passwords
 
 
 def _make_lasting(unfinished: Path, path: Path) -> None:

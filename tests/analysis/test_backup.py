@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,37 @@ def test_full_disk_leaves_the_last_backup(full_site: Made, tmp_path: Path, monke
         write_backup(path)
     assert path.read_bytes() == good
     assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
+
+
+def test_file_that_does_not_read_back_takes_no_place(
+    full_site: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b.zip"
+    write_backup(path)
+    good = path.read_bytes()
+
+    def read(archive: object, name: str) -> Iterator[bytes]:
+        yield b"other bytes than were written"
+
+    monkeypatch.setattr("analysis.backup._parts", read)
+    with pytest.raises(BackupError, match="is damaged"):
+        write_backup(path)
+    assert path.read_bytes() == good
+    assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
+
+
+def test_database_that_refuses_is_told_plainly(
+    full_site: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.backup.table_names", lambda: ["survey_study", "no_such_table"])
+    with pytest.raises(CommandError, match='the database refused: relation "no_such_table" does not exist'):
+        call_command("backup", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_is_for_its_maker_alone(full_site: Made, tmp_path: Path) -> None:
+    write_backup(tmp_path / "b.zip")
+    assert (tmp_path / "b.zip").stat().st_mode & 0o777 == 0o600
 
 
 def test_commands_say_what_they_did(full_site: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
