@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from pact_site.processes import Child, await_ready
-from tests.deployment.files import FILLED_IN, services
+from tests.deployment.files import FILLED_IN, ROOT, services
 from tests.deployment.proxying import Proxy, Upstream, start_proxy
 from tests.deployment.running import Site, ask, deployed, free_port
 
@@ -85,6 +85,18 @@ def test_every_static_file_that_a_template_names_is_in_the_image(site: Site) -> 
 def test_web_refuses_other_host_names(site: Site) -> None:
     site.await_healthy("web")
     assert site.get("/login/", Host="elsewhere.example.org", X_Forwarded_Proto="https").status == 400
+
+
+def test_web_answers_who_watches_it_at_the_address_that_the_docs_name(site: Site) -> None:
+    site.await_healthy("web")
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/operations.md", ".env.example")}
+    hosts = {host for text in texts.values() for host in re.findall(r"http://(web:\d+)", text)}
+    assert hosts == {f"web:{services(FILLED_IN)['web']['environment']['PORT']}"}
+    host = hosts.pop()
+    assert {site.get(path, Host=host).status for path in ("/livez", "/healthz", "/readyz")} == {200}
+    bearer = f"Bearer {site.addresses['METRICS_TOKEN']}"
+    answer = site.get("/metrics", Host=host, Authorization=bearer)
+    assert (answer.status, b"pact_database_up 1\n" in answer.body) == (200, True)
 
 
 def test_web_writes_no_token_into_its_log(site: Site) -> None:
@@ -333,7 +345,7 @@ def test_proxy_passes_its_health_check(proxy: Proxy) -> None:
 
 
 def test_proxy_shows_what_is_for_the_inside_to_nobody_outside(proxy: Proxy) -> None:
-    assert {proxy.ask(path).status for path in ("/metrics", "/readyz", "/livez")} == {404}
+    assert {proxy.ask(path).status for path in ("/metrics", "/readyz", "/livez", "/healthz")} == {404}
 
 
 def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
