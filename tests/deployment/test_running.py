@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -23,19 +21,9 @@ import pytest
 
 from pact_site.processes import Child, await_ready
 from tests.deployment.files import FILLED_IN, ROOT, services
-from tests.deployment.proxying import Proxy, Upstream, start_proxy
-from tests.deployment.running import Site, ask, deployed, free_port
+from tests.deployment.running import Site, ask, free_port
 
 TOKEN = "a-token-that-nobody-may-read"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DATABASE_URL", "REDIS_URL"):
-            patch.delenv(name, raising=False)
-        with deployed(tmp_path_factory.mktemp("app"), tmp_path_factory.mktemp("tmp")) as running:
-            yield running
 
 
 def test_migrate_makes_the_tables(site: Site) -> None:
@@ -291,111 +279,3 @@ def is_held_up(database: psycopg.Connection) -> bool:
 def children_of(parent: int) -> list[int]:
     listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     return [int(pid) for pid, ppid in (line.split() for line in listed.splitlines()) if int(ppid) == parent]
-
-
-# --- The proxy ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def caddy() -> str:
-    found = shutil.which("caddy")
-    if not found:
-        pytest.skip("no Caddy here; install one, for example: apt-get install caddy")
-    return found
-
-
-@pytest.fixture(scope="module")
-def proxy(site: Site, caddy: str) -> Proxy:
-    """The proxy before the real site."""
-    site.await_healthy("web")
-    return start_proxy(site.family, site.tmp, caddy, site.port)
-
-
-@pytest.fixture(scope="module")
-def stand_in(site: Site, caddy: str) -> Iterator[Proxy]:
-    """The proxy before a server that begins to listen only after the first request has come."""
-    port = free_port()
-    proxy = start_proxy(site.family, site.tmp, caddy, port)
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(proxy.ask, "/")
-        with ThreadingHTTPServer(("127.0.0.1", port), Upstream) as server:
-            pool.submit(server.serve_forever)
-            try:
-                assert waiting.result().status == 200
-                yield proxy
-            finally:
-                server.shutdown()
-
-
-def test_proxy_answers_over_tls_and_compresses_pages(proxy: Proxy) -> None:
-    answer = proxy.ask("/login/", Accept_Encoding="gzip")
-    assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip")
-    assert b"<!doctype html>" in gzip.decompress(answer.body)[:100].lower()
-
-
-def test_proxy_leads_plain_http_to_https(proxy: Proxy) -> None:
-    answer = proxy.ask_plainly(proxy.http_port, "/login/?next=/")
-    assert answer.status in {301, 308}
-    assert answer.headers["Location"].startswith("https://localhost")
-
-
-def test_proxy_passes_its_health_check(proxy: Proxy) -> None:
-    answer = proxy.ask_plainly(proxy.health_port, "/")
-    assert (answer.status, answer.body) == (200, b"ok")
-
-
-def test_proxy_shows_what_is_for_the_inside_to_nobody_outside(proxy: Proxy) -> None:
-    assert {proxy.ask(path).status for path in ("/metrics", "/readyz", "/livez", "/healthz")} == {404}
-
-
-def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
-    proxy.ask("/login/")
-    answer = proxy.ask_plainly(proxy.health_port, "/metrics")
-    assert answer.status == 200
-    assert b"caddy_http_request_duration_seconds_count" in answer.body
-
-
-def test_proxy_refuses_oversized_requests(proxy: Proxy) -> None:
-    assert proxy.ask("/login/", b"the beginning", Content_Length="1000000").status == 413
-
-
-def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> None:
-    assert stand_in.child.exit_code() is None  # the fixture's own request waited for the server
-
-
-def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in: Proxy) -> None:
-    lies = {"X_Forwarded_Proto": "http", "X_Forwarded_For": "192.0.2.1", "X_Client_Network": "192.0.2.0/24"}
-    received = json.loads(stand_in.ask("/", None, **lies).body)
-    assert received["X-Forwarded-Proto"] == "https"
-    assert received["X-Client-Network"] == "127.0.0.0/24"
-    assert "127.0.0.1" not in str(received)
-    assert "X-Forwarded-For" not in received
-
-
-@pytest.mark.parametrize(
-    ("sent", "most"),
-    [
-        (b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow", 20),
-        (b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 45),
-    ],
-    ids=["headers", "body"],
-)
-def test_proxy_hangs_up_on_whoever_sends_too_slowly(proxy: Proxy, sent: bytes, most: int) -> None:
-    """Or nothing more: a few such connections would otherwise hold every thread."""
-    begun = time.monotonic()
-    with proxy.open() as line:
-        line.settimeout(most)
-        line.sendall(sent)
-        while line.recv(4096):  # an error page, perhaps; then the end
-            pass
-    assert 5 < time.monotonic() - begun < most
-
-
-def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
-    assert proxy.ask("/login/", X_Long="x" * 30_000).status == 431
-
-
-def test_proxy_logs_failed_requests_without_their_addresses(stand_in: Proxy) -> None:
-    assert stand_in.ask(f"/s/{TOKEN}/", b"choice=1").status == 502
-    await_ready(stand_in.child, lambda: '"status": 502' in stand_in.log())
-    assert TOKEN not in stand_in.log()

@@ -1,0 +1,88 @@
+"""What the proxy does for the site and keeps from it: Caddy as it is deployed, before real servers and stand-ins."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+
+import pytest
+
+from pact_site.processes import await_ready
+from tests.deployment.proxying import Proxy
+
+TOKEN = "a-token-that-nobody-may-read"
+
+
+def test_proxy_answers_over_tls_and_compresses_pages(proxy: Proxy) -> None:
+    answer = proxy.ask("/login/", Accept_Encoding="gzip")
+    assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip")
+    assert b"<!doctype html>" in gzip.decompress(answer.body)[:100].lower()
+
+
+def test_proxy_leads_plain_http_to_https(proxy: Proxy) -> None:
+    answer = proxy.ask_plainly(proxy.http_port, "/login/?next=/")
+    assert answer.status in {301, 308}
+    assert answer.headers["Location"].startswith("https://localhost")
+
+
+def test_proxy_passes_its_health_check(proxy: Proxy) -> None:
+    answer = proxy.ask_plainly(proxy.health_port, "/")
+    assert (answer.status, answer.body) == (200, b"ok")
+
+
+def test_proxy_shows_what_is_for_the_inside_to_nobody_outside(proxy: Proxy) -> None:
+    assert {proxy.ask(path).status for path in ("/metrics", "/readyz", "/livez", "/healthz")} == {404}
+
+
+def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
+    proxy.ask("/login/")
+    answer = proxy.ask_plainly(proxy.health_port, "/metrics")
+    assert answer.status == 200
+    assert b"caddy_http_request_duration_seconds_count" in answer.body
+
+
+def test_proxy_refuses_oversized_requests(proxy: Proxy) -> None:
+    assert proxy.ask("/login/", b"the beginning", Content_Length="1000000").status == 413
+
+
+def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> None:
+    assert stand_in.child.exit_code() is None  # the fixture's own request waited for the server
+
+
+def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in: Proxy) -> None:
+    lies = {"X_Forwarded_Proto": "http", "X_Forwarded_For": "192.0.2.1", "X_Client_Network": "192.0.2.0/24"}
+    received = json.loads(stand_in.ask("/", None, **lies).body)
+    assert received["X-Forwarded-Proto"] == "https"
+    assert received["X-Client-Network"] == "127.0.0.0/24"
+    assert "127.0.0.1" not in str(received)
+    assert "X-Forwarded-For" not in received
+
+
+@pytest.mark.parametrize(
+    ("sent", "most"),
+    [
+        (b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow", 20),
+        (b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 45),
+    ],
+    ids=["headers", "body"],
+)
+def test_proxy_hangs_up_on_whoever_sends_too_slowly(proxy: Proxy, sent: bytes, most: int) -> None:
+    """Or nothing more: a few such connections would otherwise hold every thread."""
+    begun = time.monotonic()
+    with proxy.open() as line:
+        line.settimeout(most)
+        line.sendall(sent)
+        while line.recv(4096):  # an error page, perhaps; then the end
+            pass
+    assert 5 < time.monotonic() - begun < most
+
+
+def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
+    assert proxy.ask("/login/", X_Long="x" * 30_000).status == 431
+
+
+def test_proxy_logs_failed_requests_without_their_addresses(stand_in: Proxy) -> None:
+    assert stand_in.ask(f"/s/{TOKEN}/", b"choice=1").status == 502
+    await_ready(stand_in.child, lambda: '"status": 502' in stand_in.log())
+    assert TOKEN not in stand_in.log()
