@@ -1,4 +1,7 @@
-"""CSV read with one limit on a cell. The csv module keeps its limit for the whole process, and libraries change it."""
+"""CSV read with one limit on a cell, and what a spreadsheet takes for a formula.
+
+The csv module keeps its limit for the whole process, and libraries change it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,15 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 LONGEST_CELL = 1 << 22  # characters; more than the longest reply of a model that is kept
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_reader(lines: Iterable[str], *, delimiter: str = ",", strict: bool = False) -> Reader:
     """Give the rows of CSV; a cell above `LONGEST_CELL` is a `csv.Error`, whatever was read or loaded before."""
     csv.field_size_limit(LONGEST_CELL)
     return csv.reader(lines, delimiter=delimiter, strict=strict)
+
+
+def begins_a_formula(cell: str) -> bool:
+    """Say whether a spreadsheet takes a cell of text for a formula; it may carry other cells elsewhere."""
+    return cell.startswith(FORMULA_STARTS)

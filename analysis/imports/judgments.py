@@ -14,6 +14,7 @@ from typing import NamedTuple
 from analysis.columns import LONG
 from analysis.imports.faults import LONGEST_VALUE, Faults
 from analysis.paper_columns import AGES, GENDERS, HUMAN
+from survey.csv_reader import begins_a_formula
 from survey.enums import Choice, Country, Locale, Question, Relation, Status
 
 CODES: Mapping[str, str] = {str(country.label): country.value for country in Country}
@@ -105,7 +106,7 @@ class Checker:
             self.fault(line, role, value, "is empty", "Every row needs one")
         elif len(name) > longest:
             self.fault(line, role, value, f"is longer than {longest} characters", "Use shorter codes")
-        elif name[0] in "=+-@\t\r":
+        elif begins_a_formula(name):
             self.fault(line, role, value, "begins like a formula", "Take the first character away")
         return name
 

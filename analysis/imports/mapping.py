@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from analysis.imports.faults import Faults
 from analysis.imports.judgments import LONGEST_ITEM, LONGEST_PERSON, Checker, Judgment, country_code
 from analysis.paper_columns import AGES, GENDERS
+from survey.csv_reader import begins_a_formula
 from survey.enums import Gender, Locale, Question
 
 OLDER_FROM = 45  # years, as in the shipped instrument
@@ -216,7 +217,7 @@ class Reader:
         return words.get(word, "")
 
     def _text(self, line: int, value: str) -> str:
-        if value[:1] and value[0] in "=+-@\t\r":
+        if begins_a_formula(value):
             self.checker.fault(line, "scenario", value, "begins like a formula", "Take the first character away")
         return value
 

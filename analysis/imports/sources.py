@@ -28,7 +28,8 @@ from analysis.paper_columns import HUMAN, PREDICTIONS
 from analysis.release.registered import DEVIATIONS
 from analysis.release.validation import Opened, open_release, validate
 from analysis.release.validation.findings import Finding, open_csv
-from analysis.release.writing import CHECKSUMS, TRIGGERS
+from analysis.release.writing import CHECKSUMS
+from survey.views.csv_lines import harmless
 
 Kind = Import.Kind
 HUMAN_FILE, PREDICTION_FILE = f"{HUMAN.name}.csv", f"{PREDICTIONS.name}.csv"
@@ -267,5 +268,5 @@ def faults_csv(faults: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(RowFault._fields)
-    writer.writerows([f"'{cell}" if str(cell)[:1] in tuple(TRIGGERS) else cell for cell in row] for row in faults)
+    writer.writerows([harmless(cell) for cell in row] for row in faults)
     return text.getvalue()

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis.columns import Table
-from survey.csv_reader import csv_reader
+from survey.csv_reader import begins_a_formula, csv_reader
 
 CHECKSUMS = "SHA256SUMS"
-TRIGGERS = "=+-@\t\r"  # spreadsheets take a cell that begins so for a formula
 # What may be such a cell, or a negative number. Few parts have any, and only these are read cell by cell.
 SUSPICIOUS = re.compile(rb'(?:^|,)"?[=+@\t\r-]', re.MULTILINE)
 
@@ -114,4 +113,4 @@ def refuse_formulas(path: str, table: Table, counted: Counted) -> None:
 def first_formula(row: Sequence[str], is_text: Sequence[bool]) -> int | None:
     """Give the place of the first text in a row that begins like a formula."""
     cells = zip(row, is_text, strict=True)
-    return next((place for place, (cell, text) in enumerate(cells) if text and cell[:1] and cell[0] in TRIGGERS), None)
+    return next((place for place, (cell, text) in enumerate(cells) if text and begins_a_formula(cell)), None)

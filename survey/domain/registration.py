@@ -16,6 +16,7 @@ from django.db.models import Count, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from survey.csv_reader import begins_a_formula
 from survey.enums import Status
 from survey.flow.registering import Difference, canonical, differences, fingerprint
 from survey.instruments.plan import PLAN_KEY
@@ -105,6 +106,8 @@ def register(study: Study, *, by: str, reason: str = "") -> Registration:
         return last
     if last is not None and not reason.strip():
         raise ReasonNeeded("this was registered at the launch: say why it changes, it becomes a deviation")
+    if last is not None:
+        refuse_formulas(reason)
     now = timezone.now()
     registration = Registration.objects.create(
         study=study,
@@ -132,11 +135,19 @@ def report_deviation(study: Study, *, what: str, before: str, after: str, reason
     """Write down what no comparison can find, such as an analysis that was done otherwise than planned."""
     if not (by and what.strip() and after.strip() and reason.strip()):
         raise ReasonNeeded("say what deviates, how it is now, and why")
+    refuse_formulas(what, before, after, reason)
     registration = newest_registration(study)
     if registration is None:
         raise ReasonNeeded("nothing is registered yet: the launch registers the study")
     written = [(what.strip()[:200], before.strip(), after.strip())]
     return add_deviations(registration, written, reason=reason, by=by, at=timezone.now(), is_found=False)[0]
+
+
+def refuse_formulas(*words: str) -> None:
+    """Entries of the log are never changed, and a release refuses a table with a cell that begins like a formula."""
+    for text in words:
+        if begins_a_formula(text.strip()):
+            raise ReasonNeeded(f"begin with a word: a spreadsheet takes {text.strip()[0]!r} for the start of a formula")
 
 
 def add_deviations(

@@ -9,18 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from survey.enums import (
-    ActorGender,
-    AgeBand,
-    AgeBucket,
-    Country,
-    Fluency,
-    Gender,
-    Locale,
-    Page,
-    Question,
-    Theme,
-)
+from survey.csv_reader import begins_a_formula
+from survey.enums import ActorGender, AgeBand, AgeBucket, Country, Fluency, Gender, Locale, Page, Question, Theme
 from survey.flow.assignment import CORE, POOLS
 from survey.flow.provenance import Provenance, record_faults
 from survey.flow.quality import FLAGS
@@ -293,6 +283,8 @@ def check_items(definition: Definition) -> Iterator[Problem]:
                 yield Problem("items.csv", row.line, column, f"{value!r} is none of {', '.join(vocabulary)}")
         if len(row.values.get("source_note", "")) > MAX_NOTE:
             yield Problem("items.csv", row.line, "source_note", f"longer than {MAX_NOTE} characters (item {code})")
+        if begins_a_formula(row.values.get("source_note", "")):  # every other column has its vocabulary
+            yield Problem("items.csv", row.line, "source_note", f"begins like a formula (item {code})")
         if row.values.get("core", "") not in {"0", "1"}:
             yield Problem("items.csv", row.line, "core", "must be 0 or 1")
         if code in seen:
@@ -381,6 +373,8 @@ def text_faults(body: str, source: str | None) -> Iterator[str]:
     """Name what is wrong with a text; with its source, where it is a translation, it shares its placeholders."""
     if not body.strip():
         yield "empty"
+    if begins_a_formula(body):  # translators open it in a spreadsheet, and a release refuses it
+        yield f"begins with {body[0]!r}, which a spreadsheet takes for a formula"
     if unicodedata.normalize("NFC", body) != body:
         yield "not in Unicode normal form C"
     try:

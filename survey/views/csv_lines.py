@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from survey.csv_reader import begins_a_formula
+
 PART = 32_768  # characters of a download's part, at least
 
 
@@ -38,4 +40,4 @@ def write_parts(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
 def harmless(value: object) -> str:
     """Keep a spreadsheet from taking what came in from outside for a formula."""
     written = "" if value is None else str(value)
-    return f"'{written}" if written[:1] in ("=", "+", "-", "@", "\t", "\r") else written
+    return f"'{written}" if begins_a_formula(written) else written

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from analysis import domain, signs_of_life, tasks
 from analysis.code_version import code_version
+from analysis.families import FamilyKey
 from analysis.models import AnalysisRun
 from analysis.parameters import choose
 from analysis.reports import Report
@@ -99,6 +100,24 @@ def test_worker_thought_dead_cannot_overwrite(made: Made) -> None:
     assert domain.fail(zombie, "late") is False
     zombie.refresh_from_db()
     assert zombie.state == State.RUNNING
+
+
+def test_finished_analysis_is_never_changed(made: Made) -> None:
+    """Not by whoever began it, not by a message that comes again, not by the sweep or another request."""
+    run = started(made, silent=False)
+    assert domain.finish(run, REPORT)
+    AnalysisRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    before = AnalysisRun.objects.filter(pk=run.pk).values().get()
+    domain.note_step(run, "again")
+    domain.note_family(run, FamilyKey.RATES)
+    domain.give_sign_of_life(run)
+    assert domain.begin(run.pk) is None
+    assert domain.finish(run, Report("b" * 64, {"facts": {"n": 1}, "tables": {}}, ["late"])) is False
+    assert domain.fail(run, "late") is False
+    tasks.run_analysis(run.pk)
+    domain.requeue_silent()
+    assert domain.request_analysis(made.study, ALL).pk != run.pk
+    assert AnalysisRun.objects.filter(pk=run.pk).values().get() == before
 
 
 def test_sweep_sends_queued_analyses(made: Made) -> None:

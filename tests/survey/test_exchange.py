@@ -97,6 +97,7 @@ def row(**values: object) -> Incoming:
         ({"target": " "}, "empty"),
         ({"target": "{name}"}, "placeholders ['name'] differ from the source's []"),
         ({"target": "{"}, "a lone brace"),
+        ({"target": '=HYPERLINK("x")'}, "begins with '=', which a spreadsheet takes for a formula"),
         ({"source": "Another text"}, "conflict: the source has changed since the export"),
         ({"locale": "pt-BR"}, "wrong locale 'pt-BR', not hi-IN"),
         ({"target": "e\u0301"}, "not in Unicode normal form C"),

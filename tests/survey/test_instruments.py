@@ -110,6 +110,13 @@ def test_other_placeholder_is_named(folder: Path) -> None:
         ("items.csv", "\nBR02,", "\nBR02", "10 cells where the header has 11"),
         ("items.csv", "code,", "codes,", "code: column is missing"),
         ("items.csv", "written for this instrument", "x" * 301, "longer than 300 characters (item BR01)"),
+        (
+            "items.csv",
+            "written for this instrument",
+            '=HYPERLINK("x")',
+            "source_note: begins like a formula",
+        ),
+        ("texts/en-GB.yaml", "title: ", 'title: "=1+1" #', "title: begins with '=', which a spreadsheet takes for a"),
         ("instrument.yaml", "same: 4", "same: 9", "asks for 9 items, items.csv has 8"),
         ("instrument.yaml", "consent_version:", "version:", "consent_version: missing"),
         ("instrument.yaml", 'consent_version: "1"', "consent_version: 1", "must be a text"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.release.validation.checksums import hash_file
 from analysis.release.validation.findings import Finding, Json, Opened, is_file_of, missing_keys, open_csv
-from analysis.release.writing import TRIGGERS
+from survey.csv_reader import begins_a_formula
 
 CHECK = "Data Package"
 FILE = "datapackage.json"
@@ -113,7 +113,7 @@ def _fault(column: Column, cell: str, missing: str) -> str:
         return f"{cell!r} is not among its codes"
     if not column.is_valid(cell):
         return f"{cell!r} is not of its type"
-    if column.is_text and cell[:1] and cell[0] in TRIGGERS:
+    if column.is_text and begins_a_formula(cell):
         return "begins like a formula"
     return ""
 
