@@ -1,8 +1,9 @@
-"""How participants fare while a million answers leave: `python -m bench.beside [--rows N] [--seconds S]`.
+"""How participants fare while a million answers leave: `python -m bench.beside [--rows N] [--seconds S] [--docs]`.
 
 300 people who think six seconds about a page, about 50 submits a second, are served twice by the compose file's
 command with a worker per core: alone, and while a program downloads the long table of another study from the same
-workers, again and again. Prints both as JSON and what does not hold of its goal, which makes the exit code 1.
+workers, again and again. Prints both as JSON and what does not hold of its goal, which makes the exit code 1. `--docs`
+keeps it for the table of goals.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from bench import export
+from bench import export, goals, kept
 from bench.servers import own_servers
 from bench.survey.flows import FLOWS, with_index
 from bench.survey.load import Crowd, Load
 from bench.survey.meters import Meter
 
-MOST_P95_MS = 50.0
+BY = "bench.beside"  # in the budgets
+MILLION = 1_000_000
 
 
 class Downloads:
@@ -74,10 +76,11 @@ def serve(system: Any, load: Load, codes: Any, meter: Meter) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.beside", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=MILLION)
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=30)
-    chosen = parser.parse_args()
+    chosen = goals.parse(parser, None, lambda options: options.rows >= MILLION)
+    facts = kept.facts()
     with own_servers() as servers:
         os.environ.update(servers.environment, DB_POOL_MAX="0")
         import django
@@ -97,14 +100,23 @@ def main() -> int:
         with Downloads(system.port, bearer) as downloads:
             beside = serve(system, load, codes, meter)
         system.stop()
-    sent = {"rows": n_rows, **downloads.told}
-    print(json.dumps({"alone": alone, "beside": beside, "download": sent}))
-    is_right = not (sent["fault"] or alone["errors"] or beside["errors"]) and sent["mb_per_s"] > 0
-    if beside["p95_ms"] > MOST_P95_MS:
-        print(
-            f"P10 does not hold: p95 beside an export {beside['p95_ms']} ms, at most {MOST_P95_MS:g}", file=sys.stderr
-        )
-    return 0 if is_right and beside["p95_ms"] <= MOST_P95_MS else 1
+    told = {"alone": alone, "beside": beside, "download": {"rows": n_rows, **downloads.told}}
+    print(json.dumps(told))
+    faults = faults_of(told)
+    values = {"P10": None if faults else beside["p95_ms"]}
+    faults += goals.broken(goals.now(BY, values, chosen.docs))
+    if chosen.docs:
+        goals.publish(chosen.docs, "beside", {"facts": facts, "goals": values, **told})
+    for line in faults:
+        print(line, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def faults_of(told: dict[str, Any]) -> list[str]:
+    """Name what makes a run say nothing of its goal."""
+    errors = [f"{when}: {told[when]['errors']}" for when in ("alone", "beside") if told[when]["errors"]]
+    download = told["download"]
+    return errors + ([f"the download failed: {download}"] if download["fault"] or not download["mb_per_s"] else [])
 
 
 if __name__ == "__main__":

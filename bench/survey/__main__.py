@@ -1,7 +1,8 @@
 """``python -m bench.survey``: the same survey by PACT Site, oTree, Potato and a bare application, in turns.
 
 The application and PostgreSQL run on one core, the driver on the other. Prints a line of JSON for every run and at the
-end a table, and what of `bench/budgets.toml` does not hold, which makes the exit code 1.
+end two tables, and what of `bench/budgets.toml` does not hold, which makes the exit code 1; after a whole run also what
+was not measured, by it or by the other benches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench import goals, kept
 from bench.servers import Servers, own_servers
 from bench.survey import report
 from bench.survey.flows import FLOWS, with_index
@@ -28,6 +30,7 @@ from bench.survey.meters import Meter, pin
 from bench.survey.spec import N_SUBMITS
 from pact_site.embedded import default_var
 
+BY = "bench.survey"  # in the budgets
 APP, DRIVER = 0, 1  # cores
 MOST_DRIVER = 0.6  # of its core; a busier driver measures itself
 TRIES = 3  # of a run that something else on the machine disturbed
@@ -77,33 +80,48 @@ CROWD = 300  # who has so many at once is crowded
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    plan = QUICK if options.quick else replace(FULL, minutes=options.minutes)
-    if options.at_once:
-        plan = Plan(tuple(Load(n, seconds=options.seconds) for n in options.at_once), options.repeats, 1, 60)
-    peers = options.peers or default_var() / "peers"
-    begun = time.monotonic()
+    begun, result = time.monotonic(), {"facts": kept.facts()}
     with own_servers() as servers:
         os.environ.update(servers.environment, DB_POOL_MAX="0")  # ours: one connection that can be closed
         import django
 
         django.setup()
         servers.migrate()
-        bench = Bench(servers, plan, options.systems, peers, options.foreign)
+        peers = options.peers or default_var() / "peers"
+        bench = Bench(servers, plan_of(options), options.systems, peers, options.foreign)
         bench.prepare()
         bench.run(begun)
-        facts = {**describe(servers), "minutes": round((time.monotonic() - begun) / 60, 1)}
-    result = report.summarise(bench.rows, facts)
+        minutes = round((time.monotonic() - begun) / 60, 1)
+        result = report.summarise(bench.rows, {**result["facts"], **describe(servers), "minutes": minutes})
     out = options.out or default_var() / "bench"
     out.mkdir(parents=True, exist_ok=True)
     (out / "survey.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-    (out / "survey.md").write_text(report.markdown(result), encoding="utf-8")
     if options.docs:
-        report.write_between_markers(options.docs, report.markdown(result))
-    print(report.markdown(result))
-    broken = report.broken(result)
-    for line in broken:
+        goals.publish(options.docs, report.NAME, report.to_keep(result))
+    judged = goals.now(BY, result["goals"], options.docs)
+    text = f"{report.load_table(result)}\n{goals.table(judged)}"
+    (out / "survey.md").write_text(text, encoding="utf-8")
+    print(text)
+    faults = faults_of(result, judged, is_whole=is_whole(options))
+    for line in faults:
         print(line, file=sys.stderr)
-    return 1 if broken else 0
+    return 1 if faults else 0
+
+
+def faults_of(result: dict[str, Any], judged: Sequence[dict[str, Any]], *, is_whole: bool) -> list[str]:
+    """Name what makes a run fail; that a goal was not measured is a fault of a whole run only."""
+    mine = [goal for goal in judged if is_whole or goal["by"] == BY]
+    return report.busy_drivers(result) + goals.broken(mine) + (goals.missing(mine) if is_whole else [])
+
+
+def is_whole(options: argparse.Namespace) -> bool:
+    return not (options.quick or options.at_once)
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    if options.at_once:
+        return Plan(tuple(Load(n, seconds=options.seconds) for n in options.at_once), options.repeats, 1, 60)
+    return QUICK if options.quick else replace(FULL, minutes=options.minutes)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -121,8 +139,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--peers", type=Path, help="environments of the peers; made in var/peers/ where they are missing"
     )
     parser.add_argument("--out", type=Path, help="folder for survey.json and survey.md; var/bench/")
-    parser.add_argument("--docs", type=Path, help="a page whose table between markers is replaced")
-    return parser.parse_args(arguments)
+    return goals.parse(parser, arguments, is_whole)
 
 
 class Bench:
@@ -222,7 +239,6 @@ def describe_run(name: str, load: Load, outcome: Outcome, meter: Meter, n_cores:
     return {
         "system": name, "load": load.name, "cores": n_cores, "repeat": repeat, **asdict(load),
         "submits": n, "submits_per_s": round(n / outcome.seconds, 1),
-        "participants_per_min": round(n / outcome.seconds / N_SUBMITS * 60, 1),
         "completed": outcome.n_participants,
         **{f"p{share}_ms": percentile(took, share) for share in (50, 95, 99)},
         "app_cpu_ms": per(reading.app * 1000, n), "sql_cpu_ms": per(reading.database * 1000, n),

@@ -1,11 +1,8 @@
-"""What a figure was measured on: commit, versions, processor, kernel, PostgreSQL's settings, the disk's syncs."""
+"""What a figure was measured on, beside the machine: versions, PostgreSQL's settings, the disk's syncs."""
 
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +13,6 @@ import psycopg
 
 from bench.servers import Servers
 from bench.survey.systems import PEERS
-from pact_site import embedded
 
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_connections")
 PACKAGES = ("django", "gunicorn", "psycopg")
@@ -27,27 +23,10 @@ def describe(servers: Servers) -> dict[str, Any]:
         row = connection.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in SETTINGS)).fetchone()
     assert row is not None
     return {
-        "commit": commit(),
-        "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": sys.version.split()[0],
         "versions": {**{name: version(name) for name in PACKAGES}, **{name: PEERS[name][0] for name in PEERS}},
         "postgresql": dict(zip(SETTINGS, row, strict=True)),
         "fdatasync_us": sync_time(servers.family.var),
     }
-
-
-def commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    told = subprocess.run(command, cwd=embedded.ROOT, capture_output=True, text=True, check=False)
-    return told.stdout.strip()
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def sync_time(folder: Path) -> int:

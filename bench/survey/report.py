@@ -1,23 +1,21 @@
-"""Medians of the runs, the goals, and both as a table."""
+"""Medians of the runs, what they say of the goals, and both as a table."""
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from bench import goals
 from bench.survey.spec import N_SUBMITS
 
-BUDGETS = Path(__file__).parent.parent / "budgets.toml"
-BEGIN, END = "<!-- survey bench: begin -->", "<!-- survey bench: end -->"
+NAME, BLOCK = "survey", "survey bench"  # of the file that is kept, and between which markers of the page
 TITLES = {"ours": "PACT Site", "otree": "oTree", "potato": "Potato", "limit": "bare application"}
 PEERS = ("otree", "potato")
 THINK = "300, 6 s think"
 MIDDLE = (
-    "submits_per_s", "participants_per_min", "p50_ms", "p95_ms", "p99_ms", "cpu_ms", "app_cpu_ms", "sql_cpu_ms",
+    "submits_per_s", "seconds", "completed", "p50_ms", "p95_ms", "p99_ms", "cpu_ms", "app_cpu_ms", "sql_cpu_ms",
     "busy_cores", "memory_mb", "requests_per_submit", "bytes_per_submit", "driver_share", "foreign_cores",
 )  # fmt: skip
 GOALS_OTREE_CPU_MS = 17.9  # a submit by oTree with 20 at once, on the machine that the goals were set on
@@ -30,7 +28,15 @@ def summarise(rows: Sequence[dict[str, Any]], facts: dict[str, Any]) -> dict[str
     for row in rows:
         cells[row["system"], row["load"], row["cores"]].append(row)
     medians = [summary(cell, found) for cell, found in cells.items()]
-    return {"facts": facts, "medians": medians, "goals": goals(medians), "runs": list(rows)}
+    values = values_of(medians)
+    return {"facts": facts, "goals": values, "medians": medians, "runs": list(rows)}
+
+
+def to_keep(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what follows from the runs, and of the runs what no table needs."""
+    names = ("system", "load", "cores", "repeat", *MIDDLE, "errors", "is_driver_busy", "is_disturbed")
+    runs = [{name: run[name] for name in names} for run in result["runs"]]
+    return {"facts": result["facts"], "goals": result["goals"], "runs": runs}
 
 
 def summary(cell: Cell, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -49,8 +55,8 @@ def summary(cell: Cell, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def goals(medians: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Hold the medians against the budgets; a goal of which a part was not measured has no value."""
+def values_of(medians: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Give what the medians say of each goal; None where a part was not measured."""
     found = {(one["system"], one["load"], one["cores"]): one for one in medians}
 
     def take(name: str, system: str, load: str, cores: int = 1) -> float | None:
@@ -61,7 +67,8 @@ def goals(medians: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [value for peer in PEERS if (value := take(name, peer, load)) is not None]
 
     rate, cpu = "submits_per_s", "cpu_ms"
-    values = {
+    ours = [one["n_errors"] for one in medians if one["system"] == "ours"]
+    return {
         "P1": ratio(take(rate, "ours", "20"), max(peers(rate, "20"), default=None)),
         "P2": ratio(take(rate, "ours", "500"), max(peers(rate, "500"), default=None)),
         "P3": ratio(min(peers("p50_ms", "1"), default=None), take("p50_ms", "ours", "1")),
@@ -70,13 +77,10 @@ def goals(medians: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         "P5": ratio(min(peers(cpu, "20"), default=None), take(cpu, "ours", "20")),
         "P6": ratio(take(rate, "ours", "20"), take(rate, "limit", "20")),
         "P7": ratio(take(rate, "ours", "20", 2), take(rate, "ours", "20")),
-        "P8": ratio(take("memory_mb", "ours", "500"), take("memory_mb", "otree", "500")),
-        "R0": sum(one["n_errors"] for one in medians if one["system"] == "ours"),
+        "P8a": ratio(take("memory_mb", "ours", "500"), take("memory_mb", "otree", "500")),
+        "P8b": take("memory_mb", "ours", "500"),
+        "R0": sum(ours) if ours else None,
     }
-    budgets = tomllib.loads(BUDGETS.read_text(encoding="utf-8"))
-    return [
-        {"id": key, **budget, "value": values[key], **verdict(budget, values[key])} for key, budget in budgets.items()
-    ]
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
@@ -88,48 +92,25 @@ def scaled(milliseconds: float | None, otree_cpu_ms: float | None) -> float | No
     return round(milliseconds * GOALS_OTREE_CPU_MS / otree_cpu_ms, 2) if milliseconds and otree_cpu_ms else None
 
 
-def verdict(budget: dict[str, Any], value: float | None) -> dict[str, Any]:
-    if value is None:
-        return {"holds": None, "is_stretch": None}
-    sign = 1 if budget["at"] == "least" else -1
-    return {"holds": sign * value >= sign * budget["must"], "is_stretch": sign * value >= sign * budget["stretch"]}
-
-
-def broken(result: dict[str, Any]) -> list[str]:
-    """Name the musts that do not hold, and the runs in which the driver measured itself."""
-    busy = [one for one in result["medians"] if one["n_driver_busy"]]
+def busy_drivers(result: dict[str, Any]) -> list[str]:
+    """Name the runs in which the driver measured itself."""
     return [
-        *(
-            f"the driver was too busy with {one['system']}, {one['load']} at once: {one['driver_share']}"
-            for one in busy
-        ),
-        *(
-            f"{goal['id']} does not hold: {goal['what']}: {goal['value']}, at {goal['at']} {goal['must']} is asked"
-            for goal in result["goals"]
-            if goal["holds"] is False
-        ),
+        f"the driver was too busy with {one['system']}, {one['load']} at once: {one['driver_share']}"
+        for one in result["medians"]
+        if one["n_driver_busy"]
     ]
 
 
 # --- As a page shows it ------------------------------------------------------------------------------
 COLUMNS = (
-    "at once", "system", "participants/min", "submits/s", "min..max", "p50 ms", "p95 ms", "p99 ms", "CPU ms app + SQL",
-    "MB", "kB and requests", "errors",
+    "at once", "system", "submits/s", "min..max", f"submits/min ÷ {N_SUBMITS}", "came to the end", "p50 ms", "p95 ms",
+    "p99 ms", "CPU ms app + SQL", "MB", "kB and requests", "errors",
 )  # fmt: skip
 
 
-def markdown(result: dict[str, Any]) -> str:
-    lines = [told(result), "", row(COLUMNS), row("---" for _ in COLUMNS)]
-    lines += [row(cells(one)) for one in sorted(result["medians"], key=place)]
-    lines += ["", row(("goal", "", "measured", "must", "stretch", "")), row("---" for _ in range(6))]
-    for goal in result["goals"]:
-        mark = {None: "not measured", True: "holds", False: "**missed**"}[goal["holds"]]
-        mark += ", stretch reached" if goal["is_stretch"] else ""
-        sign = "≥" if goal["at"] == "least" else "≤"
-        value = "–" if goal["value"] is None else f"{goal['value']:.3g}"
-        lines.append(
-            row((goal["id"], goal["what"], value, f"{sign} {goal['must']}", f"{sign} {goal['stretch']}", mark))
-        )
+def load_table(result: dict[str, Any]) -> str:
+    lines = [told(result), "", goals.row(COLUMNS), goals.row("---" for _ in COLUMNS)]
+    lines += [goals.row(cells(one)) for one in sorted(result["medians"], key=place)]
     return "\n".join(lines) + "\n"
 
 
@@ -143,9 +124,10 @@ def cells(one: dict[str, Any]) -> list[str]:
     return [
         one["load"],
         TITLES[one["system"]] + (", two cores" if one["cores"] == 2 else ""),
-        f"{one['participants_per_min']:,.0f}",
         f"{one['submits_per_s']:,.0f}",
         f"{least:,.0f}..{most:,.0f}{disturbed}",
+        f"{one['submits_per_s'] * 60 / N_SUBMITS:,.0f}",
+        f"{one['completed']:,.0f} in {one['seconds']:.0f} s",
         *(f"{one[name]:,.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")),
         f"{one['app_cpu_ms']:.2f} + {one['sql_cpu_ms']:.2f}",
         f"{one['memory_mb']:,.0f}",
@@ -162,19 +144,6 @@ def told(result: dict[str, Any]) -> str:
         f"{facts['at']}, commit {facts['commit']}, {facts['processor']}, {facts['cores']} cores, "
         f"Linux {facts['kernel']}, Python {facts['python']}, PostgreSQL {facts['postgresql']['server_version']} (fsync "
         f"{facts['postgresql']['fsync']}, 8 kB synced in {facts['fdatasync_us']} µs), {versions}. {len(runs)} "
-        f"runs in {facts['minutes']} minutes, {N_SUBMITS} submits a participant; others used up to {worst:.2f} "
+        f"runs in {facts['minutes']} minutes by `{facts['call']}`, here their medians; others used up to {worst:.2f} "
         "cores during a run."
     )
-
-
-def row(values: Iterable[str]) -> str:
-    return "| " + " | ".join(values) + " |"
-
-
-def write_between_markers(page: Path, text: str) -> None:
-    """Replace what stands between the markers of a page."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{page} lacks the markers {BEGIN} and {END}")
-    page.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from bench import goals, kept
 from bench.survey import report
+from bench.survey.__main__ import BY, faults_of, parse
 from bench.survey.client import BrokenConnection, Browser
 from bench.survey.flows import Flow, LimitFlow, WrongPage, with_index
 from bench.survey.load import Crowd, Load
@@ -20,6 +22,11 @@ from bench.survey.spec import N_ITEMS, N_SUBMITS, make_spec
 from survey.instruments.schema import validate
 
 SPEC = make_spec()
+FACTS = {
+    "at": "2026-01-02 03:04 UTC", "commit": "abc1234", "call": "python -m bench.survey --full", "minutes": 20,
+    "processor": "a processor", "cores": 2, "kernel": "6.1", "python": "3.11", "versions": {"django": "5.2"},
+    "postgresql": {"server_version": "15", "fsync": "on"}, "fdatasync_us": 100,
+}  # fmt: skip
 
 
 class Site:
@@ -154,7 +161,8 @@ def run_of(system: str, load: str, **values: Any) -> dict[str, Any]:
 
 
 def goal(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
-    return next(one for one in report.summarise(rows, {})["goals"] if one["id"] == key)
+    values = report.summarise(rows, {})["goals"]
+    return next(one for one in goals.now(BY, values, None) if one["id"] == key)
 
 
 def test_goals_take_medians_and_the_best_peer() -> None:
@@ -163,6 +171,18 @@ def test_goals_take_medians_and_the_best_peer() -> None:
     first = goal(rows, "P1")
     assert (first["value"], first["holds"], first["is_stretch"]) == (8.0, True, False)
     assert goal(rows, "P2")["holds"] is None
+
+
+def test_memory_is_held_against_the_peer_and_by_itself() -> None:
+    rows = [run_of("ours", "500", memory_mb=80.0), run_of("otree", "500", memory_mb=90.0)]
+    assert (goal(rows, "P8a")["value"], goal(rows, "P8a")["holds"]) == (0.889, True)
+    assert (goal(rows, "P8b")["holds"], goal(rows, "P8b")["is_stretch"]) == (None, False)
+    rows[0]["memory_mb"] = 59.0
+    assert goal(rows, "P8b")["is_stretch"]
+
+
+def test_without_a_run_of_ours_nothing_is_said_of_its_errors() -> None:
+    assert goal([run_of("otree", "20")], "R0")["value"] is None
 
 
 def test_the_goal_in_milliseconds_is_held_against_the_machine_it_was_set_on() -> None:
@@ -174,28 +194,55 @@ def test_the_goal_in_milliseconds_is_held_against_the_machine_it_was_set_on() ->
     assert (as_fast["value"], as_fast["holds"]) == (24.0, False)
 
 
-def test_a_must_that_does_not_hold_is_named() -> None:
+def faults(rows: list[dict[str, Any]], docs: Path, *, is_whole: bool = False) -> list[str]:
+    result = report.summarise(rows, {})
+    return faults_of(result, goals.now(BY, result["goals"], docs), is_whole=is_whole)
+
+
+def test_a_must_that_does_not_hold_is_named(tmp_path: Path) -> None:
     rows = [
         run_of("ours", "20", submits_per_s=100.0, errors={"WrongPage": 2}),
         run_of("potato", "20", submits_per_s=50.0),
     ]
-    told = report.broken(report.summarise(rows, {}))
-    assert [line.split(" ")[0] for line in told] == ["P1", "P5", "R0"]
+    assert [line.split(" ")[0] for line in faults(rows, tmp_path)] == ["P1", "P5", "R0"]
 
 
-def test_a_driver_that_measured_itself_is_named() -> None:
+def test_a_whole_run_fails_where_a_must_was_not_measured_by_any_bench(tmp_path: Path) -> None:
+    rows = [run_of("ours", "20"), run_of("potato", "20"), run_of("otree", "20")]
+    unmeasured = [line for line in faults(rows, tmp_path, is_whole=True) if "was not measured" in line]
+    assert [line.split(" ")[0] for line in unmeasured] == [
+        *("P2", "P3", "P4a", "P4b", "P6", "P7", "P8a", "P9a", "P9b", "P9c", "P10", "R1", "R2"),
+    ]  # fmt: skip
+    assert "python -m bench.beside does" in next(line for line in unmeasured if line.startswith("P10"))
+    assert [line for line in faults(rows, tmp_path) if "was not measured" in line] == []
+
+
+def test_what_this_bench_kept_earlier_is_no_measurement_of_now(tmp_path: Path) -> None:
+    facts = {"at": "then", "commit": "abc"}
+    kept.keep(tmp_path, "survey", {"facts": facts, "goals": {"P2": 99.0}})
+    kept.keep(tmp_path, "beside", {"facts": facts, "goals": {"P10": 20.0}})
+    told = {one["id"]: one for one in goals.now(BY, {"P1": 9.0}, tmp_path)}
+    assert (told["P1"]["source"], told["P2"]["value"], told["P10"]["source"]) == ("now", None, "then, abc")
+
+
+def test_a_driver_that_measured_itself_is_named(tmp_path: Path) -> None:
     rows = [run_of("limit", "20", driver_share=0.7, is_driver_busy=True)]
-    assert report.broken(report.summarise(rows, {})) == ["the driver was too busy with limit, 20 at once: 0.7"]
+    assert faults(rows, tmp_path) == ["the driver was too busy with limit, 20 at once: 0.7"]
 
 
-def test_table_replaces_what_stands_between_the_markers(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    report.write_between_markers(page, "| new |\n")
-    assert page.read_text() == f"before\n{report.BEGIN}\n| new |\n{report.END}\nafter\n"
-    page.write_text("nothing here")
-    with pytest.raises(ValueError, match="lacks the markers"):
-        report.write_between_markers(page, "")
+def test_only_a_whole_run_goes_to_the_projects_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(["--full", "--docs"]).docs == kept.DOCS
+    with pytest.raises(SystemExit):
+        parse(["--at-once", "20", "--docs"])
+    assert "whole runs only" in capsys.readouterr().err
+
+
+def test_whole_participants_stand_beside_the_rate_of_submits() -> None:
+    rows = [run_of("ours", "20", submits_per_s=450.0, completed=157, seconds=10)]
+    shown = report.load_table(report.summarise(rows, FACTS))
+    heading, line = (line.split(" | ") for line in shown.splitlines() if line.startswith(("| at once", "| 20")))
+    told = dict(zip(heading, line, strict=True))
+    assert (told[f"submits/min ÷ {N_SUBMITS}"], told["came to the end"]) == ("1,000", "157 in 10 s")
 
 
 def test_potato_gets_every_item_and_its_answers_are_counted(tmp_path: Path) -> None:
