@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from bench.harm import BROKEN, Seen
 from survey.crowd import read_world
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import create_study, launch_study
@@ -56,6 +58,7 @@ class Walker:
     trouble: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    seen: list[Seen] = field(default_factory=list)  # instead of a page
 
 
 class BadLine:
@@ -117,17 +120,19 @@ class BadLine:
             reply = self.client.request(method, url, data=data, follow_redirects=True)
         except httpx2.TransportError:
             counts["broken_connections"] += 1
+            if fate >= self.p_fault:  # else the line lost it anyway
+                self.walker.seen.append(Seen(time.monotonic(), BROKEN))
             return None
         if reply.status_code >= 500:
-            counts[f"status {reply.status_code}"] += 1
+            self.walker.seen.append(Seen(time.monotonic(), f"status {reply.status_code}"))
         return reply
 
 
 class Spread(httpx2.HTTPTransport):
     """Sends each request to any of the web hosts, as a load balancer without stickiness does."""
 
-    def __init__(self, addresses: list[str], seed: str) -> None:
-        super().__init__(verify=False)
+    def __init__(self, addresses: list[str], seed: str, trust: ssl.SSLContext | None) -> None:
+        super().__init__(verify=trust or False)
         self.hosts = [httpx2.URL(address) for address in addresses]
         self.rng = random.Random(f"hosts of {seed}")
 
@@ -140,8 +145,10 @@ class Spread(httpx2.HTTPTransport):
 class Crowd:
     """The study with its small cells, and everybody who takes it."""
 
-    def __init__(self, addresses: list[str], n: int, p_fault: float, seed: int) -> None:
-        self.addresses, self.p_fault = addresses, p_fault
+    def __init__(
+        self, addresses: list[str], n: int, p_fault: float, seed: int, trust: ssl.SSLContext | None = None
+    ) -> None:
+        self.addresses, self.p_fault, self.trust = addresses, p_fault, trust
         self.is_over = Event()
         self.study = make_study(n)
         self.world = read_world(self.study)
@@ -155,7 +162,7 @@ class Crowd:
     def walk(self, walker: Walker) -> None:
         """Take the survey; whatever comes in between is noted."""
         try:
-            spread = Spread(self.addresses, walker.person.name)
+            spread = Spread(self.addresses, walker.person.name, self.trust)
             with httpx2.Client(base_url=self.addresses[0], timeout=60, transport=spread) as client:
                 line = BadLine(client, walker, self.p_fault, self.is_over)
                 walker.is_finished = take_survey(

@@ -112,13 +112,17 @@ def mark(goal: Mapping[str, Any]) -> str:
 
 
 def renew(docs: Path) -> None:
-    """Write the blocks of the page anew from what is kept."""
+    """Write the blocks of the pages anew from what is kept."""
+    from bench import chaos
     from bench.survey import report
 
-    page = docs / kept.PAGE
-    kept.write_block(page, BLOCK, table(judge(last_told(docs))))
-    if found := kept.read(docs).get(report.NAME):
-        kept.write_block(page, report.BLOCK, report.load_table(report.summarise(found["runs"], found["facts"])))
+    found = kept.read(docs)
+    kept.write_block(docs / kept.PAGE, BLOCK, table(judge(last_told(docs))))
+    if runs := found.get(report.NAME):
+        text = report.load_table(report.summarise(runs["runs"], runs["facts"]))
+        kept.write_block(docs / kept.PAGE, report.BLOCK, text)
+    if run := found.get(chaos.NAME):
+        kept.write_block(docs / chaos.PAGE, chaos.BLOCK, chaos.block(run))
 
 
 def parse(

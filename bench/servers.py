@@ -17,11 +17,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.pooler import start_pooler
 from pact_site import embedded
 from pact_site.postgres import data_folders, start_postgres
 from pact_site.processes import Account, Child, Family, LaunchError, await_ready, clean_environment, database_account
+
+if TYPE_CHECKING:
+    from tests.deployment.proxying import Proxy  # which knows what the deployment's tests run
 
 STOPPED_BY = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}  # as `pg_ctl stop` does
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -64,9 +68,29 @@ class Servers:
         """Start a gunicorn for each host; they share nothing but the database (and Redis, where it runs)."""
         self.other_ports = [free_port() for _ in range(hosts - 1)]
         for name, port in self.web_names.items():
-            command = [sys.executable, *WEB, "--bind", f"127.0.0.1:{port}"]
-            child = self.family.start(name, command, cwd=embedded.ROOT, env=self.environment | self.web_environment)
-            await_ready(child, partial(asks, port, "/healthz"))
+            self.serve(name, port)
+
+    def serve(self, name: str, port: int) -> None:
+        command = [sys.executable, *WEB, "--bind", f"127.0.0.1:{port}"]
+        child = self.family.start(name, command, cwd=embedded.ROOT, env=self.environment | self.web_environment)
+        await_ready(child, partial(asks, port, "/healthz"))
+
+    def renew_web(self) -> None:
+        """Stop the web server gently and start it anew, as an update of the code does; its proxy waits meanwhile."""
+        child = self.child("web")
+        child.process.terminate()
+        child.process.wait(60)
+        self.family.forget(child)
+        self.serve("web", self.port)
+
+    def start_proxy(self) -> Proxy:
+        """Put Caddy with the shipped Caddyfile in front of the web server."""
+        from tests.deployment.proxying import start_proxy
+
+        caddy = shutil.which("caddy")
+        if not caddy:
+            raise LaunchError("Caddy is not installed (Debian: apt-get install caddy).")
+        return start_proxy(self.family, self.family.var, caddy, self.port)
 
     def start_pooler(self, mode: str) -> None:
         """Have the web hosts that start from now on reach the database through PgBouncer."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.models import Count, Q
 
 from bench.crowd import Crowd, Walker
+from bench.harm import WAITING, Harm, by_cause, errors_of, too_long
 from survey.enums import LeaseState, Status
 from survey.flow.status import FINAL
 from survey.models import PanelIdentity, QuotaCell, Response, StatusChange, SurveySession
+from survey.views.faults import PATIENCE
 
 if TYPE_CHECKING:
     from bench.chaos import Report
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 COUNTED = ("requests", "lost_requests", "lost_replies", "doubled_forms", "contradicted_forms", "broken_connections")
 
 
-def judge(crowd: Crowd, report: Report) -> None:
+def judge(crowd: Crowd, report: Report, harms: Sequence[Harm]) -> None:
     """Fill the report with what the logs and the tables say."""
     connection.close()  # PostgreSQL restarted meanwhile
     counts: Counter[str] = Counter()
@@ -27,10 +30,15 @@ def judge(crowd: Crowd, report: Report) -> None:
         counts += walker.counts
     for name in COUNTED:
         setattr(report, name, counts[name])
-    report.waiting_pages = counts["status 503"]
+    seen = [one for walker in crowd.walkers for one in walker.seen]
+    report.waiting_pages = sum(one.what == WAITING for one in seen)
+    report.seen = by_cause(seen, harms)
+    report.too_long = [f"{harm.kind}: away for {harm.ended - harm.begun:.1f} s" for harm in too_long(harms, PATIENCE)]
+    errors = errors_of(seen, harms, PATIENCE, is_proxied=report.is_proxied)
     report.errors_shown = [
-        f"{number} × {name}" for name, number in counts.items() if name.startswith("status") and name != "status 503"
+        f"{number} × {what}: {cause}" for cause, counts in errors.items() for what, number in counts.items()
     ]
+    report.n_errors_shown = sum(sum(counts.values()) for counts in errors.values())
     report.slowest_seconds = round(max(walker.slowest for walker in crowd.walkers), 1)
     for walker in crowd.walkers:
         judge_walker(walker, report)

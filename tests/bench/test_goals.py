@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench import goals, kept
+from bench import chaos, goals, kept
 from bench.goals import Told
 from bench.survey import report
 from tests.bench.test_survey_bench import FACTS, run_of
@@ -101,3 +101,12 @@ def test_the_load_table_is_made_of_the_runs_that_are_kept() -> None:
     result = report.summarise(found["runs"], found["facts"])
     assert shown == report.load_table(result)
     assert found["goals"] == result["goals"]
+
+
+def test_the_run_of_chaos_is_the_one_that_is_kept() -> None:
+    shown, found = kept.block(kept.DOCS / chaos.PAGE, chaos.BLOCK), kept.read(kept.DOCS).get(chaos.NAME)
+    if found is None:
+        assert shown.startswith("Not kept")
+        return
+    assert shown == chaos.block(found)
+    assert found["goals"] == chaos.Report(**found["report"]).goals()

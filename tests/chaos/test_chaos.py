@@ -14,7 +14,7 @@ from pact_site.embedded import ROOT
 def report() -> dict[str, Any]:
     """One run for all; it starts and stops servers of its own."""
     command = [sys.executable, "-m", "bench.chaos", "--participants", "100", "--json"]
-    command += ["--cells", "400", "--worker-kills", "2", "--redis-kills", "1", "--short-leases"]
+    command += ["--cells", "400", "--worker-kills", "2", "--redis-kills", "1", "--short-leases", "--renewals", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
     assert done.stdout, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -25,6 +25,7 @@ def test_harm_was_done(report: dict[str, Any]) -> None:
     """Otherwise what follows would say nothing."""
     assert sorted(report["database_restarts"]) == ["fast", "fast", "immediate", "kill"]
     assert report["workers_killed"] >= 4
+    assert report["code_renewals"] == 1
     harm = ("lost_requests", "lost_replies", "doubled_forms", "contradicted_forms", "broken_connections")
     assert [name for name in harm if report[name] < 20] == []
     assert report["acknowledged"] > 800
@@ -64,3 +65,8 @@ def test_every_question_to_the_model_has_one_answer(report: dict[str, Any]) -> N
 
 def test_no_error_was_shown(report: dict[str, Any]) -> None:
     assert report["errors_shown"] == []
+
+
+def test_nobody_was_asked_for_patience_unless_the_database_was_away_for_too_long(report: dict[str, Any]) -> None:
+    assert report["waiting_pages"] == 0 or report["too_long"]
+    assert sum(counts.get("status 503", 0) for counts in report["seen"].values()) == report["waiting_pages"]
