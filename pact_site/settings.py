@@ -125,6 +125,8 @@ CACHES = {
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},  # what each process may look up anew
 }
 
+ENTRIES_A_MINUTE = env.int("ENTRIES_A_MINUTE", default=600)  # by network; a lecture hall's fit
+
 # --- Background work ---------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
 CELERY_BROKER_URL = REDIS_URL

@@ -35,7 +35,7 @@ class Rate(NamedTuple):
 
 
 # By network: a university's lecture hall shares one, and everybody in it opens the link at once.
-ENTRIES = Rate("entries", 600)
+ENTRIES = Rate("entries", settings.ENTRIES_A_MINUTE)
 RECEIPTS = Rate("receipts", 60)
 LOGINS = Rate("logins", 120)
 FORGED_EVENTS = Rate("forged-events", 60)

@@ -108,13 +108,13 @@ def _on_these_ports(
 
 
 def start_limiter(family: Family, folder: Path, haproxy: str, most: int) -> int:
-    """Start HAProxy with our settings, but for the number, on a free port of this machine; give the port."""
+    """Start HAProxy with our settings and a number of its own, on a free port of this machine; give the port."""
     port = free_port()
     for file in LIMITER.iterdir():
         text = file.read_text(encoding="utf-8").replace("bind :8080", f"bind 127.0.0.1:{port}")
-        text = text.replace(f"gt {MOST_IN_TEN_SECONDS} ", f"gt {most} ")
         (folder / file.name).write_text(text, encoding="utf-8")
-    child = family.start(f"limiter-{port}", [haproxy, "-f", str(folder / "haproxy.cfg")], cwd=folder)
+    env = {"PATH": os.environ["PATH"], "REQUESTS_IN_TEN_SECONDS": str(most)}
+    child = family.start(f"limiter-{port}", [haproxy, "-f", str(folder / "haproxy.cfg")], cwd=folder, env=env)
     await_ready(child, lambda: is_open(port))
     return port
 

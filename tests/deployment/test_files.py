@@ -35,7 +35,7 @@ KNOWN = {  # by the programs and images themselves
     "web": {"PORT", DEFAULT_TOKEN_NAME, PREFIX, f"{PREFIX}_2"},
     "image": {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"},
 }
-WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT", "METRICS_TOKEN"}
+WEB_ONLY = {*KNOWN["web"], "DB_LOCK_TIMEOUT", "ENTRIES_A_MINUTE", "METRICS_TOKEN"}
 # What is as it is in production: the proxy keeps the host's name and speaks TLS, PostgreSQL has no pooler before it.
 SETTLED = {
     "CSRF_TRUSTED_ORIGINS",

@@ -18,7 +18,7 @@ from django.utils import translation
 
 from pact_site.processes import Family
 from survey.views.faults import BUSY
-from tests.deployment.files import LIMITER, ROOT
+from tests.deployment.files import FILLED_IN, LIMITER, ROOT, services
 from tests.deployment.proxying import MOST_IN_TEN_SECONDS, Proxy, start_limiter, start_proxy
 
 MOST = 100  # in the place of 2,000, which a slow machine would not reach
@@ -124,7 +124,8 @@ def test_page_of_the_limiter_says_it_as_the_site_does() -> None:
 
 
 def test_limit_is_the_one_that_the_docs_name() -> None:
-    assert f"sc_http_req_rate(0) gt {MOST_IN_TEN_SECONDS} }}" in (LIMITER / "haproxy.cfg").read_text()
+    assert f"presetenv REQUESTS_IN_TEN_SECONDS {MOST_IN_TEN_SECONDS}\n" in (LIMITER / "haproxy.cfg").read_text()
+    assert services(FILLED_IN)["limiter"]["environment"] == {"REQUESTS_IN_TEN_SECONDS": str(MOST_IN_TEN_SECONDS)}
     assert f"{MOST_IN_TEN_SECONDS:,} requests in ten seconds" in (ROOT / "docs" / "security.md").read_text(
         encoding="utf-8"
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +96,13 @@ def test_network_that_comes_too_often_reads_when_to_come_again(
     assert SurveySession.objects.count() == 1
     elsewhere = Client().get(f"/join/{study.code}/{country}/", headers={"X-Client-Network": "198.51.100.0/24"})
     assert elsewhere.status_code == 303
+
+
+def test_entries_are_as_many_as_the_settings_allow() -> None:
+    show = "import django; django.setup(); from survey.rates import ENTRIES; print(ENTRIES.most)"
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "pact_site.settings", "ENTRIES_A_MINUTE": "2400"}
+    done = subprocess.run([sys.executable, "-c", show], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "2400\n"
 
 
 def test_person_of_a_panel_who_reloads_without_end_waits_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
