@@ -1,4 +1,4 @@
-# One image for web, worker, beat and migrate; docker-compose.yml says what each of them runs.
+# One image for web, workers, beat, upkeep and migrate; docker-compose.yml says what each of them runs.
 FROM python:3.11-slim AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
@@ -13,7 +13,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp
 # A new volume takes its owner from the folder it is laid over.
-RUN useradd --no-create-home --uid 10001 pact && install --directory --owner pact /releases
+RUN useradd --no-create-home --uid 10001 pact && install --directory --owner pact /releases \
+    && install --directory --owner pact --mode 700 /backups
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY LICENSE manage.py pyproject.toml ./

@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 from django.apps import apps
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg.sql import SQL, Identifier
@@ -76,7 +76,7 @@ def write_backup(path: Path, tell: Tell = lambda table, n: None) -> dict[str, An
         _make_lasting(unfinished, path)
     except OSError as error:
         raise BackupError(f"{path} could not be written: {error.strerror or error}. Nothing was replaced.") from error
-    except (DatabaseError, psycopg.Error) as error:
+    except (Error, psycopg.Error) as error:
         raise BackupError(f"{path} was not written, the database refused: {error}".strip()) from error
     finally:
         with suppress(OSError):

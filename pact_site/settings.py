@@ -165,6 +165,14 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# --- Upkeep: what is done every night, without workers; see analysis/upkeep.py -----------------
+UPKEEP_HOUR = env.int("UPKEEP_HOUR", default=2) % 24  # UTC
+BACKUP_KEEP = env.int("BACKUP_KEEP", default=14)  # so many backups stay; 0: none are made
+BACKUP_DIR = Path(env.str("BACKUP_DIR", default="")) if env.str("BACKUP_DIR", default="") and BACKUP_KEEP > 0 else None
+# Days after a study's closing; empty: kept. An ethics approval says which.
+RETENTION_IDENTIFIERS_DAYS = env.str("RETENTION_IDENTIFIERS_DAYS", default="") or None
+RETENTION_PARADATA_DAYS = env.str("RETENTION_PARADATA_DAYS", default="") or None
+
 # --- Notices of alarms: mail, and calls to addresses that staff type in -----------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEMO else "smtp://localhost:25"))
 EMAIL_TIMEOUT = 10

@@ -174,6 +174,10 @@ def renew_secret(receiver: Receiver) -> None:
     receiver.save(update_fields=["nonce"])
 
 
-def give_sign_of_life(queue: str) -> None:
-    """Note that a queue's workers are at work."""
-    Heartbeat.objects.update_or_create(queue=queue, defaults={"at": timezone.now()})
+def give_sign_of_life(queue: str, *, at: datetime | None = None) -> None:
+    """Note that a queue's workers are at work, or when a job of the night was last done."""
+    Heartbeat.objects.update_or_create(queue=queue, defaults={"at": at or timezone.now()})
+
+
+def last_sign(queue: str) -> datetime | None:
+    return Heartbeat.objects.filter(queue=queue).values_list("at", flat=True).first()

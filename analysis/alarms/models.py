@@ -61,7 +61,7 @@ class AlarmRule(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a queue's workers, and the timer that sends them work, were last heard of."""
+    """When a queue's workers and the timer that sends them work were last heard of, or a job of the night was done."""
 
     queue = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()

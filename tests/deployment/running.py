@@ -57,7 +57,7 @@ class Site:
 
     def check(self, name: str, **changed: str) -> subprocess.CompletedProcess[str]:
         """Run the health check of a service."""
-        kind, *words = services(FILLED_IN)[name]["healthcheck"]["test"]
+        kind, *words = map(self.local, services(FILLED_IN)[name]["healthcheck"]["test"])
         command = {"CMD": words, "CMD-SHELL": ["sh", "-c", *words]}[kind]
         env = self.environment(name) | changed
         return subprocess.run(command, cwd=self.app, env=env, capture_output=True, text=True, check=False, timeout=60)
@@ -113,6 +113,7 @@ def deployed(app: Path, tmp: Path) -> Iterator[Site]:
         port = free_port()
         addresses = {"DATABASE_URL": servers.database, "REDIS_URL": servers.redis, "PORT": str(port)}
         addresses["METRICS_TOKEN"] = "for-prometheus-alone"
+        addresses["BACKUP_DIR"] = str(tmp / "backups")
         addresses["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{port}"  # not on every address of this machine
         site = Site(app, tmp, port, servers.family, addresses)
         migrating = site.start("migrate")
@@ -121,7 +122,7 @@ def deployed(app: Path, tmp: Path) -> Iterator[Site]:
         site.family.forget(migrating)
         if code:
             raise RuntimeError(f"migrate ended with code {code}:\n{site.log('migrate')}")
-        for name in ("web", "worker", "models", "beat"):
+        for name in ("web", "worker", "models", "beat", "upkeep"):
             site.start(name)
         yield site
 

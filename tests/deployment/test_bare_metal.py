@@ -47,9 +47,10 @@ def test_commands_run_as_the_sites_user_with_its_settings(tmp_path: Path) -> Non
     (tmp_path / "systemd-run").write_text(SYSTEMD_RUN)
     (tmp_path / "systemd-run").chmod(0o755)
     command = [str(ROOT / "docs" / "systemd" / "manage"), "erase", "s1", "--by", "Ana Lima"]
-    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "DATABASE_URL": "postgres:///trial"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
     said = done.stdout.splitlines()
     assert {"--uid=pact", "--property=EnvironmentFile=/etc/pact-site.env", "--wait"} <= set(said)
     assert "--working-directory=/opt/pact-site" in said
+    assert said[-8:-6] == ["env", "DATABASE_URL=postgres:///trial"]
     assert said[-6:] == ["/opt/pact-site/.venv/bin/python", "manage.py", "erase", "s1", "--by", "Ana Lima"]

@@ -17,6 +17,7 @@ from survey.panels.prolific.webhooks import PREFIX
 from tests.deployment.files import (
     CADDYFILE,
     COMPOSE,
+    DOCKERFILE,
     ENV_EXAMPLE,
     FILLED_IN,
     ROOT,
@@ -28,7 +29,7 @@ from tests.deployment.files import (
     wanted_variables,
 )
 
-SITE = ("migrate", "web", "worker", "models", "beat")
+SITE = ("migrate", "web", "worker", "models", "beat", "upkeep")
 SETTINGS = set(re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "pact_site" / "settings.py").read_text(encoding="utf-8")))
 KNOWN = {  # by the programs and images themselves
     "db": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"},
@@ -193,9 +194,18 @@ def test_the_site_runs_without_privileges(compose: dict[str, Any]) -> None:
 
 def test_tables_are_made_before_anything_uses_them(compose: dict[str, Any]) -> None:
     assert compose["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
-    for name in ("web", "worker", "models", "beat"):
+    for name in ("web", "worker", "models", "beat", "upkeep"):
         needs = {needed: entry["condition"] for needed, entry in compose[name]["depends_on"].items()}
         assert needs == {"migrate": "service_completed_successfully", "redis": "service_healthy"}, name
+
+
+@pytest.mark.parametrize(("given", "source"), [({}, "backups"), ({"BACKUP_VOLUME": "/srv/backups"}, "/srv/backups")])
+def test_backups_go_where_env_says_and_nobody_else_sees_them(given: dict[str, str], source: str) -> None:
+    compose = services(FILLED_IN | given)
+    assert compose["upkeep"]["volumes"] == [f"{source}:{compose['upkeep']['environment']['BACKUP_DIR']}"]
+    holders = [name for name, service in compose.items() if any(source in v for v in service.get("volumes", ()))]
+    assert holders == ["upkeep"]
+    assert "--owner pact --mode 700 /backups" in DOCKERFILE
 
 
 def test_builder_gets_what_it_copies_and_nothing_else() -> None:

@@ -122,6 +122,16 @@ def test_beat_answers_its_health_check_and_keeps_its_schedule_where_told(site: S
     assert [path.name for path in site.tmp.glob("beat-schedule*")] != []
 
 
+def test_upkeep_makes_the_first_backup_and_looks_for_alarms(site: Site) -> None:
+    site.await_healthy("upkeep")
+    clock = next(child for child in site.family.children if child.name == "upkeep")
+    await_ready(clock, lambda: "read back whole" in site.log("upkeep") and "0 sent" in site.log("upkeep"))
+    (path,) = (site.tmp / "backups").glob("pact-*.zip")
+    assert path.stat().st_mode & 0o777 == 0o600
+    os.utime(site.tmp / "upkeep", (0, 0))
+    assert site.check("upkeep").returncode != 0
+
+
 def test_image_holds_what_tells_the_version_of_the_analysis(site: Site) -> None:
     code = "import django; django.setup(); from analysis.code_version import code_version; print(code_version())"
     env = site.environment("worker") | {"DJANGO_SETTINGS_MODULE": "pact_site.settings"}

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from analysis.clock import EVERY_S, JOBS
 from tests.deployment.files import FILLED_IN, ROOT, services
 
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
+TIMERS = sorted((ROOT / "docs" / "systemd").glob("*.timer"))
+TIMED = {timer.stem for timer in TIMERS}  # what the container of upkeep starts itself
 HOME = "/opt/pact-site"
 ONLY_HERE = {"--bind", "127.0.0.1:8000"}  # the container's web server listens at PORT
 
@@ -23,11 +26,24 @@ def lines(unit: Path) -> dict[str, str]:
 
 
 def test_there_is_a_unit_for_every_process_of_the_site() -> None:
-    ours = {name for name, service in services(FILLED_IN).items() if service.get("build") == "."}
-    assert {unit.stem.removeprefix("pact-") for unit in UNITS} == ours
+    ours = {f"pact-{name}" for name, service in services(FILLED_IN).items() if service.get("build") == "."}
+    assert {unit.stem for unit in UNITS} == ours | TIMED
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def service_of(unit: Path) -> str:
+    return "upkeep" if unit.stem in TIMED else unit.stem.removeprefix("pact-")
+
+
+def test_timers_start_what_the_container_of_upkeep_starts() -> None:
+    timed = [lines(unit) for unit in UNITS if unit.stem in TIMED]
+    assert [shlex.split(unit["ExecStart"])[1:] for unit in timed] == [["manage.py", *job] for job in sorted(JOBS)]
+    assert {(unit["Type"], "Restart" in unit) for unit in timed} == {("oneshot", False)}
+    assert [(lines(timer)["OnCalendar"], lines(timer)["WantedBy"]) for timer in TIMERS] == [
+        (f"*:0/{EVERY_S // 60}", "timers.target")
+    ] * len(JOBS)
+
+
+@pytest.mark.parametrize("unit", [one for one in UNITS if one.stem not in TIMED], ids=lambda unit: unit.stem)
 def test_unit_runs_the_command_of_the_compose_file(unit: Path) -> None:
     command = shlex.split(lines(unit)["ExecStart"])
     said = [word.removeprefix(f"{HOME}/.venv/bin/").replace("%H", "%h") for word in command if word not in ONLY_HERE]
@@ -36,7 +52,7 @@ def test_unit_runs_the_command_of_the_compose_file(unit: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_unit_sets_what_the_compose_file_sets(unit: Path) -> None:
-    asked = services(FILLED_IN)[unit.stem.removeprefix("pact-")]["environment"]
+    asked = services(FILLED_IN)[service_of(unit)]["environment"]
     setting = lines(unit)["Environment"]
     name, value = setting.split("=")
     assert asked[name] == value
@@ -56,7 +72,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for name in ("python", "gunicorn", "celery"):
         (programs / name).symlink_to("/bin/true")
     copies = []
-    for unit in UNITS:
+    for unit in [*UNITS, *TIMERS]:
         copy = tmp_path / unit.name
         copy.write_text(unit.read_text(encoding="utf-8").replace(HOME, str(tmp_path)), encoding="utf-8")
         copies.append(copy)

@@ -76,13 +76,15 @@ class Stand:
         who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
         subprocess.run(["git", *who, *words], cwd=self.origin, check=True, timeout=60)
 
-    def publish(self, name: str, *, is_ready: bool = True, fails: bool = False) -> None:
+    def publish(self, name: str, *, is_ready: bool = True, fails: bool = False, timer: str = "") -> None:
         """Tag a release that answers with its name."""
         (self.origin / "site_of_test.py").write_text(SITE.format(is_ready=is_ready))
         (self.origin / "late.py").write_text(f"NAME = {name!r}")
         (self.origin / "manage.py").write_text(MANAGE.format(fails=fails))
         (self.origin / "requirements.txt").write_text("")
         (self.origin / "docs" / "systemd" / "pact-web.service").write_text(f"# {name}\n")
+        if timer:
+            (self.origin / "docs" / "systemd" / timer).write_text(f"# {name}\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", name)
         self.git("tag", name)
@@ -117,7 +119,7 @@ def test_release_takes_over_at_one_stroke_and_goes_back(stand: Stand) -> None:
     done = stand.update("v1")
     assert (done.returncode, done.stderr) == (0, "")
     assert (stand.lines("calls"), stand.lines("answers")) == (
-        ["daemon-reload", "restart pact-web pact-worker pact-models pact-beat"],
+        ["stop pact-upkeep.service", "daemon-reload", "restart pact-web pact-worker pact-models pact-beat"],
         [],
     )
     stand.publish("v2")
@@ -149,7 +151,24 @@ def test_release_whose_tables_cannot_be_made_changes_nothing(stand: Stand) -> No
     before, calls = stand.home.resolve(), stand.lines("calls")
     stand.publish("v2", fails=True)
     assert stand.update("v2").returncode != 0
+    calls.append("stop pact-upkeep.service")  # a backup that would hold the tables
     assert (stand.home.resolve(), stand.lines("calls"), stand.served()) == (before, calls, "v1")
+
+
+def test_timers_come_with_the_release_that_has_them(stand: Stand) -> None:
+    """One that has none is put back, too."""
+    stand.publish("v1")
+    stand.publish("v2", timer="pact-upkeep.timer")
+    restarted = []
+    for name in ("v2", "v1"):
+        assert stand.update(name).returncode == 0
+        assert stand.served() == name
+        restarted.append(stand.lines("calls")[-1])
+    assert (stand.folder / "units" / "pact-upkeep.timer").read_text() == "# v2\n"
+    assert restarted == [
+        "restart pact-web pact-worker pact-models pact-beat pact-upkeep.timer",
+        "restart pact-web pact-worker pact-models pact-beat",
+    ]
 
 
 def test_build_that_was_broken_off_begins_again(stand: Stand) -> None:

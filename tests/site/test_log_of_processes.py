@@ -29,8 +29,9 @@ class Started:
 
     def __init__(self, name: str, folder: Path, **environment: str) -> None:
         program, *words = services(FILLED_IN)[name]["command"]
-        here = {"/tmp/beat-schedule": str(folder / "beat")}
-        command = [sys.executable, "-m", program, *(here.get(word, word) for word in words)]
+        here = {"/tmp/beat-schedule": str(folder / "beat"), "/tmp/upkeep": str(folder / "upkeep")}
+        started = [] if program == "python" else ["-m", program]
+        command = [sys.executable, *started, *(here.get(word, word) for word in words)]
         self.log = folder / f"{name}.log"
         env = {**os.environ, "PACT_DEMO": "1", "LOG_FORMAT": "json", "REDIS_URL": OWN_QUEUE, **environment}
         with self.log.open("wb") as output:
@@ -116,6 +117,16 @@ def test_timer(start: Callable[..., Started]) -> None:
     beat = start("beat")
     beat.await_(lambda: beat.says("Scheduler: Sending due task"))
     assert "beat: Starting..." in messages(beat.end())
+
+
+def test_upkeep(start: Callable[..., Started], tmp_path: Path) -> None:
+    """What it starts speaks as it does; there is no database here, and both jobs complain of that."""
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "EMAIL_URL": "dummymail://"}
+    upkeep = start("upkeep", BACKUP_DIR=str(tmp_path / "backups"), **nowhere)
+    upkeep.await_(lambda: upkeep.says("backup failed") and upkeep.says("The alarms could not be looked at"))
+    lines = upkeep.end()
+    messages(lines)
+    assert {"analysis.upkeep", "stderr"} <= {line["logger"] for line in lines}
 
 
 def test_what_is_printed_comes_as_json() -> None:
