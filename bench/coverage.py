@@ -5,11 +5,13 @@ Each part draws studies with known effects, one per seed, and counts how often t
 96.4 %. `own_culture`, `gap`, `slopes` and `planted` are the models of answers; `rates` stands in
 `bench.intervals`, once for each design, and `models` in `bench.model_intervals`. A part is a function of a seed that
 gives its estimands, each as (truth, estimate, standard error, low, high); NaN for the last four where there is none.
+Prints tables, and all of it as a line of JSON at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -232,26 +234,34 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def tables(n_studies: int, only: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Make the tables that are asked for."""
+def tables(n_studies: int, only: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]], list[str]]]:
+    """Give what is asked for, each as rows and as a table."""
     for part in PARTS:
         if part.__name__ in only:
-            yield part.__name__, table(measure(part, range(1, n_studies + 1)))
+            rows = measure(part, range(1, n_studies + 1))
+            yield part.__name__, rows, table(rows)
     for people in intervals.DESIGNS if RATES in only else ():
-        yield f"{RATES}: {people.name}", covered.table(intervals.coverage(people, n_studies))
+        yield f"{RATES}: {people.name}", *counted(intervals.coverage(people, n_studies))
     if MODELS in only:
-        yield MODELS, covered.table(model_intervals.coverage(n_studies))
+        yield MODELS, *counted(model_intervals.coverage(n_studies))
 
 
-def main() -> None:
+def counted(found: Sequence[covered.Coverage]) -> tuple[list[dict[str, Any]], list[str]]:
+    return [one._asdict() for one in found], covered.table(found)
+
+
+def main(arguments: list[str] | None = None) -> None:
     names = [*(part.__name__ for part in PARTS), RATES, MODELS]
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.coverage", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=names, default=names)
     parser.add_argument("--studies", type=int, default=200)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    told = {}
     with threadpool_limits(1):
-        for name, lines in tables(options.studies, options.only):
+        for name, rows, lines in tables(options.studies, options.only):
             print(f"\n{name}, {options.studies} studies\n", *lines, sep="\n", flush=True)
+            told[name] = rows
+    print(json.dumps({"studies": options.studies, "parts": told}))
 
 
 if __name__ == "__main__":

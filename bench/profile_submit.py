@@ -1,7 +1,8 @@
 """What one submit costs, counted and not timed: Python calls, statements, bytes: ``python -m bench.profile_submit``.
 
 A scenario page is posted and the next one fetched through the WSGI application itself, as gunicorn calls it, once the
-process is warm. The counts are the same on every machine, so a test holds them.
+process is warm. The counts are the same on every machine, so a test holds them. Prints where the calls go, by as many
+lines as are asked for, and the counts as a line of JSON at the end.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import cProfile
 import gzip
 import io
+import json
 import os
 import pstats
 import re
@@ -43,6 +45,12 @@ class Count:
     @property
     def packed(self) -> int:
         return len(gzip.compress(self.body, 6))
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "status": self.status, "calls": self.n_calls, "statements": self.n_statements, "bytes": len(self.body),
+            "packed": self.packed,
+        }  # fmt: skip
 
 
 def ask(application: Application, method: str, path: str, form: dict[str, str] | None = None) -> Count:
@@ -110,11 +118,13 @@ def main() -> None:
         )
         from pact_site.wsgi import application
 
-        path = begin()
+        path, told = begin(), {}
         for name, count in zip(("POST", "GET"), warm_submit(application, path), strict=True):
             sizes = f"{len(count.body)} bytes, {count.packed} packed"
             print(f"== {name}: {count.status}, {count.n_calls} calls, {count.n_statements} statements, {sizes}")
             count.profile.sort_stats("cumulative").print_stats(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+            told[name] = count.told()
+    print(json.dumps(told))
 
 
 def begin() -> str:
