@@ -26,11 +26,12 @@ from django.utils import timezone
 
 from analysis.alarms.domain import give_sign_of_life, last_sign
 from analysis.alarms.letters import host_of
+from analysis.alarms.looking import BACKUP
 from analysis.backup import UNFINISHED, BackupError, name_of, write_backup
 
 logger = logging.getLogger(__name__)
 NAME = re.compile(r"pact-(\d{8}-\d{6})\.zip")
-BACKUP, RETENTION = "backup", "retention"  # whose sign of life says when the last good one was made
+RETENTION = "retention"  # whose sign of life says when it was last done
 PAUSE_S = 3600  # after a failure; each try reads the whole database
 TOLD_S = 24 * 3600  # a failure that lasts is told once a day
 DEAD_S = 3600  # nobody writes any more into an unfinished file that old

@@ -18,6 +18,8 @@ from django.db.models import Count, Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
+from analysis.alarms.domain import last_sign
+from analysis.alarms.looking import BACKUP
 from analysis.models import AnalysisRun, Release
 from pact_site.health import broker
 from survey.llm.enums import RunState
@@ -74,7 +76,7 @@ def of_broker() -> Iterator[Metric]:
 def of_database() -> Iterator[Metric]:
     """Say whether the database answers; the rest only if it does."""
     try:
-        found = [*of_fieldwork(), *of_work()]
+        found = [*of_fieldwork(), *of_work(), *of_backups()]
     except DatabaseError:
         yield Metric("pact_database_up", "Whether the database answers.", [({}, 0.0)])
         return
@@ -126,6 +128,14 @@ def of_work() -> Iterator[Metric]:
     for name, model in (("analyses", AnalysisRun), ("releases", Release)):
         states = model.objects.values_list("state").annotate(n=Count("pk")).order_by("state")
         yield Metric(f"pact_{name}", f"{name.capitalize()} by state.", [({"state": s}, float(n)) for s, n in states])
+
+
+def of_backups() -> Iterator[Metric]:
+    """Say how old the newest good backup is, where backups are made at all."""
+    made_at = last_sign(BACKUP) if settings.BACKUP_DIR else None
+    if made_at:
+        age = round(time.time() - made_at.timestamp(), 1)
+        yield Metric("pact_backup_age_seconds", "Time since the moment of the newest good backup.", [({}, age)])
 
 
 def as_text(found: Iterable[Metric]) -> str:

@@ -168,6 +168,14 @@ def judge_signs(now: datetime, signs: Sequence[Sign], *, limits: Limits = STANDA
             yield Finding(Kind.WORKER_SILENT, sign.key, text, {"last": sign.at.isoformat()})
 
 
+def judge_backup(now: datetime, made_at: datetime, *, limits: Limits = STANDARD) -> Iterator[Finding]:
+    """Ring where the newest good backup is too old."""
+    hours = (now - made_at) / timedelta(hours=1)
+    if hours >= limits.of(Kind.BACKUP_OLD):
+        text = f"No backup for {_so_many(hours, 'hour')}."
+        yield Finding(Kind.BACKUP_OLD, "", text, {"last": made_at.isoformat()})
+
+
 def judge_texts(stale: Sequence[tuple[str, int]]) -> Iterator[Finding]:
     for locale, n in stale:
         if n:

@@ -21,6 +21,7 @@ class Kind(TextChoices):
     RUN_STALLED = "run_stalled", "Model run stands still"
     RUN_STOPPED = "run_stopped", "Model run stopped by trouble"
     WORKER_SILENT = "worker_silent", "Background work stands still"
+    BACKUP_OLD = "backup_old", "Backups are missing"
     TEXTS_STALE = "texts_stale", "Texts are stale"
 
 
@@ -122,6 +123,15 @@ DEFINITIONS: Mapping[Kind, Definition] = {
         "analysis:dashboard",
         limit=5,
         unit="minutes",
+        is_urgent=True,
+    ),
+    Kind.BACKUP_OLD: Definition(
+        "The site makes backups every night, and the newest good one is {limit} hours old: what was answered since has "
+        "no copy.",
+        "Have the server's operator look at the log of upkeep: it says why none is made (a full disk, most likely).",
+        "analysis:dashboard",
+        limit=48,
+        unit="hours",
         is_urgent=True,
     ),
     Kind.TEXTS_STALE: Definition(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import Max, OuterRef, Subquery, Value
 from django.utils import timezone
@@ -28,6 +29,7 @@ TAKES_IN = (StudyState.LIVE,)
 FIELDED = (StudyState.LIVE, StudyState.PAUSED)
 UNDER_WAY = (RunState.QUEUED, RunState.RUNNING)
 WITHOUT_END = (*UNDER_WAY, RunState.PAUSED, RunState.FAILED)
+BACKUP = "backup"  # whose sign of life is the moment of the newest good backup
 QUEUES = {"celery": "The timer or the workers", "llm": "The workers that ask language models"}
 
 
@@ -35,6 +37,7 @@ def look(study: Study, limits: Limits, *, is_thorough: bool) -> list[Finding]:
     """Give everything that rings of a study now, of the kinds that it wants to hear of."""
     stand = StudyStand(study)
     found = [*_of_people(stand, limits), *_of_money(stand, limits), *_of_runs(study, stand.now, limits)]
+    found += _of_backups(study, stand.now, limits)
     if is_thorough and study.state != StudyState.DRAFT and panel_arms(study):
         counts = [(one.label, n) for one, n in count_discrepancies(read_rows(study))]
         found += judging.judge_reconciliation(counts, limits=limits)
@@ -100,11 +103,23 @@ def silent(queues: set[str], now: datetime, limits: Limits) -> Iterator[Finding]
     """Give the queues that nobody has served for too long; of one never heard of, time counts from now on."""
     if not queues:
         return
+    heard = _heard(queues)
+    signs = [judging.Sign(queue, QUEUES[queue], at) for queue, at in sorted(heard.items())]
+    yield from judging.judge_signs(now, signs, limits=limits)
+
+
+def _of_backups(study: Study, now: datetime, limits: Limits) -> Iterator[Finding]:
+    if settings.BACKUP_DIR and study.state in FIELDED:
+        for made_at in _heard({BACKUP}).values():
+            yield from judging.judge_backup(now, made_at, limits=limits)
+
+
+def _heard(queues: set[str]) -> dict[str, datetime]:
+    """Give when each was last heard of; of one that never was, time counts from now on."""
     heard = dict(Heartbeat.objects.filter(queue__in=queues).values_list("queue", "at"))
     for queue in queues - set(heard):
         Heartbeat.objects.get_or_create(queue=queue, defaults={"at": timezone.now()})
-    signs = [judging.Sign(queue, QUEUES[queue], at) for queue, at in sorted(heard.items())]
-    yield from judging.judge_signs(now, signs, limits=limits)
+    return heard
 
 
 def _groups(dropouts: list[Dropout]) -> list[judging.Group]:

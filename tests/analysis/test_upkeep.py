@@ -22,6 +22,7 @@ from django.db import OperationalError
 
 from analysis import clock, upkeep
 from analysis.alarms.domain import give_sign_of_life, last_sign
+from analysis.alarms.looking import BACKUP
 from analysis.backup import check_backup, name_of, restore_backup
 from survey.models import Study
 from tests.analysis.conftest import Made, fill, make_study
@@ -78,7 +79,7 @@ def test_first_backup_is_made_at_once_and_can_be_restored(made: Made, folder: Pa
     call_command("upkeep")
     (path,) = upkeep.backups(folder)
     assert (path.name, folder.stat().st_mode & 0o777) == ("pact-20261128-140000.zip", 0o700)
-    assert last_sign(upkeep.BACKUP) == upkeep.made_at(path) == NOW
+    assert last_sign(BACKUP) == upkeep.made_at(path) == NOW
     assert check_backup(path)["tables"]["survey_response"]["rows"] > 0
     Study.objects.update(title="changed")
     restore_backup(path, replace=True)
@@ -128,7 +129,7 @@ def test_failed_backup_removes_nothing_and_is_told_once(
             ([settings.CONTACT_EMAIL], "PACT Site at study.example.org: the nightly upkeep failed")
         ]
         assert "the database refused: the connection is lost" in mailoutbox[0].body
-        assert last_sign(upkeep.BACKUP) == nights(1)[0]
+        assert last_sign(BACKUP) == nights(1)[0]
         cache.delete("upkeep:backup:failed")  # an hour later
         assert upkeep.run_due() != []
         assert len(mailoutbox) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -13,8 +14,10 @@ from django.conf import LazySettings
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from analysis.alarms.domain import give_sign_of_life
 from pact_site.logs import JsonLines
 from pact_site.metrics import Metric, as_text
 from survey.models import QuotaCell
@@ -102,6 +105,22 @@ def test_numbers_follow_the_sessions(
     assert found["pact_database_up"] == found["pact_broker_up"] == 1
     assert found['pact_queue_tasks{queue="llm"}'] >= 0
     assert found["pact_disk_free_bytes"] > 0
+
+
+@pytest.mark.django_db
+def test_age_of_the_newest_backup_is_told_where_backups_are_made(
+    client: Client, scrape: dict[str, str], settings: LazySettings, tmp_path: Path
+) -> None:
+    give_sign_of_life("backup", at=timezone.now() - timedelta(hours=3))
+
+    def told() -> float | None:
+        return values(client.get("/metrics", headers=scrape).content.decode()).get("pact_backup_age_seconds")
+
+    assert told() is None
+    settings.BACKUP_DIR = tmp_path
+    assert told() == pytest.approx(3 * 3600, abs=60)
+    give_sign_of_life("backup", at=timezone.now() - timedelta(days=100))
+    assert told() == pytest.approx(100 * 24 * 3600, abs=60)
 
 
 @pytest.mark.django_db

@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -157,6 +159,23 @@ def test_silent_workers_are_noticed_by_whoever_is_left(made: Made) -> None:
     (alarm,) = domain.check_silence(made.study)
     assert (alarm.kind, alarm.subject) == (Kind.WORKER_SILENT, "celery")
     domain.give_sign_of_life("celery")
+    domain.check_study(made.study)
+    assert kinds_open(made.study) == set()
+
+
+def test_missing_backup_rings_where_backups_are_made(made: Made, settings: LazySettings, tmp_path: Path) -> None:
+    be_fresh(made.study)
+    settings.BACKUP_DIR = tmp_path
+    domain.check_study(made.study)  # never heard of: time counts from now on
+    assert kinds_open(made.study) == set()
+    domain.give_sign_of_life("backup", at=timezone.now() - timedelta(hours=49))
+    (alarm,) = domain.check_study(made.study)
+    assert (alarm.kind, alarm.text) == (Kind.BACKUP_OLD, "No backup for 49 hours.")
+    domain.give_sign_of_life("backup", at=timezone.now() - timedelta(hours=47))
+    domain.check_study(made.study)
+    assert kinds_open(made.study) == set()
+    domain.give_sign_of_life("backup", at=timezone.now() - timedelta(hours=49))
+    settings.BACKUP_DIR = None
     domain.check_study(made.study)
     assert kinds_open(made.study) == set()
 
