@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -201,6 +202,11 @@ def _pads(key: bytes) -> dict[str, Composable]:
     """Give the two keys of HMAC-SHA-256, so that PostgreSQL can make the pseudonyms; they never show the secret."""
     block = key.ljust(BLOCK, b"\0")
     return {name: Literal(bytes(byte ^ pad for byte in block)) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
+
+
+def pseudonym_of(participant_id: int) -> str:
+    """Give the `respondent_id` of somebody in exports, as PostgreSQL makes it."""
+    return "R" + hmac.new(pseudonym_key(), str(participant_id).encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def pseudonym_key() -> bytes:

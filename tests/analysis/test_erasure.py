@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -12,6 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from analysis.columns import LONG
+from analysis.extract import stream_csv
 from analysis.live_summary import count_answers
 from analysis.models import ItemCount
 from survey.domain.study_states import close_study
@@ -107,10 +110,14 @@ def test_live_counts_lose_exactly_the_erased_answers(study: Study, session: Surv
     assert sum(ItemCount.objects.values_list("n", flat=True)) == Response.objects.count() == 32
 
 
-def test_dry_run_says_what_is_kept_and_touches_nothing(session: SurveySession) -> None:
+def test_dry_run_says_what_is_kept_and_touches_nothing(study: Study, session: SurveySession) -> None:
     before = rows_of(session)
     told = run("erase", "s1", "--receipt", session.receipt, "--dry-run")
     assert "responses: 32 would be deleted" in told
+    code = told.partition("respondent_id in exports: ")[2].split("\n")[0]
+    lines = b"".join(stream_csv(LONG, study)).decode().splitlines()
+    (theirs,) = {row["respondent_id"] for row in csv.DictReader(lines)}
+    assert code == theirs  # so that somebody can be given their own answers
     assert "panel identities: 1 would be deleted" in told
     assert rows_of(session) == before
     assert SurveySession.objects.get(pk=session.pk).status == Status.COMPLETE

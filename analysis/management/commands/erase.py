@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analysis.extract import pseudonym_of
 from analysis.live_summary import count_answers
 from survey.domain.audit import record
 from survey.domain.erasure import NotYet, erase, find_session, held_of, take_out
@@ -33,6 +34,7 @@ class Command(BaseCommand):
                 self.refuse_missing_keys()
             raise CommandError(f"nobody in this study has this {'code' if options['receipt'] else 'id'}")
         if options["dry_run"]:
+            self.stdout.write(f"respondent_id in exports: {pseudonym_of(session.participant_id)}")
             self.tell(held_of(session), "would be deleted")
             return
         if not options["by"]:
