@@ -104,7 +104,7 @@ def main() -> int:
     print(json.dumps(told))
     faults = faults_of(told)
     values = {"P10": None if faults else beside["p95_ms"]}
-    faults += goals.broken(goals.now(BY, values, chosen.docs))
+    faults += goals.broken(goals.mine(BY, values))
     if chosen.docs:
         goals.publish(chosen.docs, "beside", {"facts": facts, "goals": values, **told})
     for line in faults:

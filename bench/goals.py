@@ -75,6 +75,12 @@ def now(by: str, values: Mapping[str, float | None], docs: Path | None) -> list[
     return judge(others | {key: Told(value, "now") for key, value in values.items()})
 
 
+def mine(by: str, values: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """Judge what one bench has just measured, alone."""
+    told = {key: Told(value, "now") for key, value in values.items()}
+    return [goal for goal in judge(told) if goal["by"] == by]
+
+
 def last_told(docs: Path) -> dict[str, Told]:
     """Read what the benches kept."""
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ def call() -> str:
     spec = sys.modules["__main__"].__spec__
     name = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
     words = [Path(word).name if word.startswith(os.sep) else word for word in sys.argv[1:]]  # no machine's folders
-    return " ".join(["python -m", name, *words])
+    return shlex.join(["python", "-m", name, *words])
 
 
 def commit() -> str:

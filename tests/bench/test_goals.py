@@ -67,6 +67,17 @@ def test_a_missing_or_broken_must_is_the_exit_code(docs: Path, capsys: pytest.Ca
         assert json.loads(told.out.splitlines()[-1])["P10"] == values["P10"]
 
 
+def test_a_bench_fails_for_its_own_goals_only() -> None:
+    told = goals.mine("bench.export", {"P9a": 0.4, "P9b": 1.0, "P9c": None, "P7": 0.1})
+    assert [goal["id"] for goal in told] == ["P9a", "P9b", "P9c"]
+    assert [line.split(" ")[0] for line in goals.broken(told)] == ["P9a"]
+
+
+def test_a_call_is_told_as_one_types_it_without_the_folders_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["x", "--without", "as in a release", "--peers", "/some/where/peers"])
+    assert kept.call().endswith(" --without 'as in a release' --peers peers")
+
+
 def test_publishing_keeps_the_runs_and_renews_both_blocks(docs: Path) -> None:
     rows = [run_of("ours", "20", submits_per_s=450.0, repeat=n) for n in range(2)]
     result = report.summarise(rows, FACTS)
