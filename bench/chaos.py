@@ -47,7 +47,7 @@ class Report:
     doubled_forms: int = 0
     contradicted_forms: int = 0
     broken_connections: int = 0
-    is_proxied: bool = False
+    proxy: str = ""  # with its version
     workers_killed: int = 0
     code_renewals: int = 0
     database_restarts: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Report:
 
     def goals(self) -> dict[str, float | None]:
         """Tell what this says of R1 and R2; of R2 nothing without the proxy or its harms, or on too slow a machine."""
-        has_all = self.is_proxied and self.database_restarts and self.code_renewals and not self.too_long
+        has_all = self.proxy and self.database_restarts and self.code_renewals and not self.too_long
         return {"R1": len(self.lost) + len(self.doubled), "R2": self.n_errors_shown if has_all else None}
 
 
@@ -153,7 +153,7 @@ def block(result: dict[str, Any]) -> str:
         ("**lost or changed; doubled; overfilled; stuck; questions without one answer; errors shown**",
          "; ".join(str(len(told[name])) for name in faults)),
     ]  # fmt: skip
-    proxy = "behind Caddy with the shipped Caddyfile" if told["is_proxied"] else "without a proxy"
+    proxy = f"behind {told['proxy']} with the shipped Caddyfile" if told["proxy"] else "without a proxy"
     machine = f"{facts['processor']}, {facts['cores']} cores, Linux {facts['kernel']}"
     lines = [
         f"{facts['at']}, commit {facts['commit']}, {machine}, {proxy}: `{facts['call']}`.",
@@ -181,12 +181,12 @@ def run(servers: Servers, options: argparse.Namespace) -> Report:
         servers.start_pooler(options.pooler)
     servers.start_web(options.hosts)
     addresses = [f"http://127.0.0.1:{port}" for port in servers.web_names.values()]
-    trust = None
+    trust, name = None, ""
     if options.proxy:
-        proxy = servers.start_proxy()
+        proxy, name = servers.start_proxy(), servers.proxy_name()
         addresses, trust = [f"https://localhost:{proxy.https_port}"], proxy.trust
     crowd = Crowd(addresses, options.participants, options.p_fault, options.seed, trust)
-    report, harms = Report(participants=options.participants, is_proxied=options.proxy), list[Done]()
+    report, harms = Report(participants=options.participants, proxy=name), list[Done]()
     models = ModelRun(servers, crowd.study, options.cells, LATENCY) if options.cells else None
     begun = time.monotonic()
     with ThreadPoolExecutor(options.at_once) as pool:

@@ -7,8 +7,10 @@ connection that breaks says nothing: it is what the proxy is for.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 KILLED, RENEWED, RESTARTED = "a web worker killed", "the code renewed", "PostgreSQL restarted"
@@ -19,7 +21,7 @@ AFTER = {
     RENEWED: 5.0,
 }  # seconds for which each is felt
 QUIET = AFTER[KILLED]  # in which nothing else is harmed, so that what breaks has one cause
-PROXY_WAITS = 20.0  # seconds for the web server, as the Caddyfile says
+CADDYFILE = Path(__file__).parent.parent / "docker" / "Caddyfile"
 BROKEN, WAITING = "broken connection", "status 503"
 
 
@@ -56,9 +58,15 @@ def by_cause(seen: Iterable[Seen], harms: Sequence[Harm]) -> dict[str, dict[str,
     return {cause: dict(counts) for cause, counts in sorted(found.items())}
 
 
+def proxy_waits() -> float:
+    """Read for how many seconds the proxy lets requests wait for the web server."""
+    server = CADDYFILE.read_text(encoding="utf-8").partition("reverse_proxy web:8000 {")[2]
+    return float(re.findall(r"lb_try_duration (\d+)s", server)[0])
+
+
 def too_long(harms: Iterable[Harm], patience: float) -> list[Harm]:
     """List what was away for longer than the site and its proxy promise to bridge: a slow machine's doing."""
-    longest = {RESTARTED: patience, RENEWED: PROXY_WAITS}
+    longest = {RESTARTED: patience, RENEWED: proxy_waits()}
     return [harm for harm in harms if harm.kind in longest and harm.ended - harm.begun > longest[harm.kind]]
 
 

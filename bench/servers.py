@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.deployment.proxying import Proxy  # which knows what the deployment's tests run
 
 STOPPED_BY = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}  # as `pg_ctl stop` does
+LEAST_CADDY = (2, 11, 2)  # an older one answers 502 to a form that comes while the web server restarts
 NO_REDIS = "redis://127.0.0.1:1/0"
 WEB = (
     *("-m", "gunicorn", "pact_site.wsgi:application", "--preload", "--no-control-socket"),
@@ -88,9 +90,14 @@ class Servers:
         from tests.deployment.proxying import start_proxy
 
         caddy = shutil.which("caddy")
-        if not caddy:
-            raise LaunchError("Caddy is not installed (Debian: apt-get install caddy).")
+        if not caddy or not has_caddy():
+            least = ".".join(map(str, LEAST_CADDY))
+            raise LaunchError(f"Caddy {least} or newer is not installed: https://caddyserver.com/docs/install")
         return start_proxy(self.family, self.family.var, caddy, self.port)
+
+    def proxy_name(self) -> str:
+        caddy = shutil.which("caddy")
+        return "Caddy " + ".".join(map(str, caddy_version(caddy))) if caddy else ""
 
     def start_pooler(self, mode: str) -> None:
         """Have the web hosts that start from now on reach the database through PgBouncer."""
@@ -224,6 +231,17 @@ def own_servers() -> Iterator[Servers]:
         shutil.rmtree(sockets, ignore_errors=True)
         embedded.erase(var)
         shutil.rmtree(var, ignore_errors=True)
+
+
+def caddy_version(caddy: str) -> tuple[int, ...]:
+    told = subprocess.run([caddy, "version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in re.findall(r"\d+", told)[:3])
+
+
+def has_caddy() -> bool:
+    """Say whether a Caddy is installed that loses no form while the web server restarts."""
+    caddy = shutil.which("caddy")
+    return caddy is not None and caddy_version(caddy) >= LEAST_CADDY
 
 
 def asks(port: int, path: str) -> bool:

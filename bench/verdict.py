@@ -34,7 +34,7 @@ def judge(crowd: Crowd, report: Report, harms: Sequence[Harm]) -> None:
     report.waiting_pages = sum(one.what == WAITING for one in seen)
     report.seen = by_cause(seen, harms)
     report.too_long = [f"{harm.kind}: away for {harm.ended - harm.begun:.1f} s" for harm in too_long(harms, PATIENCE)]
-    errors = errors_of(seen, harms, PATIENCE, is_proxied=report.is_proxied)
+    errors = errors_of(seen, harms, PATIENCE, is_proxied=bool(report.proxy))
     report.errors_shown = [
         f"{number} × {what}: {cause}" for cause, counts in errors.items() for what, number in counts.items()
     ]

@@ -5,7 +5,20 @@ from typing import Any
 import pytest
 
 from bench.chaos import Report, block
-from bench.harm import BROKEN, KILLED, NOTHING, RENEWED, RESTARTED, WAITING, Harm, Seen, by_cause, errors_of, too_long
+from bench.harm import (
+    BROKEN,
+    KILLED,
+    NOTHING,
+    RENEWED,
+    RESTARTED,
+    WAITING,
+    Harm,
+    Seen,
+    by_cause,
+    errors_of,
+    proxy_waits,
+    too_long,
+)
 from tests.bench.test_survey_bench import FACTS
 
 PATIENCE = 6.0
@@ -49,6 +62,13 @@ def test_a_waiting_page_is_right_only_where_the_database_was_away_for_longer_tha
     assert errors(130.0, WAITING, harms=long) == {NOTHING: {WAITING: 1}}
 
 
+def test_a_web_server_may_take_as_long_as_the_proxy_waits() -> None:
+    waits = proxy_waits()
+    assert waits >= 20
+    assert too_long([Harm(RENEWED, 0.0, waits)], PATIENCE) == []
+    assert len(too_long([Harm(RENEWED, 0.0, waits + 1)], PATIENCE)) == 1
+
+
 def test_of_two_harms_the_last_is_the_cause() -> None:
     both = [Harm(RESTARTED, 100.0, 103.0), Harm(RENEWED, 104.0, 107.0)]
     assert by_cause([Seen(105.0, BAD_GATEWAY), Seen(105.0, WAITING), Seen(103.5, BAD_GATEWAY)], both) == {
@@ -58,7 +78,7 @@ def test_of_two_harms_the_last_is_the_cause() -> None:
 
 
 def report(**values: Any) -> Report:
-    whole: dict[str, Any] = {"is_proxied": True, "database_restarts": ["fast"], "code_renewals": 1}
+    whole: dict[str, Any] = {"proxy": "Caddy 2.11.7", "database_restarts": ["fast"], "code_renewals": 1}
     return Report(**(whole | values))
 
 
@@ -68,7 +88,7 @@ def test_goals_of_a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "lacking", [{"is_proxied": False}, {"database_restarts": []}, {"code_renewals": 0}, {"too_long": ["9 s"]}]
+    "lacking", [{"proxy": ""}, {"database_restarts": []}, {"code_renewals": 0}, {"too_long": ["9 s"]}]
 )
 def test_a_run_without_all_of_it_says_nothing_of_what_participants_see(lacking: dict[str, Any]) -> None:
     assert report(**lacking).goals() == {"R1": 0, "R2": None}
@@ -93,3 +113,4 @@ def test_the_docs_show_every_count() -> None:
         assert line in shown
     assert shown.endswith("| 0; 0; 0; 0; 0; 2 |\n")
     assert "commit abc1234" in shown
+    assert "behind Caddy 2.11.7 with" in shown
