@@ -20,7 +20,7 @@ def watch_studies(is_thorough: bool = False) -> None:
     """Look at every study that something can ring of; a fault in one keeps nobody from the others."""
     domain.give_sign_of_life("celery")
     for study in domain.studies_to_watch():
-        _check(study, is_thorough=is_thorough)
+        check(study, is_thorough=is_thorough)
     sending.bundle_notices()
 
 
@@ -62,10 +62,13 @@ def _queue(task: Task[..., Any], *arguments: str) -> None:
         logger.warning("%s waits for the broker: %s", task.name, error)
 
 
-def _check(study: Study, *, is_thorough: bool) -> None:
+def check(study: Study, *, is_thorough: bool) -> bool:
+    """Look at a study unless a fault of its own forbids it; say whether that went well."""
     try:
         domain.check_study(study, is_thorough=is_thorough)
     except DatabaseError:
         raise  # nothing can be written now: the next look is a minute away
     except Exception:
         logger.exception("the look at study %s failed", study.code)
+        return False
+    return True

@@ -13,10 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from analysis.alarms.models import Heartbeat
 from analysis.columns import LONG
 from analysis.extract import stream_csv
 from analysis.live_summary import count_answers
 from analysis.models import ItemCount
+from analysis.upkeep import run_due
 from survey.domain.study_states import close_study
 from survey.enums import PanelName, Status, SubmissionStatus
 from survey.models import (
@@ -210,6 +212,19 @@ def test_retention_deletes_identifiers_after_their_time_and_keeps_the_answers(
     assert AuditEntry.objects.count() == entries  # nothing to do, nothing to log
     run("retention", "--paradata-days", "90")
     assert PageEvent.objects.count() == 0
+
+
+def test_every_night_deletes_only_where_days_are_set(
+    study: Study, session: SurveySession, settings: LazySettings
+) -> None:
+    close_days_ago(study, 91)
+    kept = []
+    for days in (None, "92", "90"):
+        settings.RETENTION_IDENTIFIERS_DAYS = days
+        Heartbeat.objects.all().delete()  # another night
+        assert run_due() == []
+        kept.append((PanelIdentity.objects.count(), PageEvent.objects.count()))
+    assert kept == [(1, 1), (1, 1), (0, 1)]
 
 
 @pytest.mark.parametrize("days", [None, 89])

@@ -258,7 +258,9 @@ def test_long_job_holds_up_no_other_and_a_failed_one_comes_again(jobs: Path, cap
     assert (jobs / "sign").exists()
     assert await_asked(jobs, 2) == ["fails", "stays"]
     ticking.running["fails",].wait(30)
+    stays, begun = ticking.running["stays",], time.monotonic()
     ticking.tick()
+    assert (ticking.running["stays",], time.monotonic() - begun < 15) == (stays, True)
     assert await_asked(jobs, 3) == ["fails", "fails", "stays"]
     assert "fails had ended with code 1" in caplog.text
     begun = time.monotonic()

@@ -1,5 +1,6 @@
 """``manage.py check_alarms``: looks at every study from outside the workers, and tells whom it concerns."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from analysis.alarms import domain, sending
 from analysis.alarms.letters import host_of
 from analysis.alarms.models import Alarm
+from analysis.alarms.tasks import check
 from survey.trouble import lately
 
 
@@ -26,6 +28,8 @@ class Command(BaseCommand):
         except (OperationalError, InterfaceError) as error:
             troubles.append(f"The alarms could not be looked at, the database refuses: {error}")
         if not troubles:
+            if self.failed:
+                raise CommandError(f"the look failed at {', '.join(self.failed)}: the log says why")
             return
         told = "\n".join([f"PACT Site at {settings.SITE_URL}", *troubles])
         if options["send"]:  # by mail at once: the database cannot keep such an alarm
@@ -33,9 +37,11 @@ class Command(BaseCommand):
             send_mail(subject, told, None, [settings.CONTACT_EMAIL])
         raise CommandError(told)
 
+    failed: Sequence[str] = ()  # studies
+
     def look(self, *, is_sent: bool) -> None:
-        for study in domain.studies_to_watch():
-            domain.check_study(study)
+        studies = domain.studies_to_watch()
+        self.failed = [study.code for study in studies if not check(study, is_thorough=True)]
         sending.bundle_notices()
         if is_sent:
             self.stdout.write(f"{sending.send_due()} sent")

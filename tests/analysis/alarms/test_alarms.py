@@ -4,15 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from analysis.alarms import domain
+from analysis.alarms import domain, looking
 from analysis.alarms.kinds import DEFINITIONS, Kind
 from analysis.alarms.models import Alarm, Heartbeat
 from survey.enums import PanelName, Status, StudyState, SubmissionStatus
@@ -251,3 +252,21 @@ def test_command_looks_from_outside_the_workers(made: Made, capsys: pytest.Captu
     call_command("check_alarms", "--send")
     assert "tiny  No answers come in  Nobody has answered" in capsys.readouterr().out
     assert SurveySession.objects.count() == 0
+
+
+def test_command_goes_on_where_the_look_at_one_study_fails(
+    made: Made, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_study("other")
+    look = looking.look
+
+    def fail(study: Study, *args: Any, **more: Any) -> Any:
+        if study.code == "other":
+            raise ZeroDivisionError
+        return look(study, *args, **more)
+
+    monkeypatch.setattr("analysis.alarms.domain.look", fail)
+    with pytest.raises(CommandError, match="the look failed at other"):
+        call_command("check_alarms", "--send")
+    assert "ZeroDivisionError" in caplog.text
+    assert kinds_open(made.study) == {Kind.NO_ANSWERS}
