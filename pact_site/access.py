@@ -109,17 +109,24 @@ class AccessMiddleware:
         name = match.view_name if match else ""
         if name in FOR_ANYBODY or is_api(name):  # the API asks by itself: it takes tokens, too
             return None
-        if not request.user.is_authenticated or not request.user.is_active:
-            return redirect_to_login(request.get_full_path())
-        if not getattr(request.user, "is_staff", False):
-            return redirect_to_login(request.get_full_path())
-        if not may(request.user, name, request.method or ""):
-            raise PermissionDenied(refusal(request.user, name, request.method or ""))
+        if (turned := turned_away(request, name)) is not None:
+            return turned
         if (step := step_before(request, name)) is not None:
             return step
         if is_logged(name, request.method or ""):
             record(request.user.get_username(), name, kwargs, fields(request.POST))
         return None
+
+
+def turned_away(request: HttpRequest, name: str) -> HttpResponse | None:
+    """Lead whoever is not logged in as staff to the login, and refuse whoever has not the right; None lets in."""
+    if not request.user.is_authenticated or not request.user.is_active:
+        return redirect_to_login(request.get_full_path())
+    if not getattr(request.user, "is_staff", False):
+        return redirect_to_login(request.get_full_path())
+    if not may(request.user, name, request.method or ""):
+        raise PermissionDenied(refusal(request.user, name, request.method or ""))
+    return None
 
 
 class HasRight(BasePermission):

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "pact_site.uploads.UploadsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -256,6 +257,10 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+FILE_UPLOAD_HANDLERS = [  # files of some size wait on the volume of the releases, not in a container's /tmp
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "analysis.imports.incoming.IncomingHandler",
+]
 
 # --- Who somebody is ---------------------------------------------------------------------------
 SECOND_FACTOR = env.bool("SECOND_FACTOR", default=not DEMO)  # every account of staff needs one

@@ -23,12 +23,15 @@ class BadUpload(ValueError):
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """Give the folder that a zip file holds for as long as it is looked at; anything else as it is."""
+def unpacked(path: Path, *, within: Path | None = None) -> Iterator[Path]:
+    """Give the folder that a zip file holds for as long as it is looked at; anything else as it is.
+
+    It is unpacked in the given folder, or where this machine has such things.
+    """
     if path.suffix.lower() != ".zip" or not path.is_file():
         yield path
         return
-    with TemporaryDirectory(prefix="import-") as name:
+    with TemporaryDirectory(prefix="import-", dir=within) as name:
         folder = Path(name) / path.stem  # unless it says more of itself, the study is called so
         folder.mkdir()
         _unpack(path, folder)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
 from analysis.imports.archives import BadUpload
 from analysis.models import Import
@@ -32,13 +34,22 @@ def keep(files: Sequence[UploadedFile[Any]]) -> str:
     folder.mkdir(parents=True)
     try:
         for name, file in zip(names, files, strict=True):
-            with (folder / name).open("xb") as sink:
-                for chunk in file.chunks():
-                    sink.write(chunk)
+            put(file, folder / name)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return token
+
+
+def put(file: UploadedFile[Any], target: Path) -> None:
+    """Give a file that lies on this disk already its name here, or copy it."""
+    if isinstance(file, TemporaryUploadedFile):
+        with suppress(OSError):  # it lies on another disk
+            os.link(file.temporary_file_path(), target)
+            return
+    with target.open("xb") as sink:
+        for chunk in file.chunks():
+            sink.write(chunk)
 
 
 def plain(name: str) -> str:

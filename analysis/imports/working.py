@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from analysis.imports import importing
 from analysis.imports.archives import unpacked
 from analysis.imports.faults import BadImport
+from analysis.imports.incoming import scratch
 from analysis.imports.mapping import ColumnMap
 from analysis.imports.sources import AnswersSource, open_source
 from analysis.imports.uploads import forget, handed_in
@@ -26,7 +27,10 @@ def work(import_id: int) -> None:
         return
     steps = [""]
     try:
-        with signs_of_life(handed, lambda: importing.note(handed, steps[-1])), unpacked(handed_in(handed)) as path:
+        with (
+            signs_of_life(handed, lambda: importing.note(handed, steps[-1])),
+            unpacked(handed_in(handed), within=scratch()) as path,
+        ):
             mapping = ColumnMap.from_json(handed.mapping) if handed.kind == Import.Kind.ANSWERS else None
             source = AnswersSource(path, mapping=mapping) if mapping else open_source(path)
             title = handed.title or source.about().get("title") or handed.name

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from analysis.imports import importing
 from analysis.imports.archives import BadUpload, unpacked
 from analysis.imports.importing import UNFINISHED, CodeTaken, NotImported
+from analysis.imports.incoming import scratch
 from analysis.imports.mapping import ROLES, ColumnMap, guess
 from analysis.imports.sources import AnswersSource, faults_csv, open_source, sample
 from analysis.imports.uploads import forget, handed_in, keep, place_of
@@ -49,7 +50,7 @@ def take(request: HttpRequest) -> HttpResponse:
         return redirect("analysis:imports")
     handed = Import(stored_as=token)
     try:
-        with unpacked(handed_in(handed)) as path:
+        with unpacked(handed_in(handed), within=scratch()) as path:
             source = open_source(path)
             mapping = guess(sample(path)[0]).as_json() if isinstance(source, AnswersSource) else {}
             same = None if isinstance(source, AnswersSource) else importing.find_same(source.identity)

@@ -16,6 +16,8 @@ from tests.deployment.files import CADDYFILE, FILLED_IN, LIMITER, services
 from tests.deployment.running import Answer, ask, free_port
 
 MOST_IN_TEN_SECONDS = 2000
+BUFFERS = "request_buffers 64KiB"  # docs/deployment.md translates it, too
+OLD_BUFFERS = "buffer_requests\n\t\tmax_buffer_size 65536"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def start_proxy(family: Family, folder: Path, caddy: str, upstream_port: int, li
         "127.0.0.1:2020": ports[-1],
     }
     file = home / "caddy.json"
-    file.write_text(json.dumps(_on_these_ports(_read_caddyfile(caddy, env), places, *ports)))
+    file.write_text(json.dumps(_on_these_ports(read_caddyfile(caddy, env), places, *ports)))
     command = [caddy, "run", "--config", str(file)]
     child = family.start(f"proxy-{upstream_port}", command, cwd=home, env=env)
     authority = home / "caddy" / "pki" / "authorities" / "local" / "root.crt"
@@ -82,11 +84,22 @@ def start_proxy(family: Family, folder: Path, caddy: str, upstream_port: int, li
     return proxy
 
 
-def _read_caddyfile(caddy: str, env: dict[str, str]) -> dict[str, Any]:
-    command = [caddy, "adapt", "--config", str(CADDYFILE)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+def read_caddyfile(caddy: str, env: dict[str, str], text: str | None = None) -> dict[str, Any]:
+    """Read our Caddyfile, or a variant of it, in the words that this Caddy knows."""
+    text = CADDYFILE.read_text(encoding="utf-8") if text is None else text
+    if is_old(caddy):
+        text = text.replace(BUFFERS, OLD_BUFFERS)
+    command = [caddy, "adapt", "--config", "/dev/stdin", "--adapter", "caddyfile"]
+    done = subprocess.run(command, env=env, input=text, capture_output=True, text=True, check=True, timeout=60)
     config: dict[str, Any] = json.loads(done.stdout)
     return config
+
+
+def is_old(caddy: str) -> bool:
+    """Tell whether a Caddy is one of before 2.7, as distributions have it, which takes forms in by other words."""
+    told = subprocess.run([caddy, "version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    major, minor = told.removeprefix("v").split(".")[:2]
+    return (int(major), int(minor)) < (2, 7)
 
 
 def _on_these_ports(

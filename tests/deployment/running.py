@@ -112,6 +112,7 @@ def deployed(app: Path, tmp: Path) -> Iterator[Site]:
     with embedded.throwaway() as servers:
         port = free_port()
         addresses = {"DATABASE_URL": servers.database, "REDIS_URL": servers.redis, "PORT": str(port)}
+        addresses["RELEASES_DIR"] = str(tmp / "releases")
         addresses["METRICS_TOKEN"] = "for-prometheus-alone"
         addresses["BACKUP_DIR"] = str(tmp / "backups")
         addresses["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{port}"  # not on every address of this machine

@@ -6,8 +6,6 @@ import gzip
 import json
 import time
 
-import pytest
-
 from pact_site.processes import await_ready
 from tests.deployment.proxying import Proxy
 
@@ -42,10 +40,6 @@ def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
     assert b"caddy_http_request_duration_seconds_count" in answer.body
 
 
-def test_proxy_refuses_oversized_requests(proxy: Proxy) -> None:
-    assert proxy.ask("/login/", b"the beginning", Content_Length="1000000").status == 413
-
-
 def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> None:
     assert stand_in.child.exit_code() is None  # the fixture's own request waited for the server
 
@@ -59,23 +53,15 @@ def test_proxy_says_itself_how_a_request_came_and_keeps_addresses_back(stand_in:
     assert "X-Forwarded-For" not in received
 
 
-@pytest.mark.parametrize(
-    ("sent", "most"),
-    [
-        (b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow", 20),
-        (b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 45),
-    ],
-    ids=["headers", "body"],
-)
-def test_proxy_hangs_up_on_whoever_sends_too_slowly(proxy: Proxy, sent: bytes, most: int) -> None:
-    """Or nothing more: a few such connections would otherwise hold every thread."""
+def test_proxy_hangs_up_on_whoever_sends_headers_too_slowly(proxy: Proxy) -> None:
+    """Or nothing more. Whoever sends a form slowly holds nothing of the site: tests/deployment/test_handing_in.py."""
     begun = time.monotonic()
     with proxy.open() as line:
-        line.settimeout(most)
-        line.sendall(sent)
+        line.settimeout(20)
+        line.sendall(b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow")
         while line.recv(4096):  # an error page, perhaps; then the end
             pass
-    assert 5 < time.monotonic() - begun < most
+    assert 5 < time.monotonic() - begun < 20
 
 
 def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
