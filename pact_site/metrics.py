@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.db.models import Count, Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
 from analysis.alarms.domain import last_sign
-from analysis.alarms.looking import BACKUP
+from analysis.alarms.looking import BACKUP, QUEUES
+from analysis.alarms.models import Alarm, Heartbeat
 from analysis.models import AnalysisRun, Release
 from pact_site.health import broker
 from survey.llm.enums import RunState
@@ -28,6 +29,12 @@ from survey.models import QuotaCell, SurveySession
 from survey.trouble import Trouble, lately
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+SERVER = """
+    SELECT pg_database_size(current_database()), (SELECT sum(numbackends) FROM pg_stat_database),
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0)
+"""
 
 
 class Metric(NamedTuple):
@@ -50,8 +57,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def of_machine() -> Iterator[Metric]:
     folder = settings.RELEASES_DIR if settings.RELEASES_DIR.exists() else settings.BASE_DIR
-    free = float(shutil.disk_usage(folder).free)
-    yield Metric("pact_disk_free_bytes", "Free room where releases are written.", [({}, free)])
+    disk = shutil.disk_usage(folder)
+    yield Metric("pact_disk_free_bytes", "Free room where releases are written.", [({}, float(disk.free))])
+    yield Metric("pact_disk_size_bytes", "The whole disk where releases are written.", [({}, float(disk.total))])
 
 
 def of_broker() -> Iterator[Metric]:
@@ -76,7 +84,7 @@ def of_broker() -> Iterator[Metric]:
 def of_database() -> Iterator[Metric]:
     """Say whether the database answers; the rest only if it does."""
     try:
-        found = [*of_fieldwork(), *of_work(), *of_backups()]
+        found = [*of_fieldwork(), *of_work(), *of_alarms(), *of_backups(), *of_server()]
     except DatabaseError:
         yield Metric("pact_database_up", "Whether the database answers.", [({}, 0.0)])
         return
@@ -128,6 +136,30 @@ def of_work() -> Iterator[Metric]:
     for name, model in (("analyses", AnalysisRun), ("releases", Release)):
         states = model.objects.values_list("state").annotate(n=Count("pk")).order_by("state")
         yield Metric(f"pact_{name}", f"{name.capitalize()} by state.", [({"state": s}, float(n)) for s, n in states])
+
+
+def of_alarms() -> Iterator[Metric]:
+    """Say what needs somebody, and when the workers of each queue were last heard of."""
+    kinds = Alarm.objects.filter(closed_at=None).values_list("kind").annotate(n=Count("pk")).order_by("kind")
+    yield Metric(
+        "pact_alarms_open", "Alarms that are open, by kind.", [({"kind": kind}, float(n)) for kind, n in kinds]
+    )
+    signs = Heartbeat.objects.filter(queue__in=QUEUES).values_list("queue", "at").order_by("queue")
+    yield Metric(
+        "pact_sign_of_life_age_seconds",
+        "Time since a task that the timer sends was last done by the workers of a queue.",
+        [({"queue": queue}, round(time.time() - at.timestamp(), 1)) for queue, at in signs],
+    )
+
+
+def of_server() -> Iterator[Metric]:
+    """Say how large the database is, and how many of its server's connections are taken of those not kept back."""
+    with connection.cursor() as cursor:
+        cursor.execute(SERVER)
+        size, taken, most = cursor.fetchone()
+    yield Metric("pact_database_size_bytes", "The tables and indexes of this site.", [({}, float(size))])
+    yield Metric("pact_database_connections", "Connections to the database server, of everybody.", [({}, float(taken))])
+    yield Metric("pact_database_connections_limit", "Connections that it gives to the site.", [({}, float(most))])
 
 
 def of_backups() -> Iterator[Metric]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 
 from pact_site.processes import await_ready
+from tests.deployment.files import ROOT
 from tests.deployment.proxying import Proxy
 
 TOKEN = "a-token-that-nobody-may-read"
@@ -37,7 +39,10 @@ def test_proxy_counts_requests_for_prometheus(proxy: Proxy) -> None:
     proxy.ask("/login/")
     answer = proxy.ask_plainly(proxy.health_port, "/metrics")
     assert answer.status == 200
-    assert b"caddy_http_request_duration_seconds_count" in answer.body
+    rules = (ROOT / "docs" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\bcaddy_\w+", rules))
+    assert asked
+    assert {name for name in asked if name.encode() not in answer.body} == set()
 
 
 def test_proxy_holds_a_request_while_the_web_server_is_away(stand_in: Proxy) -> None:

@@ -94,7 +94,7 @@ def test_numbers_follow_the_sessions(
     study = make_study("s1")
     for _ in range(2):
         make_session(study, "BR")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(8):
         answer = client.get("/metrics", headers=scrape)
     assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
     found = values(answer.content.decode())
@@ -104,7 +104,9 @@ def test_numbers_follow_the_sessions(
     assert 0 <= found['pact_last_activity_age_seconds{study="s1"}'] < 60
     assert found["pact_database_up"] == found["pact_broker_up"] == 1
     assert found['pact_queue_tasks{queue="llm"}'] >= 0
-    assert found["pact_disk_free_bytes"] > 0
+    assert 0 < found["pact_disk_free_bytes"] <= found["pact_disk_size_bytes"]
+    assert found["pact_database_size_bytes"] > 1_000_000
+    assert 1 <= found["pact_database_connections"] <= found["pact_database_connections_limit"]
 
 
 @pytest.mark.django_db
