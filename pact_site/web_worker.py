@@ -2,31 +2,46 @@
 
 gunicorn's thread worker has one thread wait for all connections and hand each request to a pool, and the pool hand each
 connection back: two wake-ups, a future and a condition a request, a quarter of the server's time. Here the threads
-themselves wait, on one epoll: each event wakes one of them, which serves it and waits again. What a request is, what is
-answered when it is bad, and how a response is written stays gunicorn's.
+themselves wait, on one epoll: each event wakes one of them, which serves it and waits again. A request that has not
+come whole waits in the kernel, not in a thread: eight people on bad lines would else keep out everybody. What a request
+is, what is answered when it is bad, and how a response is written stays gunicorn's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import select
+import struct
+import termios
 import threading
 import time
 from contextlib import suppress
 from selectors import EVENT_READ
-from socket import socket
+from socket import MSG_DONTWAIT, MSG_PEEK, SO_RCVLOWAT, SOL_SOCKET, socket
 from typing import Any
 
+from gunicorn import util
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT if hasattr(select, "epoll") else 0
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR if ONCE else 0
 AT_ONCE = 8  # connections that are accepted before others are served
 LOOK = 1.0  # seconds between two looks at the parent and at what has been idle for too long
 SOON = 0.05  # the same while stopping
+MOST_HEAD = 16 * 1024
+MOST_WAITING = 272 * 1024  # bytes of a request that waits in the kernel: what the proxy lets through but for uploads
+REST = 60.0  # seconds for the rest of a request; the proxy gives up sooner
+REST_AT_STOP = 10.0
+BODY = re.compile(rb"\r\n(?:content-length:[ \t]*(\d{1,18})[ \t]*|(transfer-encoding):[^\r\n]*)(?=\r\n)", re.IGNORECASE)
 
 
 class Settled:
     """A configuration that does not change any more: each setting is looked up once, not two dozen times a request."""
+
+    # The proxy passes on what anybody sends: with gunicorn's own setting a header could say what address was asked for.
+    forwarder_headers = ()
 
     def __init__(self, cfg: Any) -> None:
         self._cfg = cfg
@@ -72,35 +87,44 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self.wait_for_and_dispatch_events(seconds)
         now = time.monotonic()
         for descriptor, connection in list(self.idle.items()):
-            if connection.timeout <= now and self.idle.pop(descriptor, None) is connection:
-                self.held.discard(connection)
-                connection.close()
+            # Whichever is there now: a new one of the same number would hear of nothing any more.
+            if connection.timeout <= now and (taken := self.idle.pop(descriptor, None)):
+                self.held.discard(taken)
+                taken.close()
 
     def stop(self) -> None:
-        """Take no new connections and finish what has begun; kept ones have a moment to send what they were sending."""
-        for descriptor in self.listeners:
+        """Finish what has begun; kept connections have a moment to send what they were sending.
+
+        Who has come already is let in, then the door is shut at once: whoever was left before an open door would be
+        thrown out when it closes, while a proxy that finds it shut tries again until the next server opens one.
+        """
+        listeners, self.listeners = self.listeners, {}
+        for descriptor in listeners:
             self.epoll.unregister(descriptor)
+        for listener in self.sockets:
+            while self.accept(listener):
+                pass
+            listener.close()
         begun = time.monotonic()
         while self.held and time.monotonic() < begun + self.cfg.graceful_timeout:
             for connection in list(self.idle.values()):
-                connection.timeout = min(connection.timeout, begun + STOP_KEEPALIVE_LINGER)
+                seconds = REST_AT_STOP if connection.awaited else STOP_KEEPALIVE_LINGER
+                connection.timeout = min(connection.timeout, begun + seconds)
             self.look(SOON)
         os.eventfd_write(self.end, 1)
-        for listener in self.sockets:
-            listener.close()
 
     # --- In each thread ------------------------------------------------------------------------
 
     def serve(self) -> None:
         """Serve one event after the other until the worker ends."""
         while True:
-            for descriptor, _ in self.epoll.poll(maxevents=1):
+            for descriptor, events in self.epoll.poll(maxevents=1):
                 if descriptor == self.end:
                     return
                 if descriptor in self.listeners:
                     self.take(self.listeners[descriptor])
                 elif connection := self.idle.pop(descriptor, None):
-                    self.answer(connection)
+                    self.hear(connection, has_ended=bool(events & GONE))
 
     def take(self, listener: socket) -> None:
         """Accept connections; each is served once it has sent something.
@@ -109,20 +133,50 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         hundreds who come together would wait until all others were served hundreds of times. Not all, so that each
         worker gets some.
         """
-        with suppress(OSError):  # none is left, it hung up, or no descriptor is left
-            for _ in range(min(AT_ONCE, self.worker_connections - len(self.held))):
-                client, address = listener.accept()
-                connection = TConn(self.cfg, client, address, listener.getsockname())
-                connection.data_ready = True
-                self.held.add(connection)
-                self.await_request(connection, self.epoll.register)
+        for _ in range(AT_ONCE):
+            if not self.accept(listener):
+                break
         self.watch(listener)
+
+    def accept(self, listener: socket) -> bool:
+        """Let the next one in; tell whether there was one, and room."""
+        if len(self.held) >= self.worker_connections:
+            return False
+        try:
+            client, address = listener.accept()
+        except OSError:  # none is left, it hung up, or no descriptor is left
+            return False
+        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection.data_ready, connection.awaited = True, 0
+        self.held.add(connection)
+        self.await_request(connection, self.epoll.register)
+        return True
 
     def watch(self, listener: socket) -> None:
         """Have the next connection wake a thread, while there is room for one."""
         if len(self.held) < self.worker_connections:
-            with suppress(OSError):  # the worker is stopping
+            with suppress(OSError, ValueError):  # the worker is stopping
                 self.epoll.modify(listener.fileno(), ONCE)
+
+    def hear(self, connection: TConn, *, has_ended: bool) -> None:
+        """Answer a request that has come whole; wait for the rest of another without a thread."""
+        n_there, n_wanted = count(connection.sock)
+        if n_wanted < 0:
+            with suppress(OSError):
+                util.write_error(connection.sock, 411, "Length Required", "Say how long the body is.")
+            self.leave(connection)
+        elif has_ended or n_wanted <= n_there or n_wanted in {connection.awaited, 0}:
+            if connection.awaited:
+                connection.awaited = 0
+                connection.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 1)
+            self.answer(connection)
+        else:
+            if not connection.awaited:
+                connection.timeout = time.monotonic() + REST
+            connection.awaited = n_wanted
+            connection.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, n_wanted)  # the next event is when so many are there
+            self.idle[descriptor := connection.sock.fileno()] = connection
+            self.epoll.modify(descriptor, ONCE)
 
     def answer(self, connection: TConn) -> None:
         """Answer what a connection sent, and what it sent on top."""
@@ -148,6 +202,32 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self.held.discard(connection)
         with suppress(OSError):  # it is closed already
             connection.close(graceful=True)
+
+
+def count(sock: socket) -> tuple[int, int]:
+    """Count the bytes that came on a connection, and those of a whole request.
+
+    Zero stands for one that is not waited for: too long, or the connection failed; below zero for one that does not say
+    how long it is, which forms never are.
+    """
+    try:
+        there = sock.recv(MOST_HEAD, MSG_PEEK | MSG_DONTWAIT)
+        n_there = len(there)
+        if n_there == MOST_HEAD:
+            n_there = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+    except BlockingIOError:
+        return 0, 1
+    except OSError:
+        return 0, 0
+    end = there.find(b"\r\n\r\n")
+    if end < 0:
+        return n_there, n_there + 1 if n_there < MOST_HEAD else 0
+    n_wanted = end + 4
+    for length, chunks in BODY.findall(there, 0, end + 2):
+        if chunks:
+            return n_there, -1
+        n_wanted += int(length)
+    return n_there, n_wanted if n_wanted <= MOST_WAITING else 0
 
 
 Worker = EpollWorker if hasattr(select, "epoll") else ThreadWorker  # elsewhere than on Linux

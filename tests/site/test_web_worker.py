@@ -29,7 +29,9 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[byte
     if environ["PATH_INFO"] == "/slow":
         print("begun: /slow", file=sys.stderr, flush=True)
     time.sleep(float(environ["QUERY_STRING"] or 0))
-    body = f"{os.getpid()} {environ['PATH_INFO']} {environ['wsgi.input'].read().decode()}".encode()
+    body = (
+        f"{os.getpid()} {environ['SCRIPT_NAME']}{environ['PATH_INFO']} {environ['wsgi.input'].read().decode()}".encode()
+    )
     start("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
@@ -181,6 +183,45 @@ def test_nonsense_is_refused_and_the_worker_goes_on(serve: Callable[..., Server]
     assert server.connect().ask("/").split()[0] == pid
 
 
+def test_requests_that_come_slowly_hold_up_nobody(serve: Callable[..., Server]) -> None:
+    """Six people whose forms are on the way for seconds, and two threads."""
+    server = serve("--threads", "2", "--keep-alive", "60")
+    head, body = b"POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n", b"x" * 50_000
+    cuts = (1, 30, len(head) - 1, len(head), 30_000, len(head + body) - 1)
+    slow = [server.connect() for _ in cuts]
+    for client, cut in zip(slow, cuts, strict=True):
+        client.socket.sendall((head + body)[:cut])
+    quick = server.connect()
+    for _ in range(20):
+        assert quick.ask("/quick").split()[1] == "/quick"
+    for client, cut in zip(slow, cuts, strict=True):
+        client.socket.sendall((head + body)[cut:])
+        assert client.read()[1].split()[1:] == ["/form", body.decode()]
+        assert client.ask("/again", b"y" * 20_000).split()[1:] == ["/again", "y" * 20_000]
+
+
+def test_upload_is_read_as_it_comes(serve: Callable[..., Server]) -> None:
+    client = serve("--threads", "1", "--keep-alive", "60").connect()
+    assert client.ask("/upload", b"x" * 3_000_000).split()[1:] == ["/upload", "x" * 3_000_000]
+    assert client.ask("/after").split()[1] == "/after"
+
+
+def test_body_of_unknown_length_is_refused(serve: Callable[..., Server]) -> None:
+    server = serve("--threads", "1", "--keep-alive", "60")
+    client = server.connect()
+    client.socket.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert client.read()[0] == "411"
+    assert client.read() == ("", "")
+    assert server.connect().ask("/").split()[1] == "/"
+
+
+def test_no_header_says_what_address_was_asked_for(serve: Callable[..., Server]) -> None:
+    client = serve("--threads", "1", "--keep-alive", "60").connect()
+    lies = b"SCRIPT_NAME: //evil.example\r\nPATH_INFO: /metrics\r\nScript-Name: /x\r\nPath-Info: /metrics\r\n"
+    client.socket.sendall(b"GET //evil.example/login/ HTTP/1.1\r\nHost: localhost\r\n" + lies + b"\r\n")
+    assert client.read()[1].split()[1] == "//evil.example/login/"
+
+
 def test_an_idle_connection_is_closed_in_time(serve: Callable[..., Server]) -> None:
     server = serve("--threads", "1", "--keep-alive", "1")
     asked, silent = server.connect(), server.connect()
@@ -233,6 +274,25 @@ def test_what_has_begun_is_finished_when_the_server_stops(serve: Callable[..., S
     assert slow.read()[1].split()[1] == "/slow"
     assert server.stop() == 0
     assert time.monotonic() - begun < 8
+
+
+def test_nobody_who_was_let_in_is_thrown_out_when_the_server_stops(serve: Callable[..., Server]) -> None:
+    """Who comes meanwhile is served, or finds the door shut, and may ask again without having said anything twice."""
+    server = serve("--threads", "2", "--keep-alive", "60")
+    slow = server.connect()
+    slow.send("/slow?1")
+    server.await_told("begun: /slow")
+    server.process.send_signal(signal.SIGTERM)
+    n_served = 0
+    while True:
+        try:
+            client = server.connect()
+        except ConnectionRefusedError:
+            break
+        assert client.ask("/late").split()[1] == "/late"
+        n_served += 1
+    assert slow.read()[1].split()[1] == "/slow"  # the door was shut before this was over
+    assert server.stop() == 0
 
 
 def test_a_setting_is_looked_up_once() -> None:
