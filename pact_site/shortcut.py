@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_script_name
 from django.db import connection
@@ -69,8 +71,9 @@ class Shortcut:
         """Give what every answer of the site carries; None where the site answers in our stead, as to plain HTTP."""
         scheme = request.scheme or ""
         if scheme not in self.common:
-            self.common[scheme] = added_headers(request)
-        return self.common[scheme]
+            with suppress(SuspiciousOperation):  # a name that is not the site's, which the site refuses
+                self.common[scheme] = added_headers(request)
+        return self.common.get(scheme)
 
 
 def find(path: str) -> tuple[View | None, Sequence[str]]:

@@ -16,11 +16,12 @@ class Logger(glogging.Logger):  # type: ignore[misc] # gunicorn has no types
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.addFilter(WithoutTokens())
         if not is_for_programs():
             return
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonLines())
-            handler.addFilter(WithoutTokens())
             if type(handler) is logging.StreamHandler:
                 handler.setStream(sys.__stderr__)  # set up again at a reload, it would take what stands in for it
         catch_prints()

@@ -32,7 +32,7 @@ LOOK = 1.0  # seconds between two looks at the parent and at what has been idle 
 SOON = 0.05  # the same while stopping
 MOST_HEAD = 16 * 1024
 MOST_WAITING = 272 * 1024  # bytes of a request that waits in the kernel: what the proxy lets through but for uploads
-REST = 60.0  # seconds for the rest of a request; the proxy gives up sooner
+REST = 25.0  # seconds for the rest of a request; the proxy waits for 30, and would say nothing
 REST_AT_STOP = 10.0
 BODY = re.compile(rb"\r\n(?:content-length:[ \t]*(\d{1,18})[ \t]*|(transfer-encoding):[^\r\n]*)(?=\r\n)", re.IGNORECASE)
 
@@ -89,6 +89,8 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         for descriptor, connection in list(self.idle.items()):
             # Whichever is there now: a new one of the same number would hear of nothing any more.
             if connection.timeout <= now and (taken := self.idle.pop(descriptor, None)):
+                if taken.awaited:
+                    self.refuse(taken, 408, "Request Timeout", "This came too slowly. Go back and send it again.")
                 self.held.discard(taken)
                 taken.close()
 
@@ -162,8 +164,7 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         """Answer a request that has come whole; wait for the rest of another without a thread."""
         n_there, n_wanted = count(connection.sock)
         if n_wanted < 0:
-            with suppress(OSError):
-                util.write_error(connection.sock, 411, "Length Required", "Say how long the body is.")
+            self.refuse(connection, 411, "Length Required", "Say how long the body is.")
             self.leave(connection)
         elif has_ended or n_wanted <= n_there or n_wanted in {connection.awaited, 0}:
             if connection.awaited:
@@ -196,6 +197,10 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         descriptor = connection.sock.fileno()
         self.idle[descriptor] = connection
         watch(descriptor, ONCE)
+
+    def refuse(self, connection: TConn, status: int, reason: str, text: str) -> None:
+        with suppress(OSError):
+            util.write_error(connection.sock, status, reason, text)
 
     def leave(self, connection: TConn) -> None:
         """Close a connection once its client has all; closing takes it off the epoll."""

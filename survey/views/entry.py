@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from survey.domain.enrolment import DeviceNotTaken, StudyNotOpen, enrol
@@ -39,6 +40,7 @@ DEVICES = {
 NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothing was stored about you.")
 
 
+@csrf_exempt  # a form is refused as such, in words for participants
 @never_cache
 @limited(ENTRIES)
 @enduring

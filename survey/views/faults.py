@@ -84,10 +84,14 @@ def read_form(request: HttpRequest) -> None:
         request.encoding = "utf-8"
     if request.method != "POST":
         return
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if announced.isdecimal() and int(announced) > MOST_BYTES:
+    if is_too_large(request):
         raise RequestDataTooBig("more bytes than a page sends")
     len(request.POST)  # read at its first use
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    return announced.isdecimal() and int(announced) > MOST_BYTES
 
 
 def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
@@ -160,16 +164,23 @@ def say(request: HttpRequest, heading: Promise, body: Promise, *, status: int, *
 def guess_locale(request: HttpRequest) -> Locale:
     """Guess a reader's language from the page that they sent, else the address's country and their browser."""
     asked = translation.get_language_from_request(request)
-    try:
-        sent = request.POST.get("lang", "")
-    except UNREADABLE:
-        sent = ""
+    sent = language_sent(request)
     if sent in Locale.values:
         return Locale(sent)
     offered = [one for one in Locale if request.path.startswith("/join/") and f"/{one[-2:]}/" in request.path]
     known = {one.lower(): one for one in Locale}
     browsers = known.get(asked, known[settings.LANGUAGE_CODE])
     return browsers if browsers in offered or not offered else offered[0]
+
+
+def language_sent(request: HttpRequest) -> str:
+    """Read the language in the form of one of our pages; what comes in parts would be read however large it is."""
+    if is_too_large(request):
+        return ""
+    try:
+        return request.POST.get("lang", "")
+    except UNREADABLE:
+        return ""
 
 
 # --- In the place of Django's own error pages, for participants' addresses ---------------------

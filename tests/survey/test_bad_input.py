@@ -70,6 +70,17 @@ WITHOUT_STAMP = [
 ]
 
 
+def test_parts_of_a_form_that_is_refused_are_not_read(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in one would be kept on the disk, however large, for the sake of the language of the refusal."""
+    read: list[object] = []
+    monkeypatch.setattr("django.http.request.MultiPartParser", lambda *given: read.append(given))
+    large = b"--x\r\n" + b"a" * MOST_BYTES
+    assert walker.client.post(walker.url, large, content_type=MULTIPART).status_code == 413
+    assert walker.client.post("/s/nobodys/", large, content_type=MULTIPART).status_code in {404, 413}
+    assert walker.client.post("/join/nobodys/US/", large, content_type=MULTIPART).status_code in {404, 405, 413}
+    assert read == []
+
+
 def test_unreadable_form_gets_a_clear_page_and_changes_nothing(walker: Walker) -> None:
     before = state(walker.session)
     for content_type, body, status in REFUSED:

@@ -195,6 +195,17 @@ def test_the_shortcut_leads_to_https_as_the_site_does(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_first_to_come_by_plain_http_may_name_no_other_site(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    fresh, url = shortcut.Shortcut(WSGIHandler()), f"/s/{make_session(make_study(), 'US').token}/"
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.profile_submit.HOST", "elsewhere.example")
+        assert ask(fresh, "GET", url).status == "400"
+    assert ask(fresh, "GET", url).status == "301"
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_error_past_the_middleware_is_the_sites_error_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(token: str) -> None:
         raise RuntimeError("something nobody thought of")
