@@ -31,10 +31,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when this release may get traffic: the database is there and has this release's tables."""
+    """Answer 200 when this release may get traffic: the database is there and has this release's tables.
+
+    With `?database=optional` its absence is no reason to send nobody here: all hosts have the same one, and the site's
+    own pages, which keep what a form brought, are more to participants than those of a proxy without any host.
+    """
     try:
         missing = missing_migrations()
     except DatabaseError:
+        if request.GET.get("database") == "optional":
+            return plain("ready, without its database\n")
         return plain("database unreachable\n", status=503)
     if missing:
         return plain(f"migrations missing: {', '.join(missing)}\n", status=503)

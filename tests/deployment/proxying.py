@@ -60,22 +60,34 @@ class Proxy:
         return self.child.log.read_text()
 
 
-def start_proxy(family: Family, folder: Path, caddy: str, upstream_port: int, limiter_port: int | None = None) -> Proxy:
-    """Start Caddy before a web server at a port, and wait until it has its certificate; the limiter may be away."""
-    home = folder / f"caddy-{upstream_port}"
+def start_proxy(
+    family: Family,
+    folder: Path,
+    caddy: str,
+    upstream: int | dict[str, int],
+    limiter_port: int | None = None,
+    text: str | None = None,
+) -> Proxy:
+    """Start Caddy before a web server at a port, and wait until it has its certificate; the limiter may be away.
+
+    A variant of the Caddyfile has several web hosts: a port for each of their addresses.
+    """
+    upstreams = {"web:8000": upstream} if isinstance(upstream, int) else upstream
+    name = "-".join(str(port) for port in upstreams.values())
+    home = folder / f"caddy-{name}"
     home.mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
     env |= services(FILLED_IN)["proxy"]["environment"]
     ports = (free_port(), free_port(), free_port())
     places = {
-        "web:8000": upstream_port,
+        **upstreams,
         "limiter:8080": free_port() if limiter_port is None else limiter_port,
         "127.0.0.1:2020": ports[-1],
     }
     file = home / "caddy.json"
-    file.write_text(json.dumps(_on_these_ports(read_caddyfile(caddy, env), places, *ports)))
+    file.write_text(json.dumps(_on_these_ports(read_caddyfile(caddy, env, text), places, *ports)))
     command = [caddy, "run", "--config", str(file)]
-    child = family.start(f"proxy-{upstream_port}", command, cwd=home, env=env)
+    child = family.start(f"proxy-{name}", command, cwd=home, env=env)
     authority = home / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     certificate = home / "caddy" / "certificates" / "local" / "localhost" / "localhost.crt"
     await_ready(child, certificate.exists)  # written after the authority's own

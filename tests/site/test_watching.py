@@ -52,6 +52,7 @@ def test_release_is_ready_only_with_its_tables(client: Client) -> None:
     last.delete()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.content.decode()) == (503, f"migrations missing: {name}\n")
+    assert client.get("/readyz?database=optional").status_code == 503
 
 
 @pytest.mark.django_db
@@ -71,6 +72,7 @@ def test_nothing_is_ready_while_the_database_is_away(client: Client, monkeypatch
     for path in ("/readyz", "/healthz"):
         answer = client.get(path)
         assert (answer.status_code, answer.content) == (503, b"database unreachable\n")
+    assert client.get("/readyz?database=optional").status_code == 200
     monkeypatch.undo()
 
 
