@@ -14,6 +14,7 @@ import os
 import re
 import select
 import struct
+import sys
 import termios
 import threading
 import time
@@ -206,7 +207,9 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         """Close a connection once its client has all; closing takes it off the epoll."""
         self.held.discard(connection)
         with suppress(OSError):  # it is closed already
-            connection.close(graceful=True)
+            connection.sock.setblocking(True)
+            # However much is still on the way, for two seconds: a refusal of it would not arrive at all otherwise.
+            util.close_graceful(connection.sock, max_drain=sys.maxsize)
 
 
 def count(sock: socket) -> tuple[int, int]:

@@ -206,6 +206,15 @@ def test_upload_is_read_as_it_comes(serve: Callable[..., Server]) -> None:
     assert client.ask("/after").split()[1] == "/after"
 
 
+def test_answer_to_an_upload_that_nobody_reads_arrives(serve: Callable[..., Server]) -> None:
+    """Whoever sends a large file is told why it is refused, though the rest is still on the way then."""
+    client = serve("--threads", "1", "--keep-alive", "60").connect()
+    client.socket.sendall(b"POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000000\r\n\r\n")
+    for _ in range(30):
+        client.socket.sendall(b"x" * 1_000_000)
+    assert client.read()[1].split()[1] == "/unread"
+
+
 def test_body_of_unknown_length_is_refused(serve: Callable[..., Server]) -> None:
     server = serve("--threads", "1", "--keep-alive", "60")
     client = server.connect()
