@@ -164,6 +164,23 @@ def test_threads_and_processes_keep_a_connection_each(compose: dict[str, Any]) -
     assert {compose[name]["environment"].get("DB_POOL_MAX") for name in SITE} == {"0"}
 
 
+def test_docs_count_the_connections_that_compose_starts(compose: dict[str, Any]) -> None:
+    """A thread or a process each; a worker's process has a second one while it tells that its work goes on."""
+
+    def number(name: str, option: str) -> int:
+        words: list[str] = compose[name]["command"]
+        return int(words[words.index(option) + 1])
+
+    web = number("web", "--workers") * number("web", "--threads")
+    worker, models = 2 * number("worker", "--concurrency"), number("models", "--concurrency")
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert f"{web} for the web server, {worker} for `worker`, {models} for `models`" in text
+
+
+def test_only_what_computes_gives_way_to_participants(compose: dict[str, Any]) -> None:
+    assert {name for name, one in compose.items() if "cpu_shares" in one or "oom_score_adj" in one} == {"worker"}
+
+
 # --- Who reaches whom, what stays --------------------------------------------------------------
 
 

@@ -60,6 +60,14 @@ def test_unit_sets_what_the_compose_file_sets(unit: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_unit_gives_way_as_the_compose_files_service_does(unit: Path) -> None:
+    """A share of 1,024 is a weight of 100: as much as anybody else."""
+    service, told = services(FILLED_IN)[service_of(unit)], lines(unit)
+    assert int(told.get("CPUWeight", 100)) * 1024 == service.get("cpu_shares", 1024) * 100
+    assert int(told.get("OOMScoreAdjust", 0)) == service.get("oom_score_adj", 0)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_unit_goes_by_the_folder_not_by_the_link_to_it(unit: Path) -> None:
     """Gunicorn would take the link from PWD and, after an update, load what it lacks from the other release."""
     assert (lines(unit)["WorkingDirectory"], lines(unit)["UnsetEnvironment"]) == (HOME, "PWD")
