@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils.module_loading import import_string
 
 from pact_site.access import is_api, turned_away
+from pact_site.accounts.steps import came_from
 from pact_site.roles import FOR_ANYBODY, HEALTH, PARTICIPANTS
 
 OF_ANYBODY = 64 * 1024  # bytes; as much as the proxy takes in before it asks here
@@ -61,10 +62,13 @@ def judge(request: HttpRequest, name: str, n_bytes: int) -> HttpResponse | None:
         return refuse(request, name, n_bytes, most)
     folder = settings.RELEASES_DIR
     if name in OF_FILES and folder.exists() and shutil.disk_usage(folder).free < 2 * n_bytes:
-        return render(request, "413.html", {"n_bytes": n_bytes, "is_full": True}, status=507)
+        return render(
+            request, "413.html", {"n_bytes": n_bytes, "is_full": True, "back": came_from(request)}, status=507
+        )
     return None
 
 
 def refuse(request: HttpRequest, name: str, n_bytes: int, most: int) -> HttpResponse:
-    context = {"n_bytes": n_bytes, "most": most, "mend": HOW_TO_MEND.get(name, "Go back and send less at a time.")}
+    mend = HOW_TO_MEND.get(name, "Go back and send less at a time.")
+    context = {"n_bytes": n_bytes, "most": most, "mend": mend, "back": came_from(request)}
     return render(request, "413.html", context, status=413)

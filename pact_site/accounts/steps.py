@@ -47,12 +47,13 @@ def hold(request: HttpRequest) -> str:
     is_secret = any(secret in key.lower() for key, _ in sent for secret in SECRET)
     if request.FILES or is_secret or sum(len(key) + len(value) for key, value in sent) > MOST_HELD:
         messages.warning(request, "Confirm who you are; then send it once more.")
-        return _came_from(request)
+        return came_from(request)
     request.session[HELD] = {"path": request.get_full_path(), "fields": sent}
     return reverse("own_go_on")
 
 
-def _came_from(request: HttpRequest) -> str:
+def came_from(request: HttpRequest) -> str:
+    """Give the page of ours that a request was sent from, else the list of studies."""
     address = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return address if is_ours else reverse("home")

@@ -25,6 +25,7 @@ from tests.staff import make_staff
 pytestmark = pytest.mark.django_db
 FORM = "multipart/form-data; boundary=x"
 MB = 1024 * 1024
+CAME_FROM = "http://testserver/studies/s1/reconciliation/"
 
 
 class Unread(io.BytesIO):
@@ -52,7 +53,8 @@ def place(settings: LazySettings, tmp_path: Path) -> Path:
 
 def announce(client: Client, address: str, n_bytes: int) -> Told:
     """Announce a body, and fail where it is read."""
-    answer = client.generic("POST", address, b"", FORM, **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(n_bytes)})  # type: ignore[arg-type]
+    sent = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(n_bytes), "HTTP_REFERER": CAME_FROM}
+    answer = client.generic("POST", address, b"", FORM, **sent)  # type: ignore[arg-type]
     return Told(answer.status_code, answer.get("Location", ""), answer.content.decode().replace("\xa0", " "))
 
 
@@ -91,6 +93,7 @@ def test_what_is_too_large_is_refused_in_words_before_it_is_read(place: Path) ->
         told = announce(client, address, 600 * MB)
         assert (told.status, f"takes up to {most}" in told.text, mend in told.text) == (413, True, True), address
         assert "has 600.0 MB" in told.text
+        assert f'<a href="{CAME_FROM}">' in told.text  # not the address itself, which may be for sending only
 
 
 def test_what_the_disk_has_no_room_for_is_refused_before_it_is_read(
