@@ -58,6 +58,8 @@ class Report:
     calls_of_model: int = 0  # more than cells: whoever died between call and record has it made again
     waiting_pages: int = 0  # 503: the page that asks for patience
     seen: dict[str, dict[str, int]] = field(default_factory=dict)  # instead of a page, by what it came of
+    away: dict[str, list[float]] = field(default_factory=dict)  # seconds of each restart and renewal
+    gave_up: list[str] = field(default_factory=list)  # why the site asked for patience, from its log
     too_long: list[str] = field(default_factory=list)  # away for longer than is promised to be bridged
     slowest_seconds: float = 0.0
     acknowledged: int = 0  # answers
@@ -149,6 +151,7 @@ def block(result: dict[str, Any]) -> str:
         ("slowest page", f"{told['slowest_seconds']} s, with its reloads"),
         *((f"seen instead of a page: {cause}", seen_of(told, cause)) for cause in CAUSES),
         ("of these, pages that ask for patience (503)", told["waiting_pages"]),
+        ("seconds that PostgreSQL was away; the web server", "; ".join(seconds_of(told, one) for one in CAUSES[:2])),
         ("away for longer than is promised to be bridged", "; ".join(told["too_long"]) or "–"),
         ("**lost or changed; doubled; overfilled; stuck; questions without one answer; errors shown**",
          "; ".join(str(len(told[name])) for name in faults)),
@@ -162,6 +165,10 @@ def block(result: dict[str, Any]) -> str:
         goals.row(("---", "---")),
     ]
     return "\n".join([*lines, *(goals.row(map(str, row)) for row in rows)]) + "\n"
+
+
+def seconds_of(told: dict[str, Any], kind: str) -> str:
+    return ", ".join(f"{seconds:.1f}" for seconds in told["away"].get(kind, [])) or "–"
 
 
 def seen_of(told: dict[str, Any], cause: str) -> str:
@@ -200,6 +207,7 @@ def run(servers: Servers, options: argparse.Namespace) -> Report:
     if models:
         models.judge(report, begun + options.deadline)
     report.errors_shown += servers.tracebacks()
+    report.gave_up = servers.logged("gave up")
     return report
 
 

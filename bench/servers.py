@@ -198,9 +198,13 @@ class Servers:
 
     def tracebacks(self) -> list[str]:
         """List what the web server logged as an error of ours."""
+        ends = ("Internal Server Error", "Error handling request")
+        return [line for line in self.logged("") if ends[0] in line or line.endswith(ends[1])]
+
+    def logged(self, words: str) -> list[str]:
+        """List the lines of the web servers' logs that have these words."""
         logs = [self.child(name).log.read_text(errors="replace") for name in self.web_names]
-        lines = [line for log in logs for line in log.splitlines()]
-        return [line for line in lines if "Internal Server Error" in line or line.endswith("Error handling request")]
+        return [line for log in logs for line in log.splitlines() if words in line]
 
 
 @contextmanager

@@ -33,6 +33,8 @@ def judge(crowd: Crowd, report: Report, harms: Sequence[Harm]) -> None:
     seen = [one for walker in crowd.walkers for one in walker.seen]
     report.waiting_pages = sum(one.what == WAITING for one in seen)
     report.seen = by_cause(seen, harms)
+    for harm in harms:
+        report.away.setdefault(harm.kind, []).append(round(harm.ended - harm.begun, 1))
     report.too_long = [f"{harm.kind}: away for {harm.ended - harm.begun:.1f} s" for harm in too_long(harms, PATIENCE)]
     errors = errors_of(seen, harms, PATIENCE, is_proxied=bool(report.proxy))
     report.errors_shown = [
