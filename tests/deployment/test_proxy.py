@@ -7,7 +7,6 @@ import json
 import re
 import time
 
-from pact_site.processes import await_ready
 from tests.deployment.files import ROOT
 from tests.deployment.proxying import Proxy
 
@@ -72,7 +71,18 @@ def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
     assert proxy.ask("/login/", X_Long="x" * 30_000).status == 431
 
 
-def test_proxy_logs_failed_requests_without_their_addresses(stand_in: Proxy) -> None:
+def test_proxy_says_what_to_do_where_the_web_server_died_under_a_form(stand_in: Proxy) -> None:
+    answer = stand_in.ask(f"/s/{TOKEN}/", b"choice=1")
+    assert (answer.status, answer.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+    assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "10")
+    page = answer.body.decode()
+    assert page.count('<a href="">') == 3
+    assert all(f'lang="{locale}"' in page for locale in ("en", "pt-BR", "hi-IN"))
+
+
+def test_proxy_counts_failed_requests_and_keeps_their_addresses_out_of_its_log(stand_in: Proxy) -> None:
     assert stand_in.ask(f"/s/{TOKEN}/", b"choice=1").status == 502
-    await_ready(stand_in.child, lambda: '"status": 502' in stand_in.log())
+    counts = stand_in.ask_plainly(stand_in.health_port, "/metrics").body.decode()
+    assert "caddy_http_request_errors_total" in counts
+    assert "serving initial configuration" in stand_in.log()
     assert TOKEN not in stand_in.log()
