@@ -32,8 +32,8 @@ AT_ONCE = 8  # connections that are accepted before others are served
 LOOK = 1.0  # seconds between two looks at the parent and at what has been idle for too long
 SOON = 0.05  # the same while stopping
 MOST_HEAD = 16 * 1024
-MOST_WAITING = 272 * 1024  # bytes of a request that waits in the kernel: what the proxy lets through but for uploads
-REST = 25.0  # seconds for the rest of a request; the proxy waits for 30, and would say nothing
+MOST_WAITING = 272 * 1024  # bytes of a request that waits in the kernel: the largest form taken, and its head
+REST = 25.0  # seconds for the rest of a request
 REST_AT_STOP = 10.0
 BODY = re.compile(rb"\r\n(?:content-length:[ \t]*(\d{1,18})[ \t]*|(transfer-encoding):[^\r\n]*)(?=\r\n)", re.IGNORECASE)
 
