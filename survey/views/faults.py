@@ -108,13 +108,13 @@ def with_patience(request: HttpRequest, answer: Callable[[], HttpResponse]) -> H
                 log.error("the database's disk is full, answers cannot be stored: %s", first_line(error))
                 note(Trouble.DISK_FULL)
                 return unavailable(request)
-            if spent + pause > PATIENCE:
+            if spent >= PATIENCE:
                 log.error("the database was away for %.1f s, gave up: %s", spent, first_line(error))
                 note(Trouble.AWAY)
                 return unavailable(request)
             log.warning("the database was away for %.1f s: %s", spent, first_line(error))
         connection.close_if_unusable_or_obsolete()
-        time.sleep(pause)
+        time.sleep(min(pause, max(PATIENCE - spent, 0)))  # the last try comes when patience ends, not a pause before
         pause = min(2 * pause, LONGEST_PAUSE)
 
 

@@ -93,6 +93,12 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = 
     return answer
 
 
+def children_of(parent: int) -> list[int]:
+    """List the processes that one has started."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(pid) for pid, ppid in (line.split() for line in listed.splitlines()) if int(ppid) == parent]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -72,7 +72,7 @@ def test_proxy_refuses_oversized_headers(proxy: Proxy) -> None:
 
 
 def test_proxy_says_what_to_do_where_the_web_server_died_under_a_form(stand_in: Proxy) -> None:
-    answer = stand_in.ask(f"/s/{TOKEN}/", b"choice=1")
+    answer = stand_in.ask(f"/s/{TOKEN}/trouble/", b"choice=1")
     assert (answer.status, answer.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
     assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "10")
     page = answer.body.decode()
@@ -81,7 +81,7 @@ def test_proxy_says_what_to_do_where_the_web_server_died_under_a_form(stand_in: 
 
 
 def test_proxy_counts_failed_requests_and_keeps_their_addresses_out_of_its_log(stand_in: Proxy) -> None:
-    assert stand_in.ask(f"/s/{TOKEN}/", b"choice=1").status == 502
+    assert stand_in.ask(f"/s/{TOKEN}/trouble/", b"choice=1").status == 502
     counts = stand_in.ask_plainly(stand_in.health_port, "/metrics").body.decode()
     assert "caddy_http_request_errors_total" in counts
     assert "serving initial configuration" in stand_in.log()

@@ -1,13 +1,14 @@
 """The web server stopped and started under the proxy while forms come in: each waits, and none is lost."""
 
 import http.client
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from pact_site.processes import Child, Family, await_ready
 from tests.deployment.files import ROOT
 from tests.deployment.proxying import Proxy, is_open, start_proxy
-from tests.deployment.running import free_port
+from tests.deployment.running import children_of, free_port
 from tests.waiting import wait_until
 
 N_SENDERS = 12
@@ -52,7 +53,7 @@ class Senders:
         line = http.client.HTTPSConnection("localhost", self.proxy.https_port, timeout=40, context=self.proxy.trust)
         answers: Counter[int] = Counter()
         while not self.is_over.is_set():
-            line.request("POST", "/?0.01", b"choice=1")
+            line.request("POST", "/s/token/?0.01", b"choice=1")
             answer = line.getresponse()
             answer.read()
             answers[answer.status] += 1
@@ -77,19 +78,36 @@ def version(caddy: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", told)[:3])
 
 
-def test_no_form_is_lost_while_the_web_server_restarts(family: Family, tmp_path: Path, caddy: str) -> None:
+@pytest.fixture
+def newer_caddy(caddy: str) -> str:
     if version(caddy) < (2, 11, 2):
         pytest.skip("this Caddy closes a form at its first try (caddyserver/caddy#7546); the image has a newer one")
+    return caddy
+
+
+def restart(web: Web) -> None:
+    web.stop()
+    web.start()
+
+
+def kill_workers(web: Web) -> None:
+    for pid in children_of(web.child.pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("harm", [restart, kill_workers])
+def test_no_form_is_lost_while_the_web_server_restarts_or_loses_its_workers(
+    family: Family, tmp_path: Path, newer_caddy: str, harm: Callable[[Web], None]
+) -> None:
     web = Web(family)
     web.start()
-    senders = Senders(start_proxy(family, tmp_path, caddy, web.port))
+    senders = Senders(start_proxy(family, tmp_path, newer_caddy, web.port))
     with ThreadPoolExecutor(N_SENDERS) as pool:
         sent = [pool.submit(senders.send) for _ in range(N_SENDERS)]
         try:
             for _ in range(3):
                 senders.await_more(100)
-                web.stop()
-                web.start()
+                harm(web)
             senders.await_more(100)
         finally:
             senders.is_over.set()

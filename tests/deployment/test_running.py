@@ -21,7 +21,7 @@ import pytest
 
 from pact_site.processes import Child, await_ready
 from tests.deployment.files import FILLED_IN, ROOT, services
-from tests.deployment.running import Site, ask, free_port
+from tests.deployment.running import Site, ask, children_of, free_port
 
 TOKEN = "a-token-that-nobody-may-read"
 
@@ -284,8 +284,3 @@ def is_held_up(database: psycopg.Connection) -> bool:
     found = database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
     assert found
     return bool(found[0])
-
-
-def children_of(parent: int) -> list[int]:
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    return [int(pid) for pid, ppid in (line.split() for line in listed.splitlines()) if int(ppid) == parent]
