@@ -60,6 +60,12 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     the loop that closes it, has it alone; taking out of a dict is one step.
     """
 
+    is_told_to_end = False  # with the whole server; a worker that is renewed leaves who comes to the next one
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self.is_told_to_end = True
+        super().handle_exit(sig, frame)
+
     def run(self) -> None:
         self.cfg: Any = Settled(self.cfg)
         self.epoll = select.epoll()
@@ -88,8 +94,10 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self.wait_for_and_dispatch_events(seconds)
         now = time.monotonic()
         for descriptor, connection in list(self.idle.items()):
+            if connection.timeout > now or (n_unread(connection.sock) and not connection.awaited):
+                continue  # a thread is on its way to what came
             # Whichever is there now: a new one of the same number would hear of nothing any more.
-            if connection.timeout <= now and (taken := self.idle.pop(descriptor, None)):
+            if (taken := self.idle.pop(descriptor, None)) is not None:
                 if taken.awaited:
                     self.refuse(taken, 408, "Request Timeout", "This came too slowly. Go back and send it again.")
                 self.held.discard(taken)
@@ -104,7 +112,7 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         listeners, self.listeners = self.listeners, {}
         for descriptor in listeners:
             self.epoll.unregister(descriptor)
-        for listener in self.sockets:
+        for listener in self.sockets if self.is_told_to_end else ():
             while self.accept(listener):
                 pass
             listener.close()
@@ -115,6 +123,8 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
                 connection.timeout = min(connection.timeout, begun + seconds)
             self.look(SOON)
         os.eventfd_write(self.end, 1)
+        for listener in self.sockets:
+            listener.close()
 
     # --- In each thread ------------------------------------------------------------------------
 
@@ -212,6 +222,15 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             util.close_graceful(connection.sock, max_drain=sys.maxsize)
 
 
+def n_unread(sock: socket) -> int:
+    """Count the bytes that came and that nobody has read; a connection that is closed already has none."""
+    try:
+        number: int = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+    except (OSError, ValueError):
+        return 0
+    return number
+
+
 def count(sock: socket) -> tuple[int, int]:
     """Count the bytes that came on a connection, and those of a whole request.
 
@@ -220,9 +239,7 @@ def count(sock: socket) -> tuple[int, int]:
     """
     try:
         there = sock.recv(MOST_HEAD, MSG_PEEK | MSG_DONTWAIT)
-        n_there = len(there)
-        if n_there == MOST_HEAD:
-            n_there = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+        n_there = len(there) if len(there) < MOST_HEAD else n_unread(sock)
     except BlockingIOError:
         return 0, 1
     except OSError:

@@ -304,6 +304,28 @@ def test_nobody_who_was_let_in_is_thrown_out_when_the_server_stops(serve: Callab
     assert server.stop() == 0
 
 
+def test_a_crowd_is_answered_by_a_server_that_stops_however_long_it_takes(serve: Callable[..., Server]) -> None:
+    """Sixty requests of 50 ms have come, of kept and of new connections, and two seconds are not enough for them."""
+    server = serve("--threads", "1", "--keep-alive", "60", "--graceful-timeout", "20")
+    waiting = selectors.DefaultSelector()
+    kept = [server.connect() for _ in range(30)]
+    for client in kept:
+        client.ask("/before")
+    for client in (*kept, *(server.connect() for _ in range(30))):
+        waiting.register(client.socket, selectors.EVENT_READ, client)
+        client.send("/?0.05")
+    server.process.send_signal(signal.SIGTERM)
+    answers: list[str] = []
+    while len(answers) < 60:
+        for key, _ in waiting.select(10):
+            answers.append(key.data.read()[0])
+            waiting.unregister(key.fileobj)
+            key.data.close()
+    waiting.close()
+    assert set(answers) == {"200"}
+    assert server.stop() == 0
+
+
 def test_a_setting_is_looked_up_once() -> None:
     config = Config()
     config.set("keepalive", 7)
