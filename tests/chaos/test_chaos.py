@@ -33,7 +33,6 @@ def test_harm_was_done(report: dict[str, Any]) -> None:
     assert report["code_renewals"] == 1
     harm = ("lost_requests", "lost_replies", "doubled_forms", "contradicted_forms")
     assert [name for name in harm if report[name] < 20] == []
-    assert sum(report["seen"]["a web worker killed"].get(what, 0) for what in SEEN) > 0
     assert report["acknowledged"] > 800
     assert report["turned_away"] > 20  # the cells were full
     assert report["redis_kills"] == 1
