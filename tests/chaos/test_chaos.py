@@ -11,7 +11,6 @@ from bench.servers import has_caddy
 from pact_site.embedded import ROOT
 
 IS_PROXIED = has_caddy()  # as participants come; without it connections that break are counted, not judged
-SEEN = ("status 502", "broken connection")  # what a killed web worker may leave
 
 
 @pytest.fixture(scope="module")
