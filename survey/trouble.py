@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from collections.abc import Collection
+from contextlib import closing, suppress
 from enum import StrEnum
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from survey.broker import connect
 log = logging.getLogger(__name__)
 
 LATELY_S = 600
+TOLD_S = 3600
 
 
 class Trouble(StrEnum):
@@ -44,3 +46,19 @@ def lately() -> list[Trouble]:
     except (RedisError, OSError):
         return []
     return [trouble for trouble, noted in zip(Trouble, found, strict=True) if noted]
+
+
+def untold(troubles: Collection[Trouble]) -> list[Trouble]:
+    """Give those that nobody was told of in the last hour; all, where Redis is away too."""
+    try:
+        with closing(connect(settings.REDIS_URL)) as redis:
+            told = redis.mget([f"{trouble.key}:told" for trouble in troubles])
+    except (RedisError, OSError):
+        return list(troubles)
+    return [trouble for trouble, noted in zip(troubles, told, strict=True) if not noted]
+
+
+def note_told(troubles: Collection[Trouble]) -> None:
+    with suppress(RedisError, OSError), closing(connect(settings.REDIS_URL)) as redis:
+        for trouble in troubles:
+            redis.set(f"{trouble.key}:told", "1", ex=TOLD_S)
