@@ -130,13 +130,16 @@ def test_many_kept_connections_are_served_by_two_threads(serve: Callable[..., Se
 
 
 def test_who_comes_in_a_crowd_does_not_wait_for_those_who_are_in(serve: Callable[..., Server]) -> None:
-    """Forty come while twenty ask again and again; taken in one by one they would wait for 700 requests of those."""
+    """A hundred come while twenty ask again and again: the last waits for about 80 requests of those.
+
+    Taken in eight by eight it would wait for 260, one by one for 2,000.
+    """
     server = serve("--threads", "1", "--keep-alive", "60")
     waiting = selectors.DefaultSelector()
     held = {server.connect() for _ in range(20)}
     for client in held:
         client.ask("/before")
-    newcomers = {server.connect() for _ in range(40)}
+    newcomers = {server.connect() for _ in range(100)}
     for client in held | newcomers:
         waiting.register(client.socket, selectors.EVENT_READ, client)
         client.send("/?0.002")
@@ -147,7 +150,7 @@ def test_who_comes_in_a_crowd_does_not_wait_for_those_who_are_in(serve: Callable
             n_others += key.data in held
             newcomers.discard(key.data)
             key.data.send("/?0.002")
-    assert n_others < 300
+    assert n_others < 160
     waiting.close()
 
 
