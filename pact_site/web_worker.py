@@ -53,6 +53,33 @@ class Settled:
         return value
 
 
+class Line(socket):
+    """A connection on which the head of a response goes out together with what follows it.
+
+    gunicorn sends them one after the other. A worker that is killed in between has answered half, which no proxy can
+    ask for anew of another; and whoever is at the other end is woken twice.
+    """
+
+    head = b""  # of a response, until something follows
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override] # all that gunicorn sends is bytes
+        if not self.head and data.startswith(b"HTTP/1.") and data.endswith(b"\r\n\r\n"):
+            self.head = data
+            return
+        head, self.head = self.head, b""
+        super().sendall(head + data if head else data, flags)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        self.flush()
+        return super().sendfile(file, offset, count)
+
+    def flush(self) -> None:
+        """Send a head that nothing follows; a client that is gone is noticed when the next request is read."""
+        if self.head:
+            with suppress(OSError):
+                self.sendall(b"")
+
+
 class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """Serves connections by threads that wait for them themselves.
 
@@ -159,7 +186,8 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             client, address = listener.accept()
         except OSError:  # none is left, it hung up, or no descriptor is left
             return False
-        connection = TConn(self.cfg, client, address, listener.getsockname())
+        line = Line(client.family, client.type, client.proto, client.detach())
+        connection = TConn(self.cfg, line, address, listener.getsockname())
         connection.data_ready, connection.awaited = True, 0
         self.held.add(connection)
         self.await_request(connection, self.epoll.register)
@@ -194,6 +222,7 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         """Answer what a connection sent, and what it sent on top."""
         try:
             while self.handle(connection):
+                connection.sock.flush()
                 if not connection.parser.unreader.buf.getvalue():
                     self.await_request(connection, self.epoll.modify)
                     return
@@ -218,6 +247,7 @@ class EpollWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self.held.discard(connection)
         with suppress(OSError):  # it is closed already
             connection.sock.setblocking(True)
+            connection.sock.flush()
             # However much is still on the way, for two seconds: a refusal of it would not arrive at all otherwise.
             util.close_graceful(connection.sock, max_drain=sys.maxsize)
 

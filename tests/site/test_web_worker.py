@@ -31,7 +31,7 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[byte
     time.sleep(float(environ["QUERY_STRING"] or 0))
     path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
     sent = "" if path == "/unread" else environ["wsgi.input"].read().decode()
-    body = f"{os.getpid()} {path} {sent}".encode()
+    body = b"" if path == "/empty" else f"{os.getpid()} {path} {sent}".encode()
     start("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
@@ -232,6 +232,17 @@ def test_no_header_says_what_address_was_asked_for(serve: Callable[..., Server])
     lies = b"SCRIPT_NAME: //evil.example\r\nPATH_INFO: /metrics\r\nScript-Name: /x\r\nPath-Info: /metrics\r\n"
     client.socket.sendall(b"GET //evil.example/login/ HTTP/1.1\r\nHost: localhost\r\n" + lies + b"\r\n")
     assert client.read()[1].split()[1] == "//evil.example/login/"
+
+
+def test_a_reply_goes_out_in_one_piece(serve: Callable[..., Server]) -> None:
+    """Of one that was sent in two, a client would mostly get the head alone first."""
+    client = serve("--threads", "2").connect()
+    for path in ("/", "/empty"):
+        for _ in range(20):
+            client.send(path)
+            head, end, body = client.socket.recv(65536).partition(b"\r\n\r\n")
+            assert end
+            assert b"Content-Length: %d" % len(body) in head
 
 
 def test_an_idle_connection_is_closed_in_time(serve: Callable[..., Server]) -> None:
