@@ -213,6 +213,7 @@ def test_back_and_reload_lose_and_double_nothing(study: Study, new_page: NewPage
     heading = page.locator("h1").inner_text()
     page.go_back()
     assert page.locator("h1").inner_text() == heading
+    assert page.locator("input:checked").count() == 0, "the browser put in what was chosen on the page before"
     page.reload()
     assert page.locator("h1").inner_text() == heading
     assert Response.objects.count() == 4
