@@ -23,9 +23,14 @@ QUANTITIES = ("correlation", "human_reliability", "model_reliability", "ceiling"
 COLUMNS = ["measure", "quantity", "estimate", "se", "ci_low", "ci_high", "n_items", "n_respondents", "reason"]
 FEWEST_ITEMS = 5
 SPLITS_PER_DRAW = 4
+OPPOSED = -1 / 3  # halves that correlate by less make a whole whose reliability would be below -1
 NO_SAMPLING = "no interval: exact probabilities have no sampling"
 MEAN_OF_HALVES = "no interval: the mean over random halves of the model's samples"
 TOO_FEW = "fewer than five items with enough answers in both halves of the people"
+ALIKE = "people's values are the same on every item, or on every item in one half of the people"
+PEOPLE_OPPOSED = "halves of the people contradict each other: their reliability would be below -1"
+MODEL_OPPOSED = "halves of the model's samples contradict each other: its reliability would be below -1"
+NO_VARIATION = "no variation between respondents or items"
 NO_CEILING = "one side's values are not reliable above chance: there is no ceiling to hold the correlation against"
 NO_SPREAD = "needs several model answers to an item, and values that vary between items"
 
@@ -102,10 +107,11 @@ def _rest(whole: Weighted, half: Weighted) -> Weighted:
 
 @dataclass(frozen=True)
 class Side:
-    """Item values of one side and how reliable they are; NaN where an item has too few answers."""
+    """Item values of one side and how reliable they are, or why that is not known; NaN where answers are too few."""
 
     values: Floats
     reliability: float
+    reason: str = ""
 
 
 def ceiling_table(
@@ -166,6 +172,9 @@ def ceilings(
     Drawing doubles the noise of few answers, so that draws lie below the estimate: the interval is normal around the
     estimate with the draws' standard deviation, on Fisher's z for all but the share of the ceiling.
 
+    Halves that correlate below -1/3 would be stepped up to less than -1, which no correlation can be: no reliability. A
+    model that always takes the first option does so, half of its samples being A and half B on every item.
+
     References
     ----------
     Spearman (1910) and Brown (1910), Br. J. Psychol. 3, 271-295 and 296-322. Schoppe et al. (2016), Front. Comput.
@@ -176,13 +185,18 @@ def ceilings(
     model = _model_side(pairs, measure, seed, n_splits)
     points = _quantities(measure, model, draws.point)
     is_known = np.isfinite(points["human_reliability"])
+    why_none = "" if is_known else _why_no_reliability(measure, draws.point)
     resampled = [_quantities(measure, model, one) for one in draws.resamples] if is_known else []
     n_items = int(np.isfinite(_values(draws.point.whole, measure)).sum())
     rows = []
     for name in QUANTITIES:
         values = np.array([one[name] for one in resampled])
         row = _interval(name, points[name], values[np.isfinite(values)], draws.n_resamples, level)
-        reason = _reason(name, points, model) if np.isnan(points[name]) else row.pop("reason")
+        reason = row.pop("reason")
+        if np.isnan(points[name]):
+            reason = _reason(name, why_none, model)
+        elif reason and why_none:
+            reason = f"no interval: {why_none}"
         if name == "model_reliability" and not reason:
             reason = NO_SAMPLING if pairs.is_exact else MEAN_OF_HALVES
         rows.append({"quantity": name, **row, "n_items": n_items, "n_respondents": n_respondents, "reason": reason})
@@ -192,6 +206,11 @@ def ceilings(
 def spearman_brown(r: float, k: float = 2.0) -> float:
     """Step a reliability up to k times as many answers: k r / (1 + (k - 1) r)."""
     return k * r / (1 + (k - 1) * r)
+
+
+def _stepped_up(half: float) -> float:
+    """Give the reliability of the whole from the correlation of its halves; missing where it would be below -1."""
+    return spearman_brown(half) if half >= OPPOSED else NAN
 
 
 def _values(counts: Weighted, measure: str) -> Floats:
@@ -223,7 +242,7 @@ def _quantities(measure: str, model: Side, drawn: Drawn) -> dict[str, float]:
     ]
     known = [r for r in found if np.isfinite(r)]
     half = float(np.mean(known)) if len(known) >= max(1, len(found) / 2) else NAN
-    reliability = spearman_brown(half) if half > -1 else NAN
+    reliability = _stepped_up(half)
     correlation = _correlate(values, model.values, drawn.items)
     product = reliability * model.reliability
     ceiling = float(np.sqrt(product)) if product > NEGLIGIBLE and reliability > 0 else NAN
@@ -246,7 +265,7 @@ def _model_side(pairs: PairedItems, measure: str, seed: int, n_splits: int) -> S
     generator = np.random.default_rng(seed)
     enough = k >= (2 if measure == RATE else 4)
     if enough.sum() < FEWEST_ITEMS:
-        return Side(values, NAN)
+        return Side(values, NAN, TOO_FEW if len(values) < FEWEST_ITEMS else NO_SPREAD)
     k, ones = k[enough], ones[enough]
     size = k // 2
     found = []
@@ -254,7 +273,8 @@ def _model_side(pairs: PairedItems, measure: str, seed: int, n_splits: int) -> S
         part = generator.hypergeometric(ones, k - ones, size)
         halves = [_sample_values(part, size, measure), _sample_values(ones - part, k - size, measure)]
         found.append(_correlate(halves[0], halves[1], np.ones(len(k))))
-    return Side(values, spearman_brown(float(np.mean(found))))
+    half = float(np.mean(found))
+    return Side(values, _stepped_up(half), MODEL_OPPOSED if half < OPPOSED else NO_SPREAD)
 
 
 def _sample_values(ones: Codes, n: Codes, measure: str) -> Floats:
@@ -269,6 +289,8 @@ def _interval(name: str, estimate: float, draws: Floats, n_resamples: int, level
     if len(draws) < max(2, n_resamples / 2):
         return {**nothing, "reason": "not defined in most draws of people and items"}
     se, z = float(draws.std(ddof=1)), float(ndtri(0.5 + level / 2))
+    if se <= NEGLIGIBLE:
+        return {**nothing, "reason": NO_VARIATION}
     if name == "share_of_ceiling" or abs(estimate) >= 1:
         return {"estimate": estimate, "se": se, "ci_low": estimate - z * se, "ci_high": estimate + z * se, "reason": ""}
     centre, spread = np.arctanh(estimate), se / (1 - estimate**2)
@@ -278,9 +300,25 @@ def _interval(name: str, estimate: float, draws: Floats, n_resamples: int, level
     return {"estimate": estimate, "se": se, "ci_low": float(low), "ci_high": float(high), "reason": ""}
 
 
-def _reason(name: str, points: dict[str, float], model: Side) -> str:
-    if name == "human_reliability" or np.isnan(points["human_reliability"]):
+def _why_no_reliability(measure: str, drawn: Drawn) -> str:
+    """Say why people's reliability is missing: too few answers, nothing that varies, or halves at odds."""
+    both = [
+        np.isfinite(_values(first, measure)) & np.isfinite(_values(second, measure)) for first, second in drawn.halves
+    ]
+    enough = [used for used in both if used.sum() >= FEWEST_ITEMS]
+    if len(enough) < max(1, len(both) / 2):
         return TOO_FEW
-    if name in ("correlation", "model_reliability") or np.isnan(model.reliability):
-        return NO_SPREAD
-    return NO_CEILING
+    known = [
+        _correlate(_values(first, measure), _values(second, measure), drawn.items) for first, second in drawn.halves
+    ]
+    return PEOPLE_OPPOSED if np.isfinite(known).sum() >= max(1, len(both) / 2) else ALIKE
+
+
+def _reason(name: str, why_none: str, model: Side) -> str:
+    if name == "correlation":
+        return why_none if why_none in (TOO_FEW, ALIKE) else NO_SPREAD
+    if name == "model_reliability":
+        return model.reason
+    if why_none:
+        return why_none
+    return model.reason if np.isnan(model.reliability) else NO_CEILING

@@ -112,3 +112,44 @@ def test_empty_pairs_give_reasons() -> None:
     assert {row["reason"] for row in rows.values()} == {
         "fewer than five items with enough answers in both halves of the people"
     }
+
+
+def test_a_model_that_follows_the_first_option_has_no_reliability_and_stops_nothing() -> None:
+    answers, _ = crowd(40, 12, seed=15)
+    for k in (2, 4, 10):
+        rows = found(by_hand(answers, [0.5] * 40, k=k), RATE)
+        assert np.isnan(rows["model_reliability"]["estimate"])
+        assert rows["model_reliability"]["reason"].startswith("halves of the model's samples contradict each other")
+        assert rows["ceiling"]["reason"] == rows["model_reliability"]["reason"]
+        assert rows["human_reliability"]["ci_low"] < rows["human_reliability"]["estimate"]
+        assert "vary between items" in rows["correlation"]["reason"]
+
+
+def test_one_item_answered_otherwise_makes_no_reliability_far_below_what_is_possible() -> None:
+    answers, _ = crowd(40, 12, seed=15)
+    row = found(by_hand(answers, [1.0] + [0.5] * 39, k=2), RATE)["model_reliability"]
+    assert np.isnan(row["estimate"])
+    assert "below -1" in row["reason"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_people_who_all_answer_alike_are_not_called_too_few(measure: str) -> None:
+    rows = found(by_hand(["1" * 12] * 40, [0.0, 1.0] * 20, is_exact=True), measure)
+    for name in ("correlation", "human_reliability", "ceiling", "share_of_ceiling"):
+        assert rows[name]["reason"].startswith("people's values are the same on every item")
+
+
+def test_people_of_one_mind_about_every_item_give_no_interval_of_no_width() -> None:
+    answers = ["1" * 12, "0" * 12] * 20
+    rows = found(by_hand(answers, [1.0, 0.0] * 20, is_exact=True), RATE)
+    for name in ("correlation", "human_reliability", "ceiling", "share_of_ceiling"):
+        assert rows[name]["estimate"] == pytest.approx(1.0)
+        assert np.isnan(rows[name]["ci_low"])
+        assert rows[name]["reason"] == "no variation between respondents or items"
+
+
+def test_a_correlation_of_people_without_reliability_says_why_it_has_no_interval() -> None:
+    answers, rate = crowd(30, 2, seed=16)
+    rows = found(by_hand(answers, rate.tolist(), is_exact=True), RATE)
+    assert np.isfinite(rows["correlation"]["estimate"])
+    assert rows["correlation"]["reason"] == f"no interval: {rows['human_reliability']['reason']}"
