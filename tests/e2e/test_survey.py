@@ -219,6 +219,22 @@ def test_back_and_reload_lose_and_double_nothing(study: Study, new_page: NewPage
     assert Response.objects.count() == 4
 
 
+def test_buttons_keep_an_outline_in_forced_colours(study: Study, new_page: NewPage) -> None:
+    """High contrast takes backgrounds and shadows away: what is a button then shows by its border alone."""
+    page = new_page(forced_colors="active")
+    page.goto("/join/e2e/GB/")
+    here = page.url
+    list(zip(range(3), walk(page, here, "en-GB"), strict=False))  # beyond consent
+    for path in ("", "stop/", "trouble/"):
+        page.goto(f"{here}{path}")
+        for button in page.locator("button, .button").all():
+            style = button.evaluate(
+                "one => (s => [s.borderTopWidth, s.borderTopColor, s.backgroundColor])(getComputedStyle(one))"
+            )
+            assert style[0] == "2px"
+            assert style[1] != style[2], "the border has the background's colour"
+
+
 def test_second_person_on_the_same_browser_gets_their_own_session(study: Study, new_page: NewPage) -> None:
     page = new_page()
     page.goto("/join/e2e/GB/")
