@@ -13,6 +13,7 @@ from survey.enums import Device, Outcome, PanelName, PanelVerb, Signature, Submi
 from survey.models import Arm, PanelAct, PanelEvent
 
 MAX_ID = 64  # longest identifier that we store
+OF_PLACEHOLDERS = frozenset("{}[]<>%")  # as in {{%PROLIFIC_PID%}}; no panel's identifiers have them
 
 # An outcome without an exit of its own takes the one of the outcome on the right: never to the participant's loss.
 PASSES_FOR: dict[Outcome, Outcome] = {
@@ -177,8 +178,11 @@ def taken_devices(arm: Arm) -> frozenset[Device]:
 
 
 def take(params: Mapping[str, str], name: str) -> str:
-    """Take one identifier from the link: printable, not empty, not oversized, not the dots that climb a path."""
+    """Take one identifier from the link: printable, not empty, not oversized, not the dots that climb a path.
+
+    A placeholder that the panel should have filled in is none: all who come with it would share one session.
+    """
     value = params.get(name, "").strip()
-    if not value.strip(".") or len(value) > MAX_ID or not value.isprintable():
+    if not value.strip(".") or len(value) > MAX_ID or not value.isprintable() or OF_PLACEHOLDERS & set(value):
         raise UnknownParticipant(f"parameter {name} is missing or malformed")
     return value

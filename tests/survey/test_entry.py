@@ -63,6 +63,7 @@ def test_same_person_at_the_same_moment_gets_one_session(countries: list[str]) -
         {**PROLIFIC, "PROLIFIC_PID": "x" * 65},
         {**PROLIFIC, "STUDY_ID": "a\x00b"},
         {**PROLIFIC, "SESSION_ID": " "},
+        {key: f"{{{{%{key}%}}}}" for key in PROLIFIC},
     ],
 )
 def test_incomplete_or_malformed_panel_link_is_refused_clearly(params: dict[str, str]) -> None:

@@ -94,7 +94,11 @@ def test_link_names_the_participant(panel: PanelName, expected: Identity) -> Non
     assert PANELS[panel].identify(make_arm(panel), {**LINKS[panel], "beside": "ignored"}) == expected
 
 
-@pytest.mark.parametrize("value", [None, "", " ", "x" * 65, "a\x00b", "a\r\nb", "a\u202eb", ".", ".."])
+# What panels' link templates hold before somebody's own id stands there; whoever comes with one is not told apart.
+UNFILLED = ("{{%PROLIFIC_PID%}}", "{{participantId}}", "[%RID%]", "%%uid%%", "{uid}", "<uid>", "${e://Field/uid}")
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "x" * 65, "a\x00b", "a\r\nb", "a\u202eb", ".", "..", *UNFILLED])
 @pytest.mark.parametrize(("panel", "name"), [(panel, name) for panel, link in LINKS.items() for name in link])
 def test_link_with_a_missing_malformed_or_oversized_parameter_is_refused(
     panel: PanelName, name: str, value: str | None
