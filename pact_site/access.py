@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
@@ -13,6 +14,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.exceptions import PermissionDenied as Refused
@@ -20,7 +22,7 @@ from rest_framework.permissions import BasePermission
 
 from pact_site.accounts.factors import has_passed, is_fresh
 from pact_site.accounts.models import ApiToken
-from pact_site.accounts.steps import step_before
+from pact_site.accounts.steps import came_from, step_before
 from pact_site.roles import (
     FOR_ANYBODY,
     FOR_STAFF,
@@ -102,7 +104,8 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        return explained(request, response) if response.status_code == 405 else response
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: Any) -> HttpResponse | None:
         match = request.resolver_match
@@ -120,13 +123,29 @@ class AccessMiddleware:
 
 def turned_away(request: HttpRequest, name: str) -> HttpResponse | None:
     """Lead whoever is not logged in as staff to the login, and refuse whoever has not the right; None lets in."""
-    if not request.user.is_authenticated or not request.user.is_active:
-        return redirect_to_login(request.get_full_path())
-    if not getattr(request.user, "is_staff", False):
-        return redirect_to_login(request.get_full_path())
+    if not request.user.is_authenticated or not request.user.is_active or not getattr(request.user, "is_staff", False):
+        return to_login(request)
     if not may(request.user, name, request.method or ""):
         raise PermissionDenied(refusal(request.user, name, request.method or ""))
     return None
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Ask for a login, then open what was asked for; of a form the page that it stood on, as nothing of it is kept."""
+    if request.method in SAFE:
+        return redirect_to_login(request.get_full_path())
+    messages.warning(request, "Nothing was changed: your login had ended. Log in, then send the form once more.")
+    return redirect_to_login(came_from(request))
+
+
+def explained(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Say in words that an address of staff takes only a form: browsers show an answer without a body as an error."""
+    match = request.resolver_match
+    if match is None or match.view_name in FOR_ANYBODY or is_api(match.view_name):
+        return response
+    page = render(request, "405.html", status=405)
+    page["Allow"] = response["Allow"]
+    return page
 
 
 class HasRight(BasePermission):

@@ -35,3 +35,26 @@ def test_form_that_is_too_large_is_refused_in_words(staff: Client, sent: dict[st
     page = reply.content.decode()
     assert reply.status_code == 400
     assert all(told in page for told in ("This could not be read", "Nothing was changed", "All studies"))
+
+
+def test_form_sent_after_the_login_has_ended_leads_back_to_its_page() -> None:
+    make_study("kept")
+    make_staff("ada", password="a long pass phrase")
+    page = reverse("survey:setup", args=["kept"])
+    visitor = Client()
+    reply = visitor.post(
+        reverse("survey:setup_state", args=["kept"]),
+        {"action": "pause"},
+        headers={"referer": f"http://testserver{page}"},
+    )
+    login = visitor.get(reply["Location"])
+    assert "your login had ended" in login.content.decode()
+    sent = {"login": "ada", "password": "a long pass phrase", "next": login.context["redirect_field_value"]}
+    assert visitor.post(reverse("login"), sent)["Location"].endswith(page)
+
+
+def test_address_of_a_form_says_that_it_is_no_page(staff: Client) -> None:
+    make_study("kept")
+    reply = staff.get(reverse("survey:setup_state", args=["kept"]))
+    assert (reply.status_code, reply["Allow"]) == (405, "POST")
+    assert "takes a form" in reply.content.decode()
