@@ -24,8 +24,8 @@ class Value(NamedTuple):
     """One number with its interval, any of which may be missing."""
 
     estimate: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 class FigureRow(NamedTuple):

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from analysis.families import FamilyKey
 from analysis.figures import Figure, FigureRow, Value, draw, statistic_scale
 from analysis.results.sentences import NOTHING
-from analysis.results.shown import NO_ESTIMATE, Family, Panel, ShownTable, adjustment, basis, family, p_pair, p_value
+from analysis.results.shown import (
+    NO_ESTIMATE,
+    Family,
+    Panel,
+    ShownTable,
+    adjustment,
+    basis,
+    family,
+    listed,
+    p_pair,
+    p_value,
+)
 from analysis.results.stored import Results, Row
 
 FACTORS = {
@@ -64,16 +75,9 @@ def _basis(rows: Sequence[Row], results: Results) -> str:
 
 def _figure(rows: Sequence[Row], note: str) -> Figure:
     """Draw both statistics less their degrees of freedom, which is zero on average for a factor without effect."""
-    drawn = [
-        FigureRow(FACTORS[row["factor"]], [_alone(_less_df(row)), _alone(row["deviance_less_df"])]) for row in rows
-    ]
+    drawn = [FigureRow(FACTORS[row["factor"]], [Value(_less_df(row)), Value(row["deviance_less_df"])]) for row in rows]
     title = "χ² less its degrees of freedom: 0 is chance"
     return draw("drop_one", title, drawn, series=SERIES, scale=statistic_scale(drawn), note=note)
-
-
-def _alone(value: float | None) -> Value:
-    """Put a number that has no interval by its nature."""
-    return Value(value, None, None)
 
 
 def _less_df(row: Row) -> float | None:
@@ -103,7 +107,7 @@ def sentence(rows: Sequence[Row]) -> str:
     ]
     if len(clear) > N_NAMED:
         names.append(f"{len(clear) - N_NAMED} more")
-    return f"Beside what people and items differ in, answers depend on {_listed(names)}.{_paper(rows, clear[0])}"
+    return f"Beside what people and items differ in, answers depend on {listed(names)}.{_paper(rows, clear[0])}"
 
 
 def _p(row: Row) -> float:
@@ -122,10 +126,6 @@ def _paper(rows: Sequence[Row], first: Row) -> str:
         return ""
     name = _lower(FACTORS[most["factor"]])
     return f" By the raw deviance of independent answers, as the paper ranks, {name} would come first."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _lower(label: str) -> str:

@@ -50,7 +50,7 @@ def _panels(results: Results, people: Sequence[Row]) -> list[Panel]:
         _drawn(results, "paper_rates", "Follow the culture, by respondents' country", _by_question(
             people, lambda row: row["respondent_country"] or "All", "{}_culture_rate")),
         _drawn(results, "paper_gaps", "Norm minus personal, by respondents' country", [
-            FigureRow(row["respondent_country"] or "All", [_alone(row["norm_personal_gap"])]) for row in people],
+            FigureRow(row["respondent_country"] or "All", [Value(row["norm_personal_gap"])]) for row in people],
             series=["gap (points)"], scale=difference_scale),
     ]  # fmt: skip
     agreement = _by_question(
@@ -58,12 +58,12 @@ def _panels(results: Results, people: Sequence[Row]) -> list[Panel]:
     )
     matches = [
         FigureRow(tag, [
-            _alone(next((row["majority_choice_alignment"] for row in models
+            Value(next((row["majority_choice_alignment"] for row in models
                          if (row["model_tag"], row["response_type"]) == (tag, question)), None))
             for question in QUESTIONS])
         for tag in dict.fromkeys(row["model_tag"] for row in models)
     ]  # fmt: skip
-    moves = [FigureRow(_pair(row), [_alone(row["left_allow_rate"]), _alone(row["right_allow_rate"])]) for row in shifts]
+    moves = [FigureRow(_pair(row), [Value(row["left_allow_rate"]), Value(row["right_allow_rate"])]) for row in shifts]
     return [
         Panel("What people answered", [figure for figure in of_people if figure]),
         Panel("Models without persona beside people", _filled(
@@ -95,11 +95,7 @@ def _filled(figure: Figure | None) -> list[Figure]:
 
 
 def _by_question(rows: Sequence[Row], label: Callable[[Row], str], column: str) -> list[FigureRow]:
-    return [FigureRow(label(row), [_alone(row[column.format(name)]) for name in QUESTIONS]) for row in rows]
-
-
-def _alone(value: float | None) -> Value:
-    return Value(value, None, None)
+    return [FigureRow(label(row), [Value(row[column.format(name)]) for name in QUESTIONS]) for row in rows]
 
 
 def _pair(row: Row) -> str:

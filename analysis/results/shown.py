@@ -82,7 +82,7 @@ class Family:
 
 
 def value_of(row: Row | None) -> Value:
-    return Value(row.get("estimate"), row.get("ci_low"), row.get("ci_high")) if row else Value(None, None, None)
+    return Value(row.get("estimate"), row.get("ci_low"), row.get("ci_high")) if row else Value(None)
 
 
 def group_label(grouping: str, group: str) -> str:
@@ -145,10 +145,11 @@ def basis(row: Row | None) -> str:
         return ""
     counts = [(row.get(name), one, many) for name, one, many in COUNTED]
     told = [f"{n:,.0f} {one if n == 1 else many}" for n, one, many in counts if n is not None]
-    return f"It rests on {_listed(told)}." if told else ""
+    return f"It rests on {listed(told)}." if told else ""
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """Write parts as one reads them out: one, two and three."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

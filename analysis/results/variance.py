@@ -18,6 +18,7 @@ from analysis.results.shown import (
     basis,
     cell,
     family,
+    listed,
     value_of,
 )
 from analysis.results.stored import Results, Row, find
@@ -131,14 +132,10 @@ def sentence(rows: Sequence[Row]) -> str:
     marginal = find(own, quantity="r2_marginal")
     odds = find(own, quantity="median_odds_ratio", part=shares[0]["part"])
     whole = f"Of the variance under people's {'personal choices' if question == 'personal' else 'norm judgments'}"
-    sentence = f"{whole} that country, relation, age and gender leave open, {_listed(told)}"
+    sentence = f"{whole} that country, relation, age and gender leave open, {listed(told)}"
     if odds is not None and odds["estimate"] is not None and odds["ci_low"] is not None:
         sentence += (
             f": the odds of following the culture differ by a factor of {_cell(odds, _odds)} or more between "
             f"half of all pairs of {IN_SENTENCE[shares[0]['part']]}"
         )
     return f"{sentence}. Country, relation, age and gender explain {_cell(marginal, percent)} (marginal R²)."
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

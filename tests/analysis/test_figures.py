@@ -18,7 +18,7 @@ from analysis.figures import (
     write_value,
 )
 
-NOTHING = Value(None, None, None)
+NOTHING = Value(None)
 
 
 def test_share_scale_spans_the_track() -> None:
@@ -38,7 +38,7 @@ def test_difference_scale_ends_at_100_points_and_cuts_what_is_beyond() -> None:
 
 
 def test_a_scale_of_statistics_has_no_tick_that_would_touch_zeros() -> None:
-    far, near = ([FigureRow("a", [Value(high, None, None), Value(-5.0, None, None)])] for high in (1188.0, 20.0))
+    far, near = ([FigureRow("a", [Value(high), Value(-5.0)])] for high in (1188.0, 20.0))
     assert (statistic_scale(far).low, list(statistic_scale(far).ticks)) == (-10, [0.0, 595.0, 1190])
     assert list(statistic_scale(near).ticks) == [-10, 0.0, 10.0, 20]
 
@@ -52,7 +52,7 @@ def test_coefficient_scale_reaches_below_zero_where_something_does() -> None:
     ("value", "text"),
     [
         (Value(0.641, 0.58, 0.7), "64% [58, 70]"),
-        (Value(0.641, None, None), "64%, no interval"),
+        (Value(0.641), "64%, no interval"),
         (NOTHING, "not estimable"),
     ],
 )
@@ -115,6 +115,6 @@ def test_bar_says_its_numbers() -> None:
 
 
 def test_test_statistics_are_written_alike_and_ticks_short() -> None:
-    scale = statistic_scale([FigureRow("a", [Value(31.0, None, None), Value(-0.04, None, None)])])
+    scale = statistic_scale([FigureRow("a", [Value(31.0), Value(-0.04)])])
     assert [scale.write(value) for value in (31.0, 12.44, -1.0, -0.04)] == ["31.0", "12.4", "−1.0", "0.0"]
     assert [scale.write_tick(tick) for tick in scale.ticks] == ["−10", "0", "20", "40"]
