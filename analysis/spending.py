@@ -186,7 +186,6 @@ class Spending:
             hourly=hourly,
             judgement=judge_pay(hourly, terms.currency),
             slots_left=None if slots is None else max(0, slots - n[SubmissionStatus.SCREENED_OUT]),
-            n_partly_paid=n[SubmissionStatus.PARTIALLY_APPROVED],
         )
         n_paid = sum(n[status] for status in PAID)
         country = Country(arm.country)

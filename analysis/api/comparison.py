@@ -20,7 +20,6 @@ from survey.api.base import study_limit
 from survey.enums import Question
 
 SIDES = ("a", "b")
-ESTIMATES = ("first", "second", "difference", "by_item", "first_alpha", "second_alpha")
 
 
 class GroupSerializer(serializers.Serializer[Any]):

@@ -28,7 +28,6 @@ class ConditionalFit:
     coef: Floats
     covariance: Floats
     n: int
-    n_strata: int
     is_exact: bool
     reason: str
 
@@ -89,7 +88,7 @@ def conditional_logit(value: Floats, x: Floats, names: Sequence[str], stratum: C
     coef, covariance = np.full(len(names), NAN), np.full((len(names),) * 2, NAN)
     coef[kept] = beta
     covariance[np.ix_(kept, kept)] = np.linalg.inv(information)
-    return ConditionalFit(names, coef, covariance, len(value), int(stratum.max()) + 1, is_exact, "")
+    return ConditionalFit(names, coef, covariance, len(value), is_exact, "")
 
 
 class _Derivatives(NamedTuple):
@@ -229,4 +228,4 @@ def _varying(x: Floats, stratum: Codes) -> npt.NDArray[np.bool_]:
 
 def _nothing(names: list[str], reason: str) -> ConditionalFit:
     k = len(names)
-    return ConditionalFit(names, np.full(k, NAN), np.full((k, k), NAN), 0, 0, False, reason)
+    return ConditionalFit(names, np.full(k, NAN), np.full((k, k), NAN), 0, False, reason)

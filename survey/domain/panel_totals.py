@@ -32,7 +32,6 @@ class ArmTotals(NamedTuple):
     hourly: Decimal | None
     judgement: str
     slots_left: int | None
-    n_partly_paid: int
 
     @property
     def percent_returned(self) -> float | None:
@@ -91,7 +90,6 @@ def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
         hourly=hourly,
         judgement=judge_pay(hourly, terms.currency),
         slots_left=None if slots is None else max(0, slots - n_out),
-        n_partly_paid=n[SubmissionStatus.PARTIALLY_APPROVED],
     )
 
 
