@@ -17,11 +17,11 @@ from django.db.models.functions import Extract
 
 from analysis.kept_counts import kept
 from analysis.watched import EVERYBODY, Watched
-from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money, money_of
+from survey.domain.panel_totals import PAID_BY_HOUR, ArmTotals, MoneySum, add_up_money, money_of, totals_of
 from survey.domain.visits import COUNTED_BY_PANEL, PAID, WITH_CODE, WITHOUT_VISITS
-from survey.enums import ActState, Country, PanelName, PanelVerb, Status, SubmissionStatus
+from survey.enums import ActState, Country, PanelVerb, Status, SubmissionStatus
 from survey.flow.outcomes import ANSWERED_ALL
-from survey.flow.pay import PAY_RULES, hourly_pay, judge_pay
+from survey.flow.pay import PAY_RULES, hourly_pay
 from survey.models import Arm, PanelAct, PanelSubmission, Study, SurveySession
 from survey.panels.terms import read_terms
 
@@ -107,7 +107,6 @@ class Spending:
             PanelSubmission.objects.filter(study=self.study)
             .values("arm_id")
             .annotate(
-                n=Count("pk", filter=~Q(status=SubmissionStatus.UNKNOWN)),
                 n_timed=Count("pk", filter=timed),
                 seconds=Quantile("time_taken_s", share="0.5", filter=timed),
                 n_codes=Count("pk", filter=~Q(code="") | Q(status__in=WITH_CODE)),
@@ -170,23 +169,9 @@ class Spending:
         by_panel = visits.get("n_timed", 0)
         seconds = visits.get("seconds") if by_panel else (60 * times.median if times else None)
         hourly = hourly_pay(terms.reward, [round(seconds)] if seconds else [])
-        slots = terms.screen_out_slots
         paid, due = (bonuses.get((arm.pk, is_paid), Decimal(0)) for is_paid in (True, False))
         money = money_of(terms, n, n_to_come=visits["n_unmarked"], paid=paid, due=due)
-        totals = ArmTotals(
-            country=Country(arm.country).label,
-            panel=PanelName(arm.panel).label,
-            currency=terms.currency,
-            n_visits=visits.get("n", 0),
-            n_waiting=n[SubmissionStatus.AWAITING_REVIEW],
-            n_returned=n[SubmissionStatus.RETURNED],
-            spent=money.spent,
-            committed=money.committed,
-            budget=terms.budget,
-            hourly=hourly,
-            judgement=judge_pay(hourly, terms.currency),
-            slots_left=None if slots is None else max(0, slots - n[SubmissionStatus.SCREENED_OUT]),
-        )
+        totals = totals_of(arm, terms, n, money, hourly)
         n_paid = sum(n[status] for status in PAID)
         country = Country(arm.country)
         return ArmPay(country, times, totals, terms.reward, by_panel, visits.get("n_codes", 0), n_paid)

@@ -74,9 +74,14 @@ def add_up_arms(arms: Sequence[Arm], rows: Sequence[Row]) -> list[ArmTotals]:
 def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
     n = Counter(row.visit.panel_status for row in rows)
     times = [row.panel_seconds for row in rows if row.panel_seconds and row.visit.panel_status in PAID_BY_HOUR]
-    hourly = hourly_pay(terms.reward, times)
-    slots, n_out = terms.screen_out_slots, n[SubmissionStatus.SCREENED_OUT]
-    money = _money(terms, n, rows)
+    return totals_of(arm, terms, n, _money(terms, n, rows), hourly_pay(terms.reward, times))
+
+
+def totals_of(
+    arm: Arm, terms: Terms, n: Mapping[SubmissionStatus, int], money: Money, hourly: Decimal | None
+) -> ArmTotals:
+    """Put together what is told of one country, from how many of its visits have each status."""
+    slots = terms.screen_out_slots
     return ArmTotals(
         country=Country(arm.country).label,
         panel=PanelName(arm.panel).label,
@@ -89,7 +94,7 @@ def _add_up(arm: Arm, terms: Terms, rows: Sequence[Row]) -> ArmTotals:
         budget=terms.budget,
         hourly=hourly,
         judgement=judge_pay(hourly, terms.currency),
-        slots_left=None if slots is None else max(0, slots - n_out),
+        slots_left=None if slots is None else max(0, slots - n[SubmissionStatus.SCREENED_OUT]),
     )
 
 
