@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.columns import Table
 from analysis.release.tables import data_path
 from analysis.stats.paper.faults import N_SHOWN, where
-from survey.csv_reader import csv_reader
+from survey.csv_reader import csv_reader, other_marks
 
 PACKED = ".gz"
 IN_RELEASE = "paper"  # the folder of the paper's files inside a release
@@ -26,7 +26,6 @@ OTHER_KINDS = {
     b"\xff\xfe": "is UTF-16: save it as UTF-8",
     b"\xfe\xff": "is UTF-16: save it as UTF-8",
 }
-OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class BadFile(ValueError):
@@ -155,8 +154,8 @@ def _lay_out(path: Path, text: str) -> Layout:
     """Find the rows that hold something, and refuse those with too many or too few fields."""
     records = list(_records(path, text))
     header = records[0][1]
-    if len(header) == 1 and (mark := next((mark for mark in OTHER_MARKS if mark in header[0]), None)):
-        raise BadFile(f"{path.name}: row 1: the columns are separated by {OTHER_MARKS[mark]}: save it with commas")
+    if marks := other_marks(header):
+        raise BadFile(f"{path.name}: row 1: the columns are separated by {marks}: save it with commas")
     repeated = [name for name, n in Counter(header).items() if n > 1]
     if repeated:
         raise BadFile(f"{path.name}: row 1: columns named twice: {', '.join(repeated)}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.imports.faults import Faults
-from survey.csv_reader import csv_reader
+from survey.csv_reader import csv_reader, other_marks
 
 PACKED = ".gz"
 CHUNK = 1 << 20
@@ -29,7 +29,6 @@ OTHER_KINDS = {
     b"\xff\xfe": ("is UTF-16", SAVE_AS_UTF8),
     b"\xfe\xff": ("is UTF-16", SAVE_AS_UTF8),
 }
-OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class Line(NamedTuple):
@@ -52,8 +51,8 @@ def header_of(path: Path, faults: Faults) -> list[str]:
             return []
     if not any(header):
         faults.add(path.name, 1, "", None, "has no header", "Put the names of the columns into the first line")
-    if len(header) == 1 and (mark := next((mark for mark in OTHER_MARKS if mark in header[0]), None)):
-        what = f"has its columns separated by {OTHER_MARKS[mark]}"
+    if marks := other_marks(header):
+        what = f"has its columns separated by {marks}"
         faults.add(path.name, 1, "", None, what, "Save the file with commas between the columns")
         return []
     if "\0" in "".join(header):

@@ -29,6 +29,7 @@ from analysis.plots.style import (
     square_panels,
     style_of,
 )
+from analysis.results.shown import SETTINGS
 from analysis.stats.wilson import wilson_interval
 
 N_MODELS = 6
@@ -43,7 +44,6 @@ PREDICTORS = {
     "another_person": "another person",
     "best_fixed_rule": "best fixed rule",
 }
-SETTINGS = {"no_persona": "without persona", "persona": "with personas"}
 
 
 def alignment_four_panel(frames: Frames) -> Drawn:

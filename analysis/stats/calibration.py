@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.alignment.items import PairedItems
+from analysis.stats.alignment.measures import NO_ITEMS
 from analysis.stats.alignment.table import Columns, groups
 from analysis.stats.observations import Floats
 from analysis.stats.twoway import NEGLIGIBLE, require_level, t_test, twoway_se, why_no_interval
@@ -21,7 +22,6 @@ LINE = ("calibration_intercept", "calibration_slope", "calibration_in_the_large"
 N_BINS = 10
 FURTHEST = 1e-4  # probabilities nearer to 0 or 1 are scored as this
 ROUNDS, TOLERANCE = 50, 1e-10
-NO_ITEMS = "no item was answered by both the model and people"
 NO_SLOPE = "the model's probability, or every human answer, is the same: there is no line to fit"
 CALIBRATION_COLUMNS = ["predictor", "measure", "estimate", "se", "ci_low", "ci_high", "df", "n_items", "n_respondents",
                        "n_human_answers", "n_clipped", "reason"]  # fmt: skip

@@ -17,12 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from survey.api.base import ByKey, OfStudies, find_study, study_filter
-from survey.domain.fixes import Planned, Wish, clean_pks, order, preview
+from survey.domain.fixes import MOST_AT_ONCE, Planned, Wish, clean_pks, order, preview
 from survey.domain.visits import Act, Row, read_rows, read_some
 from survey.enums import ActState, Country, Discrepancy, Outcome, PanelName, PanelVerb, SubmissionStatus
 from survey.models import PanelSubmission, Study
-
-MOST_AT_ONCE = 500  # visits that one request approves
 
 
 class ActSerializer(serializers.Serializer[Act]):

@@ -23,6 +23,7 @@ from survey.panels import PANELS, researcher_code
 PAYS = (PanelVerb.COMPLETE, PanelVerb.BONUS)  # two ways to pay what somebody is owed: one of them is enough
 LONGEST_ADDITION = 500
 MOST_BONUS = Decimal(100)
+MOST_AT_ONCE = 500  # visits that one order is about
 
 
 class BadWish(ValueError):

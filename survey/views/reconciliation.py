@@ -22,7 +22,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.domain.acts import resolve_unconfirmed
-from survey.domain.fixes import LONGEST_ADDITION, MOST_BONUS, BadWish, Wish, clean_pks, has_api, order, preview
+from survey.domain.fixes import (
+    LONGEST_ADDITION,
+    MOST_AT_ONCE,
+    MOST_BONUS,
+    BadWish,
+    Wish,
+    clean_pks,
+    has_api,
+    order,
+    preview,
+)
 from survey.domain.panel_totals import add_up_arms, add_up_money, count_discrepancies, count_soon_approved
 from survey.domain.panels import refresh as ask_panel
 from survey.domain.visits import ANY, CLEAN, Choice, Row, panel_arms, read_rows, with_details
@@ -36,7 +46,6 @@ from survey.views.downloads import as_download
 from survey.views.framing import SeeOther, collected_here
 
 ROWS_A_PAGE = 50
-MOST_AT_ONCE = 500  # visits that one confirmation is about
 EFFECTS: dict[PanelVerb, str] = {
     PanelVerb.APPROVE: "The panel pays them. That cannot be taken back.",
     PanelVerb.COMPLETE: "The panel counts them as complete, as if they had entered the code.",

@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx2
 from django.conf import settings
 
+from survey.flow.reconciling import SHORTEST_MESSAGE
 from survey.models import Arm
 from survey.panels.base import NotReached, Refused, Unconfirmed, setting
 
@@ -26,7 +27,6 @@ TRIES = 3
 LONGEST_WAIT_S = 20
 PAGE_SIZE = 100
 MOST_PAGES = 200
-SHORTEST_MESSAGE = 100
 MOST_AT_ONCE = 200
 
 
