@@ -15,6 +15,9 @@ from analysis.stats.twoway import TwoWaySE, require_level, t_test, why_no_interv
 
 MEASURES = ("pairwise_agreement", "alpha", "ac1", "brennan_prediger", "fleiss_kappa")
 LOWEST = {"pairwise_agreement": 0.0}  # a measure that takes chance away is -1 at the lowest, with two answers or more
+WITHOUT_END = (
+    "fleiss_kappa"  # takes chance from items with one answer, too, and has no lowest value where there are any
+)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def interval_of(
         measure=measure,
         estimate=estimate,
         se=se.twoway,
-        ci_low=max(test.ci_low, LOWEST.get(measure, -1.0)),
+        ci_low=max(test.ci_low, lowest(measure, counted.counts)),
         ci_high=min(test.ci_high, 1.0),
         df=df,
         **sizes._asdict(),
@@ -146,6 +149,13 @@ def interval_of(
         se_naive=se.naive,
         reason="",
     )
+
+
+def lowest(measure: str, *counts: Floats) -> float:
+    """Give the lowest value that a measure can have in these counts."""
+    if measure == WITHOUT_END and any((table.sum(axis=1) == 1).any() for table in counts):
+        return -np.inf
+    return LOWEST.get(measure, -1.0)
 
 
 def count(rated: Rated) -> Counted:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.stats.agreement import MEASURES, Sizes, sizes_of
+from analysis.stats.agreement import MEASURES, Sizes, lowest, sizes_of
 from analysis.stats.agreement_influence import Influence, influences
 from analysis.stats.agreement_points import NAN, ONE_CATEGORY, agreement_from_counts
 from analysis.stats.observations import Codes, Floats, count_used
@@ -112,7 +112,8 @@ def compare(
     if reason:
         return AgreementDifference(measure, estimate, NAN, NAN, NAN, NAN, NAN, NAN, *total, reason)
     se, df = error.se, min(error.df, smallest.n_respondents - 1, smallest.n_items - 1)
-    test = t_test(estimate, se, df, level, most=1.0 if measure in SHARES else 2.0)
+    most = 1.0 if measure in SHARES else 1.0 - lowest(measure, *counts)
+    test = t_test(estimate, se, df, level, most=most)
     return AgreementDifference(
         measure, estimate, se, test.ci_low, test.ci_high, test.statistic, df, test.p_value, *total, reason=""
     )

@@ -21,6 +21,11 @@ DECOMPOSED = ("brier_reliability", "brier_resolution", "brier_uncertainty", "bri
 LINE = ("calibration_intercept", "calibration_slope", "calibration_in_the_large")
 N_BINS = 10
 FURTHEST = 1e-4  # probabilities nearer to 0 or 1 are scored as this
+LIMITS = {
+    "brier": (0.0, 1.0),
+    "log_score": (0.0, -float(np.log(FURTHEST))),
+    "calibration_in_the_large": (-1.0, 1.0),
+}
 ROUNDS, TOLERANCE = 50, 1e-10
 NO_SLOPE = "the model's probability, or every human answer, is the same: there is no line to fit"
 CALIBRATION_COLUMNS = ["predictor", "measure", "estimate", "se", "ci_low", "ci_high", "df", "n_items", "n_respondents",
@@ -188,5 +193,5 @@ def _tested(pairs: PairedItems, who: str, name: str, estimate: float, influence:
         return Scored(who, name, estimate, NAN, NAN, NAN, NAN, reason)
     df = min(answers.n_respondents, pairs.n_items) - 1
     test = t_test(estimate, se, df, level)
-    low = max(test.ci_low, 0.0) if name in SCORES else test.ci_low
-    return Scored(who, name, estimate, se, low, test.ci_high, df, "")
+    least, most = LIMITS.get(name, (-np.inf, np.inf))
+    return Scored(who, name, estimate, se, max(test.ci_low, least), min(test.ci_high, most), df, "")

@@ -295,7 +295,7 @@ def _interval(name: str, estimate: float, draws: Floats, n_resamples: int, level
         return {"estimate": estimate, "se": se, "ci_low": estimate - z * se, "ci_high": estimate + z * se, "reason": ""}
     centre, spread = np.arctanh(estimate), se / (1 - estimate**2)
     low, high = np.tanh(centre - z * spread), np.tanh(centre + z * spread)
-    if name != "correlation":
+    if name != "correlation" and estimate >= 0:
         low = max(low, 0.0)
     return {"estimate": estimate, "se": se, "ci_low": float(low), "ci_high": float(high), "reason": ""}
 

@@ -175,7 +175,7 @@ def level_contrasts(
     se = np.sqrt(np.maximum(np.diag(_centred(levels.covariance)), 0.0))
     is_told = se > NEGLIGIBLE
     df = np.full(len(se), float(levels.df))
-    told = intervals_by(levels.rate - levels.rate.mean(), se, df, is_told, level)
+    told = intervals_by(levels.rate - levels.rate.mean(), se, df, is_told, level, most=1.0)
     table = pd.DataFrame(told).assign(
         factor_level=levels.names, n=levels.size, n_items=levels.n_items, reason=np.where(is_told, "", NO_VARIATION)
     )

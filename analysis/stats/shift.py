@@ -190,6 +190,7 @@ def mcnemar(first_only: int, second_only: int) -> McNemar:
 
 def _estimands(pairs: Pairs) -> dict[str, tuple[Function, dict[str, Part], Mask, str]]:
     b, i, both = pairs.rate(0), pairs.rate(1), pairs.both
+    why_no_kappa = ONE_DECISION if both.any() else NO_PAIRS
     twice = (pairs.decided[0] >= 2) & (pairs.decided[1] >= 2)
     plus, minus = i * (1 - b), b * (1 - i)
     rerun = (_self_flips(pairs, 0) + _self_flips(pairs, 1)) / 2
@@ -210,7 +211,7 @@ def _estimands(pairs: Pairs) -> dict[str, tuple[Function, dict[str, Part], Mask,
             _kappa,
             {"b": fixed(b[both]), "i": fixed(i[both]), "flips": fixed((plus + minus)[both])},
             both,
-            ONE_DECISION,
+            why_no_kappa,
         ),
     }
 
@@ -237,9 +238,7 @@ def _shift(
     undecided = sum(float((pairs.asked[side] - pairs.decided[side]).sum()) for side in (0, 1))
     sizes = int(mask.sum()), n_sources, int(undecided)
     if not mask.any():
-        return Shift(
-            name, NAN, NAN, NAN, NAN, NAN, NAN, *bounds, *sizes, why_not if mask is not pairs.both else NO_PAIRS
-        )
+        return Shift(name, NAN, NAN, NAN, NAN, NAN, NAN, *bounds, *sizes, why_not)
     found = influences(parts, function)
     if np.isnan(found.estimate):
         return Shift(name, NAN, NAN, NAN, NAN, NAN, NAN, *bounds, *sizes, why_not)

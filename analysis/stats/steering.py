@@ -75,7 +75,7 @@ def _paired(difference: np.ndarray, level: float) -> dict[str, Any]:
     if n < 2 or difference.std() <= NEGLIGIBLE:
         return nothing | {"estimate": estimate, "reason": "fewer than two items" if n < 2 else "the same on every item"}
     se = float(difference.std(ddof=1) / np.sqrt(n))
-    test = t_test(estimate, se, n - 1, level)
+    test = t_test(estimate, se, n - 1, level, most=1.0)
     return {"estimate": estimate, "se": se, "ci_low": test.ci_low, "ci_high": test.ci_high, "df": n - 1,
             "p_value": test.p_value, "n_items": n, "reason": ""}  # fmt: skip
 

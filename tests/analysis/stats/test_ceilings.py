@@ -148,6 +148,17 @@ def test_people_of_one_mind_about_every_item_give_no_interval_of_no_width() -> N
         assert rows[name]["reason"] == "no variation between respondents or items"
 
 
+def test_no_interval_of_a_negative_reliability_begins_above_its_estimate() -> None:
+    below = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        answers = ["".join(str(int(y)) for y in rng.random(6) < 0.5) for _ in range(12)]
+        row = found(by_hand(answers, rng.random(12).tolist(), is_exact=True), RATE, n_resamples=20)["human_reliability"]
+        below += row["estimate"] < 0 and not np.isnan(row["ci_low"])
+        assert np.isnan(row["ci_low"]) or row["ci_low"] <= row["estimate"] <= row["ci_high"]
+    assert below > 3
+
+
 def test_a_correlation_of_people_without_reliability_says_why_it_has_no_interval() -> None:
     answers, rate = crowd(30, 2, seed=16)
     rows = found(by_hand(answers, rate.tolist(), is_exact=True), RATE)

@@ -9,10 +9,16 @@ import pandas as pd
 
 from analysis.stats.agreement import agreement
 from analysis.stats.agreement_across import agreement_across
+from analysis.stats.agreement_difference import agreement_difference
+from analysis.stats.calibration import calibrate
+from analysis.stats.effects import level_contrasts
 from analysis.stats.own_culture.rows import Choices, Label, Method, Scale, effect_of
 from analysis.stats.pluralism import pluralism
 from analysis.stats.rates import difference, gaps_by
 from analysis.stats.rates_standard import shared_differences
+from analysis.stats.steering import order_bias
+
+from .test_alignment import by_hand
 
 ANSWERED: Mapping[str, Any] = {"respondent": "person", "item": "item"}
 OF_SHARES = {"disagreement", "from_mean", "given_mean"}
@@ -77,6 +83,46 @@ def test_own_country_effects_end_at_what_is_possible() -> None:
     assert interval("personal", Scale.SHARE) == (-1.0, 1.0)
     assert interval("gap", Scale.SHARE) == (-2.0, 2.0)
     assert interval("personal", Scale.LOG_ODDS)[1] > 10.0
+
+
+def test_what_a_first_place_gains_and_what_lies_over_the_mean_end_at_a_hundred_points() -> None:
+    orders, levels = [], []
+    for frame in small_studies(60):
+        told = order_bias(frame, item="item", order="group", first="0", second="1", value="value", by=["norm"])
+        orders += pairs(told)
+        levels += pairs(level_contrasts(frame, value="value", respondent="person", item="item", factor="group"))
+    for found in (orders, levels):
+        ends(found, 1.0)
+
+
+def test_scores_end_at_the_worst_forecast() -> None:
+    limits = {"brier": (0.0, 1.0), "log_score": (0.0, -np.log(1e-4)), "calibration_in_the_large": (-1.0, 1.0)}
+    met: dict[str, list[tuple[float, float]]] = {name: [] for name in limits}
+    for seed in range(60):
+        draw = random.Random(seed)
+        answers = ["".join(draw.choice("01") for _ in range(3)) for _ in range(2)]
+        for one in calibrate(by_hand(answers, [draw.random(), draw.random()], is_exact=True)):
+            if one.measure in limits:
+                met[one.measure].append((one.ci_low, one.ci_high))
+    for name, (least, most) in limits.items():
+        ends(met[name], most, least)
+
+
+def test_fleiss_kappa_has_no_lowest_value_where_items_with_one_answer_tell_chance() -> None:
+    # Three items on which two people disagree, and ten that one person answered with 1: agreement 0, chance 0.80.
+    two = [(person, item, float(person)) for person in (0, 1) for item in range(3)]
+    frame = pd.DataFrame([*two, *((0, item, 1.0) for item in range(3, 13))], columns=["person", "item", "value"])
+    frame = pd.concat([frame, pd.DataFrame({"person": [2, 2], "item": [0, 1], "value": [1.0, 0.0]})])
+    found = {one.measure: one for one in agreement(frame, value="value", **ANSWERED)}
+    assert found["fleiss_kappa"].estimate < -1
+    assert found["fleiss_kappa"].ci_low < found["fleiss_kappa"].estimate < found["fleiss_kappa"].ci_high
+    assert found["alpha"].ci_low >= -1
+    twice = pd.concat(
+        [frame.assign(group="0"), frame.assign(value=1 - frame["value"], group="1", item=frame["item"] + 50)]
+    )
+    told = agreement_difference(twice, value="value", group="group", first="0", second="1", **ANSWERED)
+    kappa = next(one for one in told if one.measure == "fleiss_kappa")
+    assert kappa.ci_high > 2
 
 
 def pairs(table: pd.DataFrame) -> list[tuple[float, float]]:

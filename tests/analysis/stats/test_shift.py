@@ -149,6 +149,20 @@ def test_nothing_decided_leaves_the_bounds_at_their_ends(runs: pd.DataFrame) -> 
     assert found.loc["net_shift", "reason"] == "no instance was decided by both"
 
 
+def test_nothing_decided_by_both_is_not_called_one_decision() -> None:
+    rows = [
+        {"stage": stage, "item": item, "allows": 1.0 if stage == "instruct" else None}
+        for item in range(5)
+        for stage in ("base", "instruct")
+    ]
+    found = shift_table(
+        pd.DataFrame(rows), value="allows", stage="stage", first="base", second="instruct", instance=["item"],
+        source="item", by=[],
+    ).set_index("measure")  # fmt: skip
+    assert found.loc["kappa", "reason"] == "no instance was decided by both"
+    assert found.loc["net_shift", "reason"] == "no instance was decided by both"
+
+
 def test_a_family_with_one_stage_has_no_rows(runs: pd.DataFrame) -> None:
     assert shifts(runs.query("stage == 'base'")).empty
 
