@@ -15,11 +15,12 @@ from django.views.decorators.http import require_safe
 from survey.domain.enrolment import DeviceNotTaken, StudyNotOpen, enrol
 from survey.enums import Device, Outcome, PanelName
 from survey.flow.devices import device_of
+from survey.flow.lookers import is_fetched_ahead, is_previewer
 from survey.models import Arm
 from survey.panels import PANELS, UnknownParticipant
 from survey.panels.base import taken_devices
 from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
-from survey.queries import find_arm
+from survey.queries import find_arm, text_catalogue
 from survey.rates import ENTRIES, VISITS, seconds_to_wait
 from survey.views.faults import enduring, too_many
 from survey.views.framing import BROKEN_LINK, SeeOther, notice
@@ -46,14 +47,19 @@ NOT_OPEN = gettext_lazy("It is not taking new participants at the moment. Nothin
 @enduring
 @require_safe
 def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
-    """Enter from a panel's link: find or begin the session, go to its page."""
+    """Enter from a panel's link: find or begin the session, go to its page. Who only looks begins none."""
     arm = find_arm(study, country)
     if arm is None:
         raise Http404
     panel = PanelName.SIMULATED if SIMULATED_PARAMETER in request.GET else PanelName(arm.panel)
     with translation.override(arm.locales[0].lower()):
-        if request.method == "HEAD":  # link previews must not begin sessions
+        if request.method == "HEAD":
             return HttpResponse()
+        if is_fetched_ahead(request.headers):  # what is refused is asked for anew once somebody opens the link
+            return HttpResponse(status=403)
+        if is_previewer(request.headers):
+            purpose = text_catalogue(arm.study.version_id, arm.locales[0])["consent.purpose"]
+            return notice(request, arm, _("Do you want to take part?"), purpose, status=200)
         try:
             identity = PANELS[panel].identify(arm, request.GET.dict())
             if wait := seconds_to_wait(VISITS, identity.person and f"{panel} {identity.person}"):

@@ -138,10 +138,50 @@ def test_device_that_an_arm_leaves_out_is_turned_away_at_the_door_and_never_late
     assert phone.get("/join/s1/US/", {**PROLIFIC, "PROLIFIC_PID": "5f0d", "SESSION_ID": "61bc"}).status_code == 303
 
 
-def test_link_preview_begins_no_session() -> None:
+def test_question_for_the_headers_alone_begins_no_session() -> None:
     make_study()
     assert Client().head("/join/s1/US/").status_code == 200
     assert not SurveySession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "WhatsApp/2.23.20.0 A",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "Mozilla/5.0 (Macintosh) AppleWebKit/601.2.4 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        "TelegramBot (like TwitterBot)",
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    ],
+)
+def test_link_preview_says_what_the_study_is_and_begins_no_session(agent: str) -> None:
+    make_study()
+    reply = Client(headers={"user-agent": agent}).get("/join/s1/BR/")
+    assert reply.status_code == 200
+    assert "Somos pesquisadores universitários" in reply.content.decode()
+    assert not SurveySession.objects.exists()
+
+
+@pytest.mark.parametrize("header", [{"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}])
+def test_browser_that_fetches_ahead_begins_no_session(header: dict[str, str]) -> None:
+    make_study()
+    assert Client().get("/join/s1/BR/", headers=header).status_code == 403  # so that it asks anew
+    assert not SurveySession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "",
+        "Mozilla/5.0 (Linux; Android 10; CUBOT NOTE 20) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36",
+        "Mozilla/5.0 (Linux; Android 13; wv) Version/4.0 Chrome/120.0 Mobile Safari/537.36 Instagram 309.0.0.40.113",
+        "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Mobile/15E148 [FBAN/FBIOS;FBAV/442.0.0.39.116;FBDV/iPhone12,1]",
+        "Mozilla/5.0 (Linux; Android 13; wv) Version/4.0 Chrome/120.0 Mobile Safari/537.36 WhatsApp/2.23",
+    ],
+)
+def test_people_in_messengers_own_browsers_come_in(agent: str) -> None:
+    make_study()
+    assert Client(headers={"user-agent": agent}).get("/join/s1/BR/").status_code == 303
 
 
 @pytest.mark.parametrize(
