@@ -39,6 +39,7 @@ RETRY_AFTER = "10"  # seconds
 MOST_BYTES = 64 * 1024  # of a form; the largest page sends less than one kB
 MOST_FIELDS = 20  # that a page which could not be stored keeps for another try
 PARTICIPANTS = re.compile(r"/(?:s|join|withdraw)(?:/|$)")
+OF_SESSION = re.compile(r"/s/[-\w]+/", re.ASCII)
 
 IN_VAIN = _("We cannot show this page at the moment")
 WAIT = _("All answers that you have sent are stored. Wait a moment, then press the button or reload this page.")
@@ -157,8 +158,14 @@ def refuse(request: HttpRequest, *, status: int) -> HttpResponse:
 def say(request: HttpRequest, heading: Promise, body: Promise, *, status: int, **more: Any) -> HttpResponse:
     locale = guess_locale(request)
     with translation.override(locale.lower()):
-        context = {**plain_frame(locale), "heading": heading, "body": body, **more}
+        context = {**plain_frame(locale), "heading": heading, "body": body, "trouble": way_out(request, status), **more}
         return HttpResponse(render_to_string("survey/fault.html", context), status=status)
+
+
+def way_out(request: HttpRequest, status: int) -> str:
+    """Give where somebody can leave for the panel for whom the survey goes on not working; empty without a session."""
+    session = OF_SESSION.match(request.path) if status != 404 else None
+    return f"{session[0]}trouble/" if session else ""
 
 
 def guess_locale(request: HttpRequest) -> Locale:

@@ -304,3 +304,19 @@ def test_unreachable_broker_is_not_noticed_by_participants(walker: Walker, setti
     walker.finish()
     assert walker.session.status == Status.COMPLETE
     assert set(Response.objects.values_list("choice", flat=True)) == set(Choice)
+
+
+def test_whoever_meets_a_fault_finds_the_way_back_to_the_panel(
+    study: Study, walker: Walker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panel pays for technical failures, but only whom the page led to its exit."""
+    monkeypatch.setattr(faults, "PATIENCE", 0.0)
+    way_out = f'<a href="{walker.url}trouble/">Does the survey not work for you?</a>'
+    with connection.execute_wrapper(away):
+        unavailable = [walker.client.get(walker.url), walker.client.post(walker.url, ANSWERS)]
+    refused = walker.client.post(walker.url, b"a" * (faults.MOST_BYTES + 1), content_type="text/plain")
+    assert [reply.status_code for reply in (*unavailable, refused)] == [503, 503, 413]
+    for reply in (*unavailable, refused):
+        assert way_out in reply.content.decode()
+    for path in ("/s/nobodys/x/", "/join/nobodys/GB/"):  # no session to leave
+        assert "trouble/" not in Client().get(path).content.decode()
