@@ -22,9 +22,9 @@ from analysis.alarms.models import Alarm, Delivery, Receiver
 from analysis.alarms.sending import page_of, plan_test, secret_of
 from analysis.alarms.tasks import deliver_soon
 from analysis.export.table_csv import csv_response
-from analysis.views.access import find_study, staff_only
 from survey.models import Study
 from survey.outbound import Blocked, Unreachable, check_address
+from survey.views.access import find_study, staff_only
 
 PAGE_SIZE = 25
 N_DELIVERIES = 30

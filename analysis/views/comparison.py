@@ -12,8 +12,8 @@ from analysis import comparison
 from analysis.comparison import ALL, CORE, ITEM_SETS, SHARED, TRAITS, WORDS, Side
 from analysis.export.table_csv import csv_response
 from analysis.limits import FEW_RESPONDENTS
-from analysis.views.access import staff_only
 from survey.enums import AgeBucket, Country, Gender, Locale
+from survey.views.access import staff_only
 
 N_ROWS = 400
 SIDES = (("a", "First group"), ("b", "Second group"))

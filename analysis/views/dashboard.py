@@ -18,10 +18,10 @@ from analysis.model_runs import RunStand
 from analysis.models import AnalysisRun
 from analysis.stand import StudyStand
 from analysis.stand_tables import TABLES
-from analysis.views.access import find_study, staff_only
 from analysis.views.alarms import open_alarms
 from analysis.watched import Watched
 from survey.enums import Locale
+from survey.views.access import find_study, staff_only
 
 N_DAYS = 14
 

@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, render
 
 from analysis import explorer, item_models
 from analysis.export.table_csv import csv_response
-from analysis.views.access import find_study, staff_only
 from survey.enums import Country, Question, Theme
 from survey.models import Item, Study
+from survey.views.access import find_study, staff_only
 
 
 @staff_only

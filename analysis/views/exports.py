@@ -15,10 +15,10 @@ from analysis.model_columns import MODEL_TABLES
 from analysis.page_columns import PAGES
 from analysis.paper_columns import PAPER_TABLES
 from analysis.text_columns import TEXTS
-from analysis.views.access import find_study, staff_only
 from analysis.views.release_form import form_context
 from survey.enums import Status
 from survey.models import Study, SurveySession
+from survey.views.access import find_study, staff_only
 from survey.views.downloads import as_download
 
 

@@ -18,9 +18,9 @@ from analysis.imports.sources import AnswersSource, faults_csv, open_source, sam
 from analysis.imports.uploads import forget, handed_in, keep, place_of
 from analysis.models import Import
 from analysis.tasks import launch_import
-from analysis.views.access import find_study, staff_only
 from survey.enums import Country, Locale, country_name
 from survey.flow.counted import counted
+from survey.views.access import find_study, staff_only
 
 N_SHOWN = 50
 N_FAULTS = 100

@@ -13,8 +13,8 @@ from analysis.balance import ArmBalance, Balance, Check, PoolBalance
 from analysis.export.table_csv import csv_response
 from analysis.figures import Histogram, histogram
 from analysis.quality import Quality
-from analysis.views.access import find_study, staff_only
 from survey.models import Participant, Study
+from survey.views.access import find_study, staff_only
 
 Rows = Iterator[list[Any]]
 BALANCE_TABLES: Mapping[str, Callable[[Balance], Rows]] = {"items": balance.item_rows, "tests": balance.check_rows}

@@ -16,8 +16,8 @@ from analysis.models import SampleSimulation
 from analysis.sample_questions import BOUNDS, KIND_TITLES, Kind, SampleQuestion, of_study, read_question
 from analysis.simulations import UNFINISHED, request_simulation
 from analysis.tasks import launch_simulation
-from analysis.views.access import find_study, staff_only
 from survey.models import Study
+from survey.views.access import find_study, staff_only
 
 HEADER = ("people", "closed_form", "simulated", "ci_low", "ci_high", "mean_estimate_points", "runs")
 

@@ -12,9 +12,9 @@ from analysis.release.choices import Choices
 from analysis.release.store import zip_of
 from analysis.releases import request_release
 from analysis.tasks import launch_release
-from analysis.views.access import find_study, staff_only
 from analysis.views.exports import show
 from analysis.views.release_form import listed, read_form
+from survey.views.access import find_study, staff_only
 
 
 @staff_only

@@ -16,9 +16,9 @@ from analysis.families import HOLDS, FamilyKey, chosen_families
 from analysis.models import AnalysisRun, FigureArchive
 from analysis.results import find_figure, show_family
 from analysis.results.stored import Results
-from analysis.views.access import staff_only
 from analysis.views.results import find_run, require_shown
 from survey.domain.registration import registration_facts
+from survey.views.access import staff_only
 
 PRINT_TYPES = {"pdf": "application/pdf", "svg": "image/svg+xml", "png": "image/png", "csv": "text/csv; charset=utf-8"}
 

@@ -22,11 +22,11 @@ from analysis.results import overview
 from analysis.results.stored import Results
 from analysis.snapshots import repeats_of, stand_of
 from analysis.tasks import launch
-from analysis.views.access import find_study, staff_only
 from analysis.views.start_form import read_start, start_context
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.enums import country_name
 from survey.models import Study
+from survey.views.access import find_study, staff_only
 
 N_SHOWN = 20
 MAX_REASON = 300

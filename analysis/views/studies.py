@@ -11,9 +11,9 @@ from django.shortcuts import render
 
 from analysis.alarms.models import Alarm
 from analysis.figures import Bar, bar
-from analysis.views.access import staff_only
 from survey.enums import Status
 from survey.models import QuotaCell, Study, SurveySession
+from survey.views.access import staff_only
 
 
 class Listed(NamedTuple):

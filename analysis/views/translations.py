@@ -14,11 +14,11 @@ from django.views.decorators.http import require_POST
 from analysis.export.table_csv import csv_response
 from analysis.figures import Bar, bar
 from analysis.translations import Filters, LocaleStand, beside_source, differences, differing_keys, find_texts, stands
-from analysis.views.access import find_study, staff_only
 from survey.domain.translations import open_text_faults, override_texts, text_faults
 from survey.enums import Locale, TextStatus
 from survey.flow.provenance import statuses_from
 from survey.models import Text
+from survey.views.access import find_study, staff_only
 
 PER_PAGE = 25
 COLUMNS = ("key", "status", "staleness", "translator", "reviewer", "adjudicator", "note", "source_hash", "body")

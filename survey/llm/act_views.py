@@ -15,10 +15,10 @@ from survey.llm import domain
 from survey.llm.forms import AgainForm, PriorityForm
 from survey.llm.models import Run
 from survey.llm.tasks import launch
-from survey.llm.views import staff_page
+from survey.views.access import staff_only
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_priority(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the run asked before others that share its models, or after them."""
@@ -32,7 +32,7 @@ def run_priority(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("llm:run", pk)
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask again what brought no usable answer, as far as it was chosen."""

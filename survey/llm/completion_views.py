@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from survey.llm.completion_filter import CompletionFilter, chips, kept
 from survey.llm.models import Completion
-from survey.llm.views import staff_page
+from survey.views.access import staff_only
 from survey.views.csv_lines import write_parts
 from survey.views.downloads import as_download
 
@@ -46,7 +46,7 @@ def read_filter(request: HttpRequest) -> CompletionFilter:
     return CompletionFilter(request.GET, queryset=Completion.objects.current())
 
 
-@staff_page
+@staff_only
 @require_safe
 def completion_list(request: HttpRequest) -> HttpResponse:
     """List completions, newest first, in pages that begin below a completion; no count of millions is ever made."""
@@ -84,7 +84,7 @@ def _first(rows: QuerySet[Completion]) -> tuple[list[Completion], bool]:
         return [], True
 
 
-@staff_page
+@staff_only
 @require_safe
 def completions_csv(request: HttpRequest) -> HttpResponseBase:
     """Give what the filter finds as a file that is written while it is sent."""
@@ -101,7 +101,7 @@ def read_as_sent(rows: QuerySet[Any, Any]) -> Iterator[Any]:
         yield from rows.iterator(chunk_size=CSV_CHUNK)
 
 
-@staff_page
+@staff_only
 @require_safe
 def completion_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one completion: its factors, the request and the reply as stored, how it was read."""

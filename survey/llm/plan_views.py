@@ -15,12 +15,12 @@ from survey.llm.forms import ExperimentForm, ready_design
 from survey.llm.models import ModelSpec, Run
 from survey.llm.preview import Preview, preview
 from survey.llm.tasks import launch
-from survey.llm.views import staff_page
+from survey.views.access import staff_only
 
 CHANGED = "The choice is not the one that was previewed. Look at the new preview, then start."
 
 
-@staff_page
+@staff_only
 def run_new(request: HttpRequest) -> HttpResponse:
     """Choose the factors and look ahead; only the button below the preview, for what it shows, starts anything."""
     if request.method != "POST":

@@ -19,7 +19,7 @@ from survey.llm.models import ModelSpec, Probe
 from survey.llm.probing import begin_probe
 from survey.llm.queries import current_prices, current_probes, probe_target
 from survey.llm.tasks import launch_probe
-from survey.llm.views import staff_page
+from survey.views.access import staff_only
 
 STALLED_SECONDS = 900  # a probe of this age has lost its worker
 
@@ -33,7 +33,7 @@ class FeatureRow(NamedTuple):
     note: str
 
 
-@staff_page
+@staff_only
 @require_safe
 def spec_list(request: HttpRequest) -> HttpResponse:
     specs = list(ModelSpec.objects.all())
@@ -42,7 +42,7 @@ def spec_list(request: HttpRequest) -> HttpResponse:
     return render(request, "llm/specs.html", {"rows": rows})
 
 
-@staff_page
+@staff_only
 @require_safe
 def spec_page(request: HttpRequest, tag: str) -> HttpResponse:
     """Show a model: how it is called, what it can do, what it costs."""
@@ -51,7 +51,7 @@ def spec_page(request: HttpRequest, tag: str) -> HttpResponse:
     return render(request, "llm/spec.html", {**context, **_probe_context(spec), "prices": spec.prices.all()})
 
 
-@staff_page
+@staff_only
 @require_safe
 def probe_part(request: HttpRequest, tag: str) -> HttpResponse:
     """Give the part of a model's page that changes while it is probed."""
@@ -97,7 +97,7 @@ def _readable(call: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-@staff_page
+@staff_only
 @require_POST
 def spec_probe(request: HttpRequest, tag: str) -> HttpResponse:
     """Have a model probed in the background, unless that is under way."""
@@ -115,7 +115,7 @@ def _probe(spec: ModelSpec) -> None:
         transaction.on_commit(partial(launch_probe, probe.pk))
 
 
-@staff_page
+@staff_only
 def spec_edit(request: HttpRequest, tag: str | None = None) -> HttpResponse:
     """Describe a new model or mend a known one; it is probed at once if that is wished."""
     spec = get_object_or_404(ModelSpec, tag=tag) if tag else None
@@ -129,7 +129,7 @@ def spec_edit(request: HttpRequest, tag: str | None = None) -> HttpResponse:
     return render(request, "llm/spec_edit.html", {"form": form, "spec": spec})
 
 
-@staff_page
+@staff_only
 @require_POST
 def price_add(request: HttpRequest, tag: str) -> HttpResponse:
     """Add what a model costs from a day on; earlier prices stay as they were."""

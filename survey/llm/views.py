@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -23,12 +22,11 @@ from survey.llm.queries import Progress, runs_progress
 from survey.llm.tasks import launch
 from survey.llm.watching import N_LATEST, ModelStand, samples, stand
 from survey.models import Study
+from survey.views.access import staff_only
 
 N_RUNS_LISTED = 200
 MOVING_SECONDS = 2  # between two looks at a run that is under way
 RESTING_SECONDS = 15  # somebody else may have it go on
-
-View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class ModelPart(NamedTuple):
@@ -47,12 +45,7 @@ class RunLine(NamedTuple):
     segments: Sequence[Segment]
 
 
-def staff_page(view: View) -> View:
-    """Send everyone who is not logged in as staff to the site's own login page."""
-    return staff_member_required(view, login_url="login")
-
-
-@staff_page
+@staff_only
 @require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
     study = get_object_or_404(Study, code=request.GET["study"]) if request.GET.get("study") else None
@@ -70,14 +63,14 @@ def run_list(request: HttpRequest) -> HttpResponse:
     return render(request, "llm/runs.html", context)
 
 
-@staff_page
+@staff_only
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("study", "created_by"), pk=pk)
     return render(request, "llm/run.html", _progress_context(run))
 
 
-@staff_page
+@staff_only
 @require_safe
 def run_progress_part(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the part of the run page that changes; tell the page when to look again, or that it will change no more."""
@@ -117,7 +110,7 @@ def _progress_context(run: Run) -> dict[str, Any]:
     }
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
@@ -128,7 +121,7 @@ def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("llm:run", pk)
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_resume(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
@@ -140,7 +133,7 @@ def run_resume(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("llm:run", pk)
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run, pk=pk)
@@ -151,7 +144,7 @@ def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("llm:run", pk)
 
 
-@staff_page
+@staff_only
 @require_POST
 def run_budget(request: HttpRequest, pk: int) -> HttpResponse:
     """Raise, lower or lift what a run may cost."""

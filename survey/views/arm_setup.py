@@ -14,11 +14,11 @@ from survey.enums import Country
 from survey.forms import ArmForm
 from survey.models import Arm
 from survey.panels.lint import lint_arm
+from survey.views.access import staff_only
 from survey.views.framing import SeeOther, collected_here
-from survey.views.setup import staff_page
 
 
-@staff_page
+@staff_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, code: str, country: str) -> HttpResponse:
     """Show what is set and what the panel's rules say of it; POST changes it."""

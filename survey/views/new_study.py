@@ -18,13 +18,13 @@ from survey.forms import NewStudyForm, installed
 from survey.instruments.lint import lint
 from survey.instruments.schema import Definition, Problem
 from survey.instruments.upload import Refused, mend, read_safely, unpack
+from survey.views.access import staff_only
 from survey.views.framing import SeeOther
-from survey.views.setup import staff_page
 
 MOST_SHOWN = 300
 
 
-@staff_page
+@staff_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """Ask for the instrument; POST checks it, and makes the study unless only the check was asked for."""

@@ -27,10 +27,10 @@ from survey.pages.showing import Shown, shown_pages, unstored_session
 from survey.panels import PANELS, Action, Identity
 from survey.panels.base import taken_devices
 from survey.queries import text_catalogue
+from survey.views.access import find_study, staff_only
 from survey.views.endings import ENDINGS
 from survey.views.entry import NOT_OPEN, other_device
 from survey.views.framing import BROKEN_LINK, SeeOther, collected_here, frame
-from survey.views.setup import find_study, staff_page
 
 END, STOP = "end-", "stop"
 CLOSED, DEVICE, BROKEN = "not-open", "other-device", "incomplete-link"
@@ -57,7 +57,7 @@ class Link(NamedTuple):
     group: str
 
 
-@staff_page
+@staff_only
 @require_safe
 @csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]  # it passes arguments on
 def gallery(request: HttpRequest, code: str) -> HttpResponse:
@@ -114,7 +114,7 @@ def address_of(arm: Arm, locale: str, name: str, order: OptionOrder) -> str:
     return path if order == OptionOrder.CULTURE_FIRST else f"{path}?order={order}"
 
 
-@staff_page
+@staff_only
 @require_safe
 @xframe_options_sameorigin
 @csp_replace({"frame-ancestors": [SELF]})  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def show_end(request: HttpRequest, arm: Arm, locale: str, name: str) -> HttpResp
     return render(request, "survey/end.html", context)
 
 
-@staff_page
+@staff_only
 @require_POST
 def seen(request: HttpRequest, code: str) -> HttpResponse:
     """Keep that somebody looked through the pages."""

@@ -6,19 +6,16 @@ pages alone: they are not cached, and no address and no log line holds one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from survey.domain.acts import resolve_unconfirmed
@@ -41,9 +38,10 @@ from survey.flow.reconciling import APPROVED_BY_ITSELF_DAYS, SOON_DAYS
 from survey.models import PanelAct, Study
 from survey.panels.submission_files import COLUMNS, FIELDS
 from survey.panels.terms import faulty_settings
+from survey.views.access import study_page
 from survey.views.csv_lines import write_parts
 from survey.views.downloads import as_download
-from survey.views.framing import SeeOther, collected_here
+from survey.views.framing import SeeOther
 
 ROWS_A_PAGE = 50
 EFFECTS: dict[PanelVerb, str] = {
@@ -59,17 +57,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def staff_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Show a page to staff alone, and have no browser or proxy keep it."""
-
-    @wraps(view)
-    def with_study(request: HttpRequest, code: str, **arguments: Any) -> HttpResponseBase:
-        return view(request, collected_here(get_object_or_404(Study, code=code)), **arguments)
-
-    return never_cache(staff_member_required(with_study, login_url="login"))
-
-
-@staff_page
+@study_page
 @require_safe
 def page(request: HttpRequest, study: Study) -> HttpResponse:
     """Show totals, what does not agree, and every visit of the filter."""
@@ -124,7 +112,7 @@ def drop_empty(choice: Choice) -> dict[str, str]:
     return {name: value for name, value in choice._asdict().items() if value}
 
 
-@staff_page
+@study_page
 @require_POST
 def confirm(request: HttpRequest, study: Study) -> HttpResponse:
     """Show what would be done to whom, before anything is."""
@@ -171,7 +159,7 @@ def read_chosen(request: HttpRequest, study: Study) -> set[int]:
     return {int(value) for value in request.POST.getlist("row") if value.isascii() and value.isdecimal()}
 
 
-@staff_page
+@study_page
 @require_POST
 def act(request: HttpRequest, study: Study) -> HttpResponse:
     """Write down what was confirmed; asked for twice, it is written down once."""
@@ -198,7 +186,7 @@ def read_amount(value: str) -> Decimal | None:
     return amount.quantize(Decimal("0.01")) if amount.is_finite() and abs(amount) < 10_000 else None
 
 
-@staff_page
+@study_page
 @require_POST
 def refresh(request: HttpRequest, study: Study) -> HttpResponse:
     """Ask the panels for their lists now; the first that cannot be asked ends it."""
@@ -214,7 +202,7 @@ def refresh(request: HttpRequest, study: Study) -> HttpResponse:
     return back_to(study, request.POST)
 
 
-@staff_page
+@study_page
 @require_POST
 def resolve(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Take a person's word for whether an act was done of which the panel's answer never came."""
@@ -229,7 +217,7 @@ def resolve(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     return back_to(study, request.POST)
 
 
-@staff_page
+@study_page
 @require_safe
 def rows_csv(request: HttpRequest, study: Study) -> HttpResponseBase:
     """Give the rows of the filter as a file, with identifiers and without answers."""

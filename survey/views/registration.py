@@ -12,12 +12,12 @@ from survey.domain.deviation_log import COLUMNS, log_json, log_rows
 from survey.domain.registration import ReasonNeeded, compare_with_now, newest_registration, report_deviation
 from survey.forms import DeviationForm
 from survey.models import Study
+from survey.views.access import find_study, staff_only
 from survey.views.csv_lines import write_lines
 from survey.views.framing import SeeOther
-from survey.views.setup import find_study, staff_page
 
 
-@staff_page
+@staff_only
 @require_safe
 def page(request: HttpRequest, code: str) -> HttpResponse:
     return show(request, find_study(code), DeviationForm())
@@ -36,7 +36,7 @@ def show(request: HttpRequest, study: Study, form: DeviationForm, *, status: int
     return render(request, "study/registration.html", context, status=status)
 
 
-@staff_page
+@staff_only
 @require_safe
 def file(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """Give a registration byte for byte as it was hashed."""
@@ -46,7 +46,7 @@ def file(request: HttpRequest, code: str, number: int) -> HttpResponse:
     return response
 
 
-@staff_page
+@staff_only
 @require_safe
 def log_file(request: HttpRequest, code: str, kind: str) -> HttpResponse:
     """Give the deviation log as a file."""
@@ -62,7 +62,7 @@ def log_file(request: HttpRequest, code: str, kind: str) -> HttpResponse:
     return response
 
 
-@staff_page
+@staff_only
 @require_POST
 def report(request: HttpRequest, code: str) -> HttpResponse:
     """Write a deviation down that no comparison finds."""

@@ -37,17 +37,17 @@ from survey.domain.session_story import issued_code, page_uses, raised_flags, ti
 from survey.enums import Country, Locale, Status
 from survey.flow.quality import FLAGS
 from survey.models import Response, Study, SurveySession
+from survey.views.access import study_page
 from survey.views.csv_lines import write_parts
 from survey.views.downloads import as_download
 from survey.views.framing import SeeOther
-from survey.views.reconciliation import staff_page
 
 ROWS_A_PAGE = 50
 ROWS_A_READ = 1000  # of the file, which is written while it is sent
 CSV_COLUMNS = ("session", "landed_at", "country", "locale", "status", "page", "flags", "notes")
 
 
-@staff_page
+@study_page
 @require_safe
 def page(request: HttpRequest, study: Study) -> HttpResponse:
     """List the sessions of a filter, newest first."""
@@ -75,7 +75,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
     return render(request, "study/review.html", context)
 
 
-@staff_page
+@study_page
 @require_safe
 def rows_csv(request: HttpRequest, study: Study) -> HttpResponseBase:
     """Give all sessions of the filter as a file, newest first, with the columns of the page."""
@@ -133,7 +133,7 @@ def find_session(study: Study, pk: int) -> SurveySession:
     return session
 
 
-@staff_page
+@study_page
 @require_safe
 def session(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Show one session; with ``queue`` the way to the next that waits."""
@@ -162,7 +162,7 @@ def read_answers(found: SurveySession) -> QuerySet[Response]:
     return found.responses.select_related("item").order_by("position", "pk")
 
 
-@staff_page
+@study_page
 @require_safe
 def first_of_queue(request: HttpRequest, study: Study) -> HttpResponse:
     """Lead to the session that has waited longest; to rehearse, to a simulated one."""
@@ -174,7 +174,7 @@ def first_of_queue(request: HttpRequest, study: Study) -> HttpResponse:
     return SeeOther(reverse("survey:review_session", args=[study.code, first]) + "?queue=1")
 
 
-@staff_page
+@study_page
 @require_POST
 def note(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Write a note down; from the queue on to the next, if the session is settled."""

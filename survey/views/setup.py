@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -26,11 +24,11 @@ from survey.flow.study_state import STUDY_TRANSITIONS
 from survey.forms import CellForm, NewCellForm, ReasonForm, SettingsForm
 from survey.models import Arm, QuotaCell, Study
 from survey.queries import places_held
-from survey.views.framing import SeeOther, collected_here
+from survey.views.access import find_study, staff_only
+from survey.views.framing import SeeOther
 
 N_CHANGES = 50
 N_TRIALS = 20
-staff_page = partial(staff_member_required, login_url="login")
 
 
 class Step(NamedTuple):
@@ -94,7 +92,7 @@ MENDED_AT: Mapping[str, str] = {
 ACTIONS: Mapping[str, Callable[..., bool]] = {"launch": launch_study, "pause": pause_study, "close": close_study}
 
 
-@staff_page
+@staff_only
 @require_safe
 def page(request: HttpRequest, code: str) -> HttpResponse:
     study = find_study(code)
@@ -120,7 +118,7 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "study/setup.html", context)
 
 
-@staff_page
+@staff_only
 @require_POST
 def change_state(request: HttpRequest, code: str) -> HttpResponse:
     """Launch, pause, resume or close; what stands in the way is shown on the page."""
@@ -164,7 +162,7 @@ def confirm(request: HttpRequest, study: Study, reason: str) -> HttpResponse:
     return render(request, "study/state_confirm.html", context)
 
 
-@staff_page
+@staff_only
 @require_POST
 def edit_settings(request: HttpRequest, code: str) -> HttpResponse:
     """Set title, contact, ethics approval and stopping rule."""
@@ -184,7 +182,7 @@ def edit_settings(request: HttpRequest, code: str) -> HttpResponse:
     return back_to(study)
 
 
-@staff_page
+@staff_only
 @require_POST
 def change_version(request: HttpRequest, code: str) -> HttpResponse:
     """Put a draft on the newest version of its instrument."""
@@ -199,7 +197,7 @@ def change_version(request: HttpRequest, code: str) -> HttpResponse:
     return back_to(study)
 
 
-@staff_page
+@staff_only
 @require_POST
 def edit_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     study = find_study(code)
@@ -217,7 +215,7 @@ def edit_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     return back_to(study)
 
 
-@staff_page
+@staff_only
 @require_POST
 def new_cell(request: HttpRequest, code: str) -> HttpResponse:
     """Add a quota cell to a country."""
@@ -237,7 +235,7 @@ def new_cell(request: HttpRequest, code: str) -> HttpResponse:
     return back_to(study)
 
 
-@staff_page
+@staff_only
 @require_POST
 def drop_cell(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     """Remove a quota cell that nobody holds a place in."""
@@ -262,10 +260,6 @@ def find_cell(study: Study, pk: int) -> QuotaCell:
 def wrong_fields(form: ReasonForm) -> str:
     """Say what is wrong with each field."""
     return "; ".join(f"{field.replace('_', ' ')}: {texts[0]}" for field, texts in form.errors.items())
-
-
-def find_study(code: str) -> Study:
-    return collected_here(get_object_or_404(Study.objects.select_related("version__instrument"), code=code))
 
 
 def back_to(study: Study) -> HttpResponse:

@@ -18,7 +18,8 @@ from survey.enums import Country, PanelName, SubmissionStatus
 from survey.models import Study
 from survey.panels import Reported
 from survey.panels.submission_files import COLUMNS, FIELDS, LARGEST, FileRow, Layout, Unusable, read_file
-from survey.views.reconciliation import back_to, staff_page
+from survey.views.access import study_page
+from survey.views.reconciliation import back_to
 
 SALT = "panel's list of submissions"
 MAX_AGE_S = 3600
@@ -26,7 +27,7 @@ MOST_SIGNED = 200_000  # characters: the form that brings it back has a limit
 MOST_SHOWN = 500
 
 
-@staff_page
+@study_page
 @require_POST
 def look(request: HttpRequest, study: Study) -> HttpResponse:
     """Show what would become of every row of a file."""
@@ -73,7 +74,7 @@ def read_layout(panel: PanelName, params: Mapping[str, str]) -> Layout:
     return Layout(panel, {field: name for field, name in columns.items() if name}, words)
 
 
-@staff_page
+@study_page
 @require_POST
 def keep(request: HttpRequest, study: Study) -> HttpResponse:
     """Store the rows that were shown."""

@@ -8,11 +8,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from survey.domain.trial_runs import CannotTest, begin_trial, remove_trials
+from survey.views.access import find_study, staff_only
 from survey.views.framing import SeeOther
-from survey.views.setup import find_study, staff_page
 
 
-@staff_page
+@staff_only
 @require_POST
 def begin(request: HttpRequest, code: str) -> HttpResponse:
     """Begin a test run and lead to its first page."""
@@ -25,7 +25,7 @@ def begin(request: HttpRequest, code: str) -> HttpResponse:
     return SeeOther(reverse("survey:page", args=[session.token]))
 
 
-@staff_page
+@staff_only
 @require_POST
 def remove(request: HttpRequest, code: str) -> HttpResponse:
     """Remove one test run, or all."""
