@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
 
-from celery import Task, shared_task
+from celery import shared_task
 from django.db import DatabaseError
-from kombu.exceptions import OperationalError
 
 from analysis import domain, live_summary, releases, simulations
 from analysis.imports import importing
@@ -19,6 +17,7 @@ from analysis.release.store import make_zip
 from analysis.results.stored import note_of
 from analysis.sample_questions import SampleQuestion
 from analysis.signs_of_life import signs_of_life
+from survey.broker import send_or_leave
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +26,7 @@ SIMULATED_BETWEEN = 10  # studies between two notes of progress
 
 def launch(run_id: int) -> None:
     """Have a queued analysis computed; with the broker away the sweep does it later."""
-    _send(run_analysis, run_id)
-
-
-def _send(task: Task[..., Any], run_id: int) -> None:
-    """Queue a task about an analysis; with the broker away the sweep does it later."""
-    try:
-        task.delay(run_id)
-    except OperationalError as error:
-        logger.warning("analysis %s waits for the broker: %s", run_id, error)
+    send_or_leave(run_analysis, run_id)
 
 
 @shared_task
@@ -62,7 +53,7 @@ def run_analysis(run_id: int) -> None:
         domain.fail(run, f"{type(error).__name__}: {error}")
     else:
         if is_ours:
-            _send(draw_figures, run_id)
+            send_or_leave(draw_figures, run_id)
 
 
 @shared_task(expires=3600)
@@ -86,10 +77,7 @@ def draw_figures(run_id: int) -> None:
 
 def launch_release(release_id: int) -> None:
     """Have a queued release made; with the broker away the sweep does it later."""
-    try:
-        make_release.delay(release_id)
-    except OperationalError as error:
-        logger.warning("release %s waits for the broker: %s", release_id, error)
+    send_or_leave(make_release, release_id)
 
 
 @shared_task
@@ -115,10 +103,7 @@ def make_release(release_id: int) -> None:
 
 def launch_simulation(pk: int) -> None:
     """Have queued studies simulated; with the broker away the sweep does it later."""
-    try:
-        run_simulation.delay(pk)
-    except OperationalError as error:
-        logger.warning("simulation %s waits for the broker: %s", pk, error)
+    send_or_leave(run_simulation, pk)
 
 
 @shared_task
@@ -147,10 +132,7 @@ def run_simulation(pk: int) -> None:
 
 def launch_import(import_id: int) -> None:
     """Have a queued import done; with the broker away the sweep does it later."""
-    try:
-        import_data.delay(import_id)
-    except OperationalError as error:
-        logger.warning("import %s waits for the broker: %s", import_id, error)
+    send_or_leave(import_data, import_id)
 
 
 @shared_task

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from celery import Task, shared_task
+from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.db import connection
-from kombu.exceptions import OperationalError
 
+from survey.broker import send_or_leave
 from survey.llm import domain
 from survey.llm.enums import RunState
 from survey.llm.models import ModelSpec, Probe, Run
@@ -27,20 +26,12 @@ MOST_SEATS = 16
 
 def launch(run_id: int) -> None:
     """Have a queued run started; with the broker away the sweep does it later."""
-    _queue(start_run, run_id)
-
-
-def _queue(task: Task[..., Any], *args: object) -> None:
-    """Queue a task; with the broker away the sweep does it later."""
-    try:
-        task.delay(*args)
-    except OperationalError as error:
-        logger.warning("%s%s waits for the broker: %s", task.name, args, error)
+    send_or_leave(start_run, run_id)
 
 
 def launch_probe(probe_id: int) -> None:
     """Have a model probed."""
-    _queue(probe, probe_id)
+    send_or_leave(probe, probe_id)
 
 
 @shared_task
@@ -66,7 +57,7 @@ def start_run(run_id: int) -> None:
 
 def _queue_seats(spec: ModelSpec) -> None:
     for seat in range(n_seats(spec)):
-        _queue(work, spec.pk, seat)
+        send_or_leave(work, spec.pk, seat)
 
 
 def n_seats(spec: ModelSpec) -> int:
@@ -93,7 +84,7 @@ def work(spec_id: int, seat: int = 0) -> None:
     for run in Run.objects.filter(state=RunState.RUNNING, specs=spec_id):
         domain.finish_run_if_done(run)
     if goes_on and next_run(spec_id, after=0) is not None:
-        _queue(work, spec_id, seat)
+        send_or_leave(work, spec_id, seat)
 
 
 @shared_task(expires=15)
