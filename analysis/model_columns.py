@@ -1,6 +1,6 @@
 """What a model's answers to both option orders say together: one row per question as it was put.
 
-The formulas are those of `survey.llm.probabilities`.
+Each column says how it comes about, in its SQL and its label.
 """
 
 from analysis.columns import (
