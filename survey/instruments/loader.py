@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +15,13 @@ import yaml
 from survey.csv_reader import csv_reader
 from survey.flow.provenance import Provenance
 from survey.instruments.plan import PLAN_FILE, PLAN_KEY
-from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile
+from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile, unread
 
 SHIPPED = Path(__file__).parent / "pact"
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where the library has it: ten times as fast
 DRAFTS = "provenance/drafts.csv"
 DRAFT_COLUMNS = ("key", "source_hash")
+SEPARATORS = {";": "semicolons", "\t": "tabs"}  # as spreadsheets write them where the comma stands in numbers
 RECORD_COLUMNS = ("key", "status", *Provenance._fields)
 
 
@@ -126,10 +127,35 @@ def problems_if_text(node: yaml.Node, key: str, name: str, problems: list[Proble
         problems.append(Problem(name, node.start_mark.line + 1, key, "must be a text, not a list"))
 
 
+def misread_words(node: yaml.Node, name: str) -> Iterator[Problem]:
+    """Find what YAML takes for something else than the word it was meant as: the country NO for false, a key 1 for a
+    number. Such keys cannot even be put into an order."""
+    if isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
+                yield misread(key_node, name)
+            yield from misread_words(value_node, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            if part.tag == "tag:yaml.org,2002:bool":
+                yield misread(part, name)
+            yield from misread_words(part, name)
+
+
+def misread(node: yaml.Node, name: str) -> Problem:
+    kinds = {"bool": "as yes or no", "int": "as a number", "float": "as a number", "timestamp": "as a date"}
+    kind = kinds.get(node.tag.rpartition(":")[2], "otherwise")
+    word = node.value if isinstance(node, yaml.ScalarNode) else "a key"
+    return Problem(name, node.start_mark.line + 1, name, f"{word} is read {kind}, not as a word")
+
+
 def read_structure(path: Path, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int]]:
     """Read ``instrument.yaml``, or another file like it: its content, and the line of every dotted key."""
     node = compose(path, path.name, problems)
     if node is None:
+        return {}, {}
+    if misread := list(misread_words(node, path.name)):
+        problems += misread
         return {}, {}
     leaves: dict[str, Leaf] = {}
     walk(node, "", path.name, leaves, problems)
@@ -149,6 +175,8 @@ def add_plan(folder: Path, structure: dict[str, Any], lines: dict[str, int], pro
     if not (folder / PLAN_FILE).exists():
         return
     plan, plan_lines = read_structure(folder / PLAN_FILE, problems)
+    if PLAN_FILE in unread(problems):
+        return
     structure[PLAN_KEY] = plan
     lines.update({f"{PLAN_KEY}.{key}": line for key, line in plan_lines.items()})
 
@@ -158,7 +186,10 @@ def read_items(path: Path, problems: list[Problem]) -> list[Row]:
 
 
 def read_table(path: Path, name: str, columns: Collection[str], problems: list[Problem]) -> list[Row]:
-    """Read a CSV file; a wrong header or a row of another length is a problem, the other rows are kept."""
+    """Read a CSV file; a row of another length is a problem, the others are kept, and empty ones are passed over.
+
+    Of a file whose first line lacks a column no row can be right: that is one fault, not one a row.
+    """
     content = read_text_file(path, name, problems)
     if content is None:
         return []
@@ -166,10 +197,13 @@ def read_table(path: Path, name: str, columns: Collection[str], problems: list[P
     rows: list[Row] = []
     try:
         header = next(reader, [])
-        for column in [*(c for c in columns if c not in header), *(c for c in header if c not in columns)]:
-            what = "unknown column" if column in header else "column is missing"
-            problems.append(Problem(name, 1, column, what))
+        if missing := [column for column in columns if column not in header]:
+            problems.append(Problem(name, 1, name, header_fault(header, columns, missing)))
+            return []
+        problems += [Problem(name, 1, column, "unknown column") for column in header if column not in columns]
         for values in reader:
+            if not any(value.strip() for value in values):
+                continue  # spreadsheets leave such lines
             if len(values) != len(header):
                 message = f"{len(values)} cells where the header has {len(header)}"
                 problems.append(Problem(name, reader.line_num, values[0] if values else "", message))
@@ -178,6 +212,17 @@ def read_table(path: Path, name: str, columns: Collection[str], problems: list[P
     except csv.Error as error:
         problems.append(Problem(name, reader.line_num, name, f"not valid CSV: {error}"))
     return rows
+
+
+def header_fault(header: Sequence[str], columns: Collection[str], missing: Sequence[str]) -> str:
+    """Say what is wrong with a first line that lacks columns."""
+    if len(header) == 1:
+        for sign, called in SEPARATORS.items():
+            if sign in header[0]:
+                return f"the columns are separated by {called}, not by commas"
+    unknown = [column for column in header if column.strip() and column not in columns]
+    told = f"; unknown there: {', '.join(unknown)}" if unknown else ""
+    return f"the first line does not name {', '.join(missing)}{told}"
 
 
 def read_texts(path: Path, problems: list[Problem]) -> TextFile:
@@ -206,12 +251,15 @@ def add_provenance(
     """Join the texts with what is recorded of them; drafts without a line of their own share ``drafts.csv``."""
     shared = read_records(folder, DRAFTS, problems)
     source = texts.get(source_locale, TextFile(source_locale, {}))
+    broken = unread(problems)  # of their texts nothing is known, so no record is without its text
     lost = [(DRAFTS, row.line, key) for key, row in shared.items() if key not in source.entries]
+    lost = [] if broken & {"instrument.yaml", f"texts/{source_locale}.yaml"} else lost
     joined = {}
     for locale, file in texts.items():
         name = record_file(locale)
         records = read_records(folder, name, problems)
-        lost += [(name, row.line, key) for key, row in records.items() if key not in file.entries]
+        if f"texts/{locale}.yaml" not in broken:
+            lost += [(name, row.line, key) for key, row in records.items() if key not in file.entries]
         drafted_from = {} if locale == source_locale else shared
         joined[locale] = TextFile(
             locale,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -136,13 +136,21 @@ ITEM_COLUMNS: dict[str, type[Country | AgeBucket | ActorGender | Theme] | None] 
 
 
 def validate(definition: Definition) -> list[Problem]:
-    """List everything that is wrong with an instrument, in the order of the files."""
+    """List what is wrong with an instrument, in the order of the files, but not what follows from one left unread."""
+    broken = unread(definition.problems)
+    if "instrument.yaml" in broken:
+        return list(definition.problems)
     structure_problems = list(check_structure(definition))
     problems = [*definition.problems, *structure_problems, *check_items(definition)]
-    if not structure_problems:
+    if not structure_problems and "items.csv" not in broken:
         problems += check_supply(definition)
-        problems += check_texts(definition)
+        problems += (problem for problem in check_texts(definition) if problem.file not in broken)
     return problems
+
+
+def unread(problems: Iterable[Problem]) -> frozenset[str]:
+    """Name the files that could not be read at all: what is wrong with them has the file itself as its key."""
+    return frozenset(problem.file for problem in problems if problem.key == problem.file)
 
 
 # --- instrument.yaml ---------------------------------------------------------------------------

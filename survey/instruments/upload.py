@@ -52,16 +52,27 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, Run
 # How to mend what the messages say, by what stands in them; the first that fits.
 MENDS: tuple[tuple[str, str], ...] = (
     ("file is missing", "add the file; it lies beside instrument.yaml"),
-    ("not UTF-8", "save the file as UTF-8"),
+    ("not UTF-8", "save the file as UTF-8; in Excel: Save as, “CSV UTF-8 (comma delimited)”"),
+    ("save it as UTF-8 text", "in Excel: Save as, “CSV UTF-8 (comma delimited)”"),
+    ("not as a word", "put it into quotation marks"),
+    ("not by commas", "save the file as CSV with commas; in LibreOffice: Save as, “Edit filter settings”"),
+    (
+        "the first line does not name",
+        "name the columns in the first line, with nothing above it, and fill them in every row",
+    ),
     ("not valid YAML", "look at the indentation, colons and quotation marks in and above this line"),
     ("not valid CSV", "look at the quotation marks in and above this line"),
     ("stands twice", "keep one of the two"),
     ("stands in line", "keep one of the two"),
-    ("column is missing", "add the column to the header and to every row"),
     ("unknown column", "take the column out, or correct its name"),
     ("cells where the header has", "put texts with commas into quotation marks"),
     ("record of what is not there", "take the record out, or add the text"),
     ("is not the file's name", "write the locale that the file is named by"),
+    ("is a workbook", "save the sheet as CSV UTF-8 (comma delimited), under the name items.csv if it holds the items"),
+    (
+        "cannot be read as a zip file",
+        "zip the folder that holds instrument.yaml, and upload the file that ends in .zip",
+    ),
     ("alias", "write the value out in each place"),
     ("instrument.yaml: pack one", "zip the folder that holds instrument.yaml, items.csv and texts, and upload that"),
     ("missing", "add it"),
@@ -127,13 +138,19 @@ def choose(infos: list[zipfile.ZipInfo]) -> list[Entry]:
         entry for entry in entries if not entry.info.filename.startswith(roots[0]) or not BELONGS.fullmatch(entry.name)
     ]
     names = [entry.name for entry in entries]
-    problems = [Problem(one.info.filename, 1, one.name, "is no file of an instrument: take it out") for one in strange]
+    problems = [Problem(one.info.filename, 1, one.name, stranger(one.name)) for one in strange]
     problems += [
         Problem(name, 1, name, "stands twice in the zip file") for name in sorted(set(names)) if names.count(name) > 1
     ]
     if problems:
         raise Refused(problems)
     return entries
+
+
+def stranger(name: str) -> str:
+    if name.lower().endswith((".xlsx", ".xls", ".ods")):
+        return "is a workbook, not a file of an instrument"
+    return "is no file of an instrument: take it out"
 
 
 def is_root(name: str) -> bool:

@@ -108,7 +108,7 @@ def test_other_placeholder_is_named(folder: Path) -> None:
         ("items.csv", "\nBR02,BR", "\nBR01,BR", "BR01 stands in line 2 already"),
         ("items.csv", "\nBR02,BR", "\nBR02,XX", "'XX' is none of"),
         ("items.csv", "\nBR02,", "\nBR02", "10 cells where the header has 11"),
-        ("items.csv", "code,", "codes,", "code: column is missing"),
+        ("items.csv", "code,", "codes,", "the first line does not name code; unknown there: codes"),
         ("items.csv", "written for this instrument", "x" * 301, "longer than 300 characters (item BR01)"),
         (
             "items.csv",
@@ -144,6 +144,52 @@ def test_missing_files_and_wrong_encodings_are_named(folder: Path) -> None:
     found = problems(folder)
     assert "texts/en-GB.yaml:1: en-GB: file is missing" in found
     assert any(problem.startswith("texts/en-ZA.yaml:1:") and "not UTF-8" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text.replace(",", ";"), "separated by semicolons, not by commas"),
+        (lambda text: text.replace(",", "\t"), "separated by tabs, not by commas"),
+        (lambda text: "Our items" + "," * 10 + "\n" + text, "does not name code, scenario_country"),
+        (lambda text: text.replace(",theme,", ",topic,", 1), "does not name theme; unknown there: topic"),
+    ],
+)
+def test_table_as_a_spreadsheet_spoils_it_is_one_fault(
+    folder: Path, change: Callable[[str], str], expected: str
+) -> None:
+    edit(folder / "items.csv", change)
+    (problem,) = problems(folder)
+    assert problem.startswith("items.csv:1: items.csv: ")
+    assert expected in problem
+
+
+@pytest.mark.parametrize("name", ["items.csv", "texts/hi-IN.yaml", "texts/en-US.yaml", "instrument.yaml"])
+def test_what_follows_from_an_unread_file_is_not_told(folder: Path, name: str) -> None:
+    (folder / name).write_bytes((folder / name).read_text(encoding="utf-8").encode("utf-16"))
+    assert problems(folder) == [f"{name}:1: {name}: not UTF-8 (byte 0)"]
+
+
+def test_empty_lines_of_a_spreadsheet_are_passed_over(folder: Path) -> None:
+    before = read_instrument(folder).content_hash
+    edit(folder / "items.csv", lambda text: text + "," * 10 + "\n\n" + " ," * 10 + "\n")
+    assert (problems(folder), read_instrument(folder).content_hash) == ([], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("instrument.yaml", "  BR:\n", "  NO:\n", "NO is read as yes or no, not as a word"),
+        ("instrument.yaml", "[MM, SG]", "[MM, NO]", "NO is read as yes or no, not as a word"),
+        ("analysis_plan.yaml", "  own_country_norm:\n", "  2:\n", "2 is read as a number, not as a word"),
+    ],
+)
+def test_word_that_yaml_takes_for_something_else_is_named(
+    folder: Path, name: str, old: str, new: str, expected: str
+) -> None:
+    edit(folder / name, lambda text: text.replace(old, new, 1))
+    line = next(n for n, row in enumerate((folder / name).read_text().splitlines(), start=1) if new.strip() in row)
+    assert problems(folder) == [f"{name}:{line}: {name}: {expected}"]
 
 
 def test_layout_does_not_change_the_hash_but_content_does(folder: Path) -> None:

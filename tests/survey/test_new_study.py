@@ -131,6 +131,12 @@ def test_what_is_no_zip_file_is_said_to_be_none(tmp_path: Path, content: bytes) 
     assert "cannot be read as a zip file" in said(io.BytesIO(content), tmp_path)[0]
 
 
+def test_workbook_is_told_to_be_saved_as_csv(tmp_path: Path) -> None:
+    (told,) = said(pack({**FILES, "items.xlsx": b"PK"}), tmp_path)
+    assert told == "pact/items.xlsx:1: items.xlsx: is a workbook, not a file of an instrument"
+    assert "CSV UTF-8" in mend(Problem("items.xlsx", 1, "items.xlsx", told))
+
+
 def test_zip_without_an_instrument_says_so(tmp_path: Path) -> None:
     assert "holds no instrument.yaml" in said(pack({"items.csv": b"x"}), tmp_path)[0]
     assert mend(Problem("", 1, "", "holds no instrument.yaml: pack one instrument’s folder")).startswith(
