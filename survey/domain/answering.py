@@ -34,6 +34,10 @@ ADVANCE = """
 UPDATE survey_surveysession SET position = position + 1, last_activity_at = %s, locale = %s
 WHERE id = %s AND position = %s
 """
+GO_BACK = """
+UPDATE survey_surveysession SET position = position - 1, last_activity_at = %s
+WHERE id = %s AND position = %s AND status = %s
+"""
 
 
 def lock_session(token: str) -> SurveySession:
@@ -56,6 +60,13 @@ def advance(session: SurveySession) -> None:
 def choose_language(session: SurveySession, *, locale: str) -> None:
     session.locale = locale
     advance(session)
+
+
+def choose_language_again(session: SurveySession) -> None:
+    """Move back to the page before, where the language is chosen; nothing is stored of a session by then."""
+    if not run(GO_BACK, (timezone.now(), session.pk, session.position, Status.LANDED.value)):
+        raise LostRace(str(session))
+    session.position -= 1
 
 
 def record_consent(session: SurveySession, *, is_given: bool, shown: Sequence[str], consent_version: str) -> None:

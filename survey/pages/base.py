@@ -98,6 +98,10 @@ class PageKind(ABC):
     def context(self, turn: Turn) -> dict[str, Any]:
         """Give what the template shows beside the questions: at least a heading."""
 
+    def turn_back(self, turn: Turn, data: Mapping[str, str]) -> bool:
+        """Go a page back where the form asks for it and may; say whether it did. Under the session's row lock."""
+        return False
+
     @abstractmethod
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         """Store answers to every group, under the session's row lock. May raise `AskAgain`."""

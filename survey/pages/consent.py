@@ -6,17 +6,29 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from survey.domain.answering import record_consent
+from survey.domain.answering import choose_language_again, record_consent
+from survey.enums import Page
 from survey.flow.plan import PlanPage
 from survey.pages.base import Option, PageKind, RadioGroup, Turn
+from survey.pages.language import follows_language, headings
 
 PARAGRAPHS = ("consent.purpose", "consent.task", "consent.data", "consent.rights")
 YES, NO = "yes", "no"
 
 
+def other_languages(turn: Turn) -> dict[str, str]:
+    """Offer the choice once more, in the other languages: whoever chose wrongly may not read this one."""
+    if not follows_language(turn.session.plan, turn.session.position):
+        return {}
+    said = headings(turn)
+    return {tag: text for tag, text in said.items() if tag != turn.session.locale} or said
+
+
 class ConsentPage(PageKind):
-    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...]:
-        return ()
+    template = "survey/pages/consent.html"
+
+    def form(self, plan: Sequence[PlanPage], position: int) -> tuple[object, ...] | None:
+        return None if follows_language(plan, position) else ()  # then it shows the arm's other languages
 
     def groups(self, turn: Turn) -> list[RadioGroup]:
         options = (Option(YES, turn.texts["consent.agree"]), Option(NO, turn.texts["consent.decline"]))
@@ -25,7 +37,18 @@ class ConsentPage(PageKind):
         ]
 
     def context(self, turn: Turn) -> dict[str, Any]:
-        return {"heading": turn.texts["consent.heading"], "paragraphs": [turn.texts[key] for key in PARAGRAPHS]}
+        return {
+            "heading": turn.texts["consent.heading"],
+            "paragraphs": [turn.texts[key] for key in PARAGRAPHS],
+            "other_languages": other_languages(turn),
+        }
+
+    def turn_back(self, turn: Turn, data: Mapping[str, str]) -> bool:
+        """Go back to the choice of the language, which is free until somebody has consented in one."""
+        if data.get("again") != Page.LANGUAGE or not follows_language(turn.session.plan, turn.session.position):
+            return False
+        choose_language_again(turn.session)
+        return True
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         shown = ("consent.heading", *PARAGRAPHS, "consent.agree", "consent.decline")

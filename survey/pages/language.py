@@ -1,6 +1,6 @@
 """Choose the language, where the arm offers more than one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from survey.domain.answering import choose_language
-from survey.enums import Locale
+from survey.enums import Locale, Page
+from survey.flow.plan import PlanPage
 from survey.pages.base import Option, PageKind, RadioGroup, Turn
 
 
@@ -24,6 +25,11 @@ class LanguagePage(PageKind):
 
     def store(self, turn: Turn, answers: Mapping[str, str], *, served_at: datetime) -> None:
         choose_language(turn.session, locale=answers["locale"])
+
+
+def follows_language(plan: Sequence[PlanPage], position: int) -> bool:
+    """Say whether the page before was the choice of a language."""
+    return position > 0 and plan[position - 1]["kind"] == Page.LANGUAGE
 
 
 def headings(turn: Turn) -> dict[str, str]:

@@ -135,6 +135,8 @@ def submit(request: HttpRequest, token: str) -> HttpResponse:
         kind = PAGES[Page(turn.page["kind"])]
         if stamp.n_stored_tries != kind.n_stored_tries(turn):
             return here
+        if request.POST.get("lang", session.locale) != session.locale or kind.turn_back(turn, request.POST.dict()):
+            return here  # what was read in another language, since left for this one, is no answer to it
         reading = read_answers(kind.groups(turn), request.POST.dict(), is_second_try=stamp.tries > 0)
         if not reading.errors:
             try:

@@ -64,7 +64,7 @@ def walk(page: Page, entry: str, locale: str) -> Iterator[str]:
         for name in groups_on(page):
             page.locator(f"label:has(input[name={name}][value='{wish(name, number, locale)}'])").click()
         with page.expect_navigation():  # else the next look may find neither the old page nor the new one
-            page.get_by_role("button").click()
+            page.get_by_role("button").first.click()
 
 
 def check_stored(locale: str) -> None:
@@ -145,7 +145,7 @@ def choose_by_keyboard(page: Page, value: str) -> None:
 
 def check_error_summary(page: Page, groups: list[str], where: str) -> None:
     """Send the page without answers: the summary has the focus, its links lead to each question's first option."""
-    page.get_by_role("button").click()
+    page.get_by_role("button").first.click()
     expect(page.locator(".summary")).to_be_focused()
     check_page(page, where)
     links = page.locator(".summary a")
@@ -201,7 +201,7 @@ def test_survey_without_javascript_stores_every_answer(study: Study, new_page: N
         for name in (name for name in names if page.locator(f"[name={name}]").count()):
             page.locator(f"input[name={name}][value='{wish(name, number, 'pt-BR')}']").check()
         with page.expect_navigation():  # else the next look may find neither the old page nor the new one
-            page.get_by_role("button").click()
+            page.get_by_role("button").first.click()
     check_stored("pt-BR")
 
 
@@ -233,6 +233,18 @@ def test_buttons_keep_an_outline_in_forced_colours(study: Study, new_page: NewPa
             )
             assert style[0] == "2px"
             assert style[1] != style[2], "the border has the background's colour"
+
+
+def test_language_chosen_by_mistake_is_left_by_a_button_in_the_others(study: Study, new_page: NewPage) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto("/join/e2e/IN/")
+    for locale, other in (("hi-IN", "Choose your language"), ("en-IN", "अपनी भाषा चुनें")):
+        page.locator(f"input[value='{locale}']").check()
+        page.get_by_role("button").click()
+        assert page.locator("html").get_attribute("lang") == locale
+        with page.expect_navigation():
+            page.get_by_role("button", name=other).click()
+    expect(page.locator("input[value='hi-IN']")).to_be_visible()
 
 
 def test_second_person_on_the_same_browser_gets_their_own_session(study: Study, new_page: NewPage) -> None:

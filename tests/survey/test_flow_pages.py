@@ -108,6 +108,28 @@ def test_double_submit_stores_one_answer_and_moves_one_page(study: Study) -> Non
     assert set(Response.objects.values_list("choice", flat=True)) == {Choice.CULTURE}
 
 
+def test_language_may_be_chosen_again_until_somebody_consents_in_one(study: Study) -> None:
+    walker = Walker(make_session(study, "IN"))
+    walker.walk_to(Page.CONSENT)  # in Hindi
+    in_hindi = walker.stamp()
+    assert walker.post(again="language").status_code == 303
+    assert walker.kind() == Page.LANGUAGE
+    walker.post(locale="en-IN")
+    assert walker.post(in_hindi, lang="hi-IN", consent="yes").status_code == 303  # a tab that was left open
+    assert not Consent.objects.exists()
+    assert walker.post(lang="en-IN", consent="yes").status_code == 303
+    assert Consent.objects.get().locale == "en-IN"
+    walker.post(again="language")
+    assert walker.kind() == Page.SCREENING  # no way back from there
+
+
+def test_country_with_one_language_offers_no_other(study: Study) -> None:
+    walker = Walker(make_session(study, "BR"))
+    assert 'name="again"' not in walker.client.get(walker.url).content.decode()
+    assert walker.post(again="language").status_code == 422
+    assert walker.kind() == Page.CONSENT
+
+
 @pytest.mark.django_db(transaction=True)
 def test_simultaneous_submits_store_one_answer(study: Study) -> None:
     walker = Walker(make_session(study))
