@@ -19,6 +19,13 @@ def make_staff(name: str, *roles: Role, password: str | None = None) -> User:
     return user
 
 
+def sign_in(*roles: Role, name: str = "ada") -> Client:
+    """Give the browser of somebody of the staff whose account is made for it; without any role, a PI."""
+    client = Client()
+    client.force_login(make_staff(name, *roles))
+    return client
+
+
 def note_login(client: Client, user: User, *, method: str = "password", minutes_ago: float = 0) -> None:
     """Write into a client's session how and when its user showed who they are, in place of what stood there."""
     session = client.session

@@ -18,7 +18,7 @@ from pact_site.roles import Role
 from survey.domain.study_states import IllegalStudyChange, unblind_study
 from survey.models import AuditEntry, Participant, Response, StudyChange
 from tests.analysis.conftest import Made, store
-from tests.staff import make_staff, program_of
+from tests.staff import make_staff, program_of, sign_in
 
 
 @pytest.fixture
@@ -100,8 +100,7 @@ def test_unblinding_is_recorded_once_and_shows_everything(blind: Made, full_repo
 
 
 def test_unblinding_needs_the_right_and_a_reason(blind: Made) -> None:
-    staff = Client()
-    staff.force_login(make_staff("analyst", Role.ANALYST))
+    staff = sign_in(Role.ANALYST, name="analyst")
     page = staff.get(reverse("analysis:study_results", args=[blind.study.code])).content.decode()
     assert "You may not show them" in page
     address = reverse("analysis:unblind", args=[blind.study.code])

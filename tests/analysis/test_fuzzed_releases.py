@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.test import Client
 from django.urls import reverse
 
 from analysis.imports import archives
@@ -32,7 +31,7 @@ from analysis.release.tables import data_path
 from analysis.release.validation import validate
 from survey.models import Instrument, Study
 from tests.analysis.test_release_validation import whole
-from tests.staff import make_staff
+from tests.staff import sign_in
 
 __all__ = ["whole"]
 
@@ -218,8 +217,7 @@ def test_bad_zip_is_refused_on_the_page_and_by_the_command(
     with pytest.raises(CommandError) as refused:
         call_command("import_study", str(path), code="fuzzed", stdout=io.StringIO(), stderr=io.StringIO())
     assert message in str(refused.value)
-    client = Client()
-    client.force_login(make_staff("ada"))
+    client = sign_in()
     page = client.post(
         reverse("analysis:imports"), {"files": SimpleUploadedFile("data.zip", content)}, follow=True
     ).content.decode()
@@ -258,8 +256,7 @@ def test_zip_is_mutated_and_taken_or_refused(whole: Path, temporary: Path, tmp_p
 
 @pytest.mark.django_db
 def test_two_uploads_of_one_name_are_refused(temporary: Path) -> None:
-    client = Client()
-    client.force_login(make_staff("ada"))
+    client = sign_in()
     files = [SimpleUploadedFile("a.csv", ROW), SimpleUploadedFile("a.csv", b"b\n")]
     page = client.post(reverse("analysis:imports"), {"files": files}, follow=True).content.decode()
     assert "two files are named a.csv" in page

@@ -25,7 +25,7 @@ from tests.analysis.conftest import Made
 from tests.analysis.releasing import add_people, make_publishable, release
 from tests.analysis.test_bad_files import GOOD, HUMAN, PREDICTED, PREDICTIONS, judged, write
 from tests.analysis.test_import_study import ANSWERS, CHOSEN, answers_file, bring_in, exported
-from tests.staff import make_staff
+from tests.staff import make_staff, sign_in
 
 
 @pytest.fixture
@@ -161,8 +161,7 @@ def test_removal_is_confirmed_and_for_pis_alone(db: None, staff: Client, client:
     assert other.post(address, {"code": study.code}).status_code == 403
     staff.post(address, {"code": study.code})
     assert not Study.objects.exists()
-    viewer = Client()
-    viewer.force_login(make_staff("viewer", Role.VIEWER))
+    viewer = sign_in(Role.VIEWER, name="viewer")
     assert viewer.get(reverse("analysis:imports")).status_code == 403
 
 
@@ -180,8 +179,7 @@ def test_own_studies_are_listed_before_imported_ones(made: Made, staff: Client, 
 
 def test_pages_of_an_imported_study_say_what_it_is_and_offer_nothing_else(db: None, tmp_path: Path) -> None:
     study = bring_in(answers_file(tmp_path), mapping=CHOSEN)
-    client = Client()
-    client.force_login(make_staff("ada"))
+    client = sign_in()
     results = client.get(reverse("analysis:study_results", args=[study.code])).content.decode()
     assert "<strong>2</strong> respondents, <strong>5</strong> answers of people: read-only, imported from" in results
     assert "complete session" not in results

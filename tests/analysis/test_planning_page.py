@@ -21,7 +21,7 @@ from analysis.stats.planning import components, normal_power
 from pact_site.roles import Role
 from survey.models import Study
 from tests.analysis.conftest import Made
-from tests.staff import make_staff
+from tests.staff import sign_in
 
 SMALL = SampleQuestion(effect=30, people=6, items=5, pool=10, runs=20)
 State = SampleSimulation.State
@@ -184,8 +184,7 @@ def test_a_studys_design_fills_the_form(made: Made, staff: Client) -> None:
 
 
 def test_who_only_watches_plans_but_starts_no_work(db: None) -> None:
-    client = Client()
-    client.force_login(make_staff("viewer", Role.VIEWER))
+    client = sign_in(Role.VIEWER, name="viewer")
     page = text(client, reverse("analysis:planning"))
     assert "Simulate 200 studies" not in page
     assert client.post(reverse("analysis:planning"), SMALL.as_query()).status_code == 403

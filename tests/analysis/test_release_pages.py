@@ -23,7 +23,7 @@ from analysis.release.validation import validate
 from pact_site.roles import Role
 from tests.analysis.conftest import Made
 from tests.analysis.releasing import OPTIONS, add_people, make_publishable, only_release
-from tests.staff import make_staff
+from tests.staff import sign_in
 
 FORM = {
     "number": "1.0.0",
@@ -135,8 +135,7 @@ def test_refused_release_tells_why_and_may_be_asked_for_again(published: Made, s
 
 @pytest.mark.parametrize(("role", "form", "status"), [(Role.PI, True, 302), (Role.ANALYST, False, 403)])
 def test_only_who_may_release_can(published: Made, role: Role, form: bool, status: int) -> None:
-    client = Client()
-    client.force_login(make_staff("somebody", role))
+    client = sign_in(role, name="somebody")
     assert ("Make the release" in client.get(exports(published)).content.decode()) == form
     with patch.object(tasks.make_release, "delay"):
         assert client.post(reverse("analysis:release_new", args=["tiny"]), FORM).status_code == status

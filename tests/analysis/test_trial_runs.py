@@ -29,7 +29,7 @@ from survey.enums import Page, PanelName, Status, StudyState
 from survey.models import PanelAct, Participant, Response, SessionNote, Study, SurveySession
 from survey.queries import places_held
 from tests.factories import get_arm, make_session, make_study
-from tests.staff import make_staff
+from tests.staff import sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +53,7 @@ def study() -> Study:
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(make_staff("ada"))
-    return client
+    return sign_in()
 
 
 def counted(study: Study) -> dict[str, Any]:
@@ -206,8 +204,7 @@ def test_test_runs_are_removed_with_all_they_hold_and_nothing_else(study: Study)
     ("role", "status"), [(Role.PI, 303), (Role.ASSISTANT, 303), (Role.ANALYST, 403), (Role.TRANSLATOR, 403)]
 )
 def test_who_may_test(study: Study, role: Role, status: int) -> None:
-    client = Client()
-    client.force_login(make_staff("someone", role))
+    client = sign_in(role, name="someone")
     assert client.post(reverse("survey:trial", args=["s1"]), {"country": "BR"}).status_code == status
 
 

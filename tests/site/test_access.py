@@ -16,7 +16,7 @@ from pact_site.shortcut import STAFFS
 from survey.domain.audit import first_fault, record, verify_log
 from survey.models import AuditEntry
 from tests.factories import make_study
-from tests.staff import make_staff, program_of
+from tests.staff import make_staff, program_of, sign_in
 
 
 def names(resolver: URLResolver, space: str = "") -> set[str]:
@@ -170,8 +170,7 @@ def test_list_of_studies_leads_where_a_role_may_go(role: Role | None, leads_to: 
 @pytest.mark.django_db
 def test_tabs_of_a_study_lead_where_a_translator_may_go() -> None:
     study = make_study()
-    client = Client()
-    client.force_login(make_staff("tara", Role.TRANSLATOR))
+    client = sign_in(Role.TRANSLATOR, name="tara")
     page = client.get(reverse("analysis:translations", args=[study.code])).content.decode()
     links = [link for link in re.findall('href="(/[^"]*)"', page) if "/static/" not in link]
     assert [link for link in links if client.get(link).status_code != 200] == []
@@ -180,8 +179,7 @@ def test_tabs_of_a_study_lead_where_a_translator_may_go() -> None:
 
 @pytest.mark.django_db
 def test_roles_cost_no_query_of_their_own(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    client = Client()
-    client.force_login(make_staff("pi"))
+    client = sign_in(name="pi")
     with django_assert_num_queries(6):  # as many as the list itself needs: see tests/analysis/test_pages.py
         client.get(reverse("home"))
 
@@ -191,8 +189,7 @@ def test_raw_records_open_for_whoever_sets_studies_up() -> None:
     study = make_study()
     address = reverse("admin:survey_study_change", args=[study.pk])
     for role, status in ((Role.PI, 200), (Role.ANALYST, 403)):
-        client = Client()
-        client.force_login(make_staff(role.name, role))
+        client = sign_in(role, name=role.name)
         assert client.get(address).status_code == status, role
 
 
@@ -201,8 +198,7 @@ def test_raw_records_open_for_whoever_sets_studies_up() -> None:
 
 @pytest.mark.django_db
 def test_invitation_leads_to_a_login_once() -> None:
-    pi = Client()
-    pi.force_login(make_staff("pi"))
+    pi = sign_in(name="pi")
     page = pi.post(
         reverse("team_invite"), {"username": "neha", "roles": ["Viewer", "Translator"]}, follow=True
     ).content.decode()
@@ -229,8 +225,7 @@ def test_invitation_leads_to_a_login_once() -> None:
     ],
 )
 def test_bad_invitation_makes_nobody(sent: dict[str, object], says: str) -> None:
-    pi = Client()
-    pi.force_login(make_staff("pi"))
+    pi = sign_in(name="pi")
     assert says in pi.post(reverse("team_invite"), sent, follow=True).content.decode()
     assert User.objects.count() == 1
 
@@ -254,8 +249,7 @@ def test_members_are_changed_but_never_by_themselves() -> None:
 @pytest.mark.django_db
 def test_acts_and_looks_at_identifiers_are_logged_before_they_happen() -> None:
     study = make_study()
-    client = Client()
-    client.force_login(make_staff("ada"))
+    client = sign_in()
     client.get(reverse("analysis:dashboard", args=[study.code]))
     client.post(reverse("survey:setup_state", args=[study.code]), {"action": "pause", "reason": "lunch"})
     client.get(reverse("survey:reconciliation", args=[study.code]))
@@ -289,8 +283,7 @@ def test_log_refuses_change_and_tells_of_it() -> None:
     assert verify_log() == (3, "entry 2 is not what was written")
     entries = list(AuditEntry.objects.order_by("number"))
     assert first_fault([entries[0], entries[2]]) == "entry 2 is missing"
-    client = Client()
-    client.force_login(make_staff("pi"))
+    client = sign_in(name="pi")
     told = client.post(reverse("team_log_check"), follow=True).content.decode()
     assert "changed outside the site: entry 2 is not what was written" in told
 

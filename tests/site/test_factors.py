@@ -20,7 +20,7 @@ from pact_site.roles import CONFIRMING, FOR_ANYBODY, NEEDED, SETTING_UP, Fresh, 
 from survey.domain.audit import verify_log
 from survey.models import AuditEntry
 from tests.factories import make_study
-from tests.staff import make_staff, note_login
+from tests.staff import make_staff, note_login, sign_in
 
 PASSWORD = "nine blue kettles hum"
 SAMPLES = {"int": "1", "slug": "BR", "str": "x", "path": "x", "name": "x"}
@@ -91,8 +91,7 @@ def test_nothing_opens_before_a_factor_is_set_up(name: str) -> None:
 
 
 def test_session_at_the_api_needs_the_factor_too() -> None:
-    client = Client()
-    client.force_login(make_staff("newcomer"))
+    client = sign_in(name="newcomer")
     assert client.get("/api/studies/").status_code == 403
     basic = Client(headers={"Authorization": "Basic YWRhOm5pbmUgYmx1ZSBrZXR0bGVzIGh1bQ=="})
     assert basic.get("/api/studies/").status_code == 401

@@ -15,7 +15,7 @@ from pact_site.roles import MATRIX, SCOPES, Right, Role, Scope, scope_for, scope
 from survey.models import AuditEntry
 from tests.factories import make_study
 from tests.site.test_access import EVERY_NAME
-from tests.staff import make_staff, program_of
+from tests.staff import make_staff, program_of, sign_in
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(days=1)
@@ -135,8 +135,7 @@ def test_every_api_address_has_a_scope() -> None:
 
 def test_token_is_shown_once_on_its_page() -> None:
     make_study()
-    client = Client()
-    client.force_login(make_staff("ada", Role.ANALYST))
+    client = sign_in(Role.ANALYST)
     sent = {"name": "nightly", "scopes": ["read:studies"], "days": "30", "study": "s1"}
     page = client.post("/account/tokens/", sent).content.decode()
     text = re.search(r"pact_[0-9A-Za-z]{48}", page)
@@ -151,8 +150,7 @@ def test_token_is_shown_once_on_its_page() -> None:
 
 
 def test_bad_form_is_sent_back() -> None:
-    client = Client()
-    client.force_login(make_staff("ada"))
+    client = sign_in()
     reply = client.post("/account/tokens/", {"name": "x", "days": "9999"})
     assert reply.status_code == 422
     assert not ApiToken.objects.exists()

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 
 from pact_site.roles import Role
 from survey.instruments.loader import SHIPPED, read_instrument
 from survey.instruments.schema import Problem
 from survey.instruments.upload import LARGEST_FILE, Refused, mend, read_safely, unpack
 from survey.models import Arm, AuditEntry, InstrumentVersion, QuotaCell, Study
-from tests.staff import make_staff
+from tests.staff import sign_in
 
 FILES = {path.relative_to(SHIPPED).as_posix(): path.read_bytes() for path in SHIPPED.rglob("*") if path.is_file()}
 ADDRESS = "/new-study/"
@@ -184,12 +183,6 @@ def test_every_file_may_be_missing_but_nothing_breaks(tmp_path: Path) -> None:
 
 
 # --- the page ----------------------------------------------------------------------------------
-def sign_in(*roles: Role) -> Client:
-    client = Client()
-    client.force_login(make_staff("ada", *roles))
-    return client
-
-
 def upload(files: dict[str, bytes]) -> SimpleUploadedFile:
     return SimpleUploadedFile("pact.zip", pack(files).getvalue(), "application/zip")
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,7 +27,7 @@ from survey.enums import Page, StudyState
 from survey.flow.registering import Difference, canonical, differences, fingerprint
 from survey.models import Deviation, QuotaCell, Registration, Study
 from tests.factories import SHIPPED_DEFINITION, get_arm, make_session, make_study
-from tests.staff import make_staff
+from tests.staff import sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +36,6 @@ FIVE = CellLimits(5, 0, None, True)
 
 def first_cell(study: Study) -> QuotaCell:
     return QuotaCell.objects.filter(arm=get_arm(study)).order_by("pk")[0]
-
-
-def sign_in(*roles: Role) -> Client:
-    client = Client()
-    client.force_login(make_staff("ada", *roles))
-    return client
 
 
 # --- pure --------------------------------------------------------------------------------------

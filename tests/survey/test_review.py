@@ -18,18 +18,12 @@ from survey.enums import Page, PanelName
 from survey.models import AuditEntry, Participant, QualityFlag, SessionNote, Study, SurveySession
 from survey.views import review
 from tests.factories import make_session, make_study
-from tests.staff import make_staff, note_login
+from tests.staff import make_staff, note_login, sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
 LIST_QUERIES = 13  # three of them the log's
 SESSION_QUERIES = 17  # three of them the log's
-
-
-def sign_in(*roles: Role) -> Client:
-    client = Client()
-    client.force_login(make_staff("ada", *roles))
-    return client
 
 
 def finished(study: Study, *flags: str) -> SurveySession:
@@ -151,9 +145,7 @@ def test_assistants_never_read_single_answers() -> None:
 
 
 def sign_in_as(role: Role) -> Client:
-    client = Client()
-    client.force_login(make_staff(f"a {role}", role))
-    return client
+    return sign_in(role, name=f"a {role}")
 
 
 def test_queue_goes_from_the_oldest_on_until_nobody_waits() -> None:

@@ -14,7 +14,7 @@ from survey.domain.trial_runs import begin_trial
 from survey.enums import PanelName
 from survey.models import Study, StudyChange
 from tests.factories import get_arm, make_study
-from tests.staff import make_staff
+from tests.staff import sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(make_staff("ada"))
-    return client
+    return sign_in()
 
 
 def point(study: Study, name: str) -> tuple[str, str, list[str]]:
@@ -252,8 +250,7 @@ def test_preview_of_what_there_is_not_is_not_found(staff: Client, place: tuple[s
 
 def test_translators_look_and_do_not_tick_off() -> None:
     make_study(live=False)
-    client = Client()
-    client.force_login(make_staff("neha", Role.TRANSLATOR))
+    client = sign_in(Role.TRANSLATOR, name="neha")
     assert client.get(reverse("survey:preview", args=["s1"])).status_code == 200
     assert client.post(reverse("survey:preview_seen", args=["s1"])).status_code == 403
 

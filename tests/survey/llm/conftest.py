@@ -25,7 +25,7 @@ from survey.llm.enums import ProviderName
 from survey.llm.models import Cell, CellTally, ModelSpec
 from survey.llm.prompts import Ask, Persona
 from survey.models import Arm, Instrument, InstrumentVersion, Item, Study, Text
-from tests.staff import make_staff
+from tests.staff import sign_in
 from tests.survey.llm.model_server import ModelServer, write_certificate
 from tests.survey.llm.workers import Workers, own_database, own_queue
 
@@ -180,9 +180,7 @@ def in_process() -> Iterator[None]:
 
 @pytest.fixture
 def staff_client(db: None) -> Client:
-    client = Client()
-    client.force_login(make_staff("rana"))
-    return client
+    return sign_in(name="rana")
 
 
 @pytest.fixture
