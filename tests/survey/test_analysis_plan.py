@@ -1,6 +1,5 @@
 """The analysis plan of an instrument: read with it, part of its hash, faults named by line and key."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,7 @@ import pytest
 from survey.instruments.loader import SHIPPED, read_instrument
 from survey.instruments.plan import PLAN_FILE, PLAN_KEY
 from survey.instruments.schema import validate
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "pact"))
+from tests.survey.files import problems
 
 
 def edit(folder: Path, old: str, new: str) -> int:
@@ -22,10 +17,6 @@ def edit(folder: Path, old: str, new: str) -> int:
     assert old in text
     path.write_text(text.replace(old, new, 1))
     return text[: text.index(old)].count("\n") + 1
-
-
-def problems(folder: Path) -> list[str]:
-    return [str(problem) for problem in validate(read_instrument(folder))]
 
 
 def test_shipped_plan_is_in_order_and_stands_in_the_structure() -> None:

@@ -7,17 +7,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from survey.domain.study_states import unblind_study
 from survey.models import Response, Study
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 from tests.staff import make_staff, program_of
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
 PATHS = ["/api/studies/", "/api/items/", "/api/responses/", "/api/schema/"]
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
 
 
 @pytest.fixture

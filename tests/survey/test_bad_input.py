@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from survey.enums import Page, PanelName
 from survey.models import Arm, Response, Study, SurveySession
 from survey.views.faults import MOST_BYTES
-from tests.factories import get_arm, make_session, make_study
+from tests.factories import get_arm, make_session
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -22,15 +22,8 @@ ANSWERS = {"personal": "culture", "norm": "preference"}
 
 
 @pytest.fixture
-def study() -> Study:
-    return make_study()
-
-
-@pytest.fixture
-def walker(study: Study) -> Walker:
+def walker(walker: Walker) -> Walker:
     """A participant at the second scenario, the first one answered."""
-    walker = Walker(make_session(study))
-    walker.walk_to(Page.SCENARIO)
     walker.post(**ANSWERS)
     walker.client.raise_request_exception = False
     return walker

@@ -40,16 +40,11 @@ from survey.models import (
     SurveySession,
 )
 from survey.panels import Identity
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
 SCREENING = {"country": "GB", "fluency": "fluent", "age_band": "25-34", "gender": "woman"}
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
 
 
 @pytest.fixture

@@ -2,28 +2,23 @@
 
 import csv
 import io
-import shutil
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from survey.instruments.exchange import Incoming, judge, units
-from survey.instruments.loader import SHIPPED, read_instrument
+from survey.instruments.loader import read_instrument
 from survey.instruments.provenance import write_records
 from survey.instruments.rewriting import replace_texts
 from survey.instruments.schema import validate
 from survey.instruments.translator_files import FORMATS, BadFile, read_xliff_file
 from tests.factories import SHIPPED_DEFINITION
+from tests.survey.files import edit
 
 KEY = "consent.heading"
 SOURCE, HINDI = (SHIPPED_DEFINITION.texts[locale].entries[KEY].body for locale in ("en-US", "hi-IN"))
 NEW = "भाग लेने से पहले “यह” पढ़ें: 100% सच & <साफ़>"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "pact"))
 
 
 def export(folder: Path, format: str, *keys: str) -> Path:
@@ -36,12 +31,6 @@ def export(folder: Path, format: str, *keys: str) -> Path:
 
 def take_in(folder: Path, file: Path, *options: str) -> None:
     call_command("import_texts", str(file), "--instrument", str(folder), "--translator", "Asha", *options)
-
-
-def change(path: Path, old: str, new: str) -> None:
-    before = path.read_text(encoding="utf-8")
-    assert old in before
-    path.write_text(before.replace(old, new, 1), encoding="utf-8")
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -68,7 +57,7 @@ def test_translation_comes_in_as_one_line_and_its_record(
     folder: Path, format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = export(folder, format, KEY, "title")
-    change(file, HINDI, "भाग लेने से पहले")
+    edit(file, HINDI, "भाग लेने से पहले")
     path = folder / "texts/hi-IN.yaml"
     before = path.read_text(encoding="utf-8").splitlines()
     take_in(folder, file, "--dry-run")
@@ -123,12 +112,12 @@ def test_signed_text_is_not_overwritten(folder: Path) -> None:
 
 
 def test_stale_text_travels_as_unfinished_and_comes_back_confirmed(folder: Path) -> None:
-    change(folder / "texts/en-US.yaml", SOURCE, f"{SOURCE}!")
+    edit(folder / "texts/en-US.yaml", SOURCE, f"{SOURCE}!")
     file = export(folder, "po", KEY)
     assert "fuzzy" in file.read_text(encoding="utf-8")
     (one,) = judge(read_instrument(folder), "hi-IN", FORMATS["po"].read(file.read_bytes()), "Asha")
     assert one.reason == "marked fuzzy: not finished"
-    change(file, "#, fuzzy\n", "")
+    edit(file, "#, fuzzy\n", "")
     definition = read_instrument(folder)
     (one,) = judge(definition, "hi-IN", FORMATS["po"].read(file.read_bytes()), "Asha")
     assert (one.result, one.reason) == ("taken", "fits the changed source")

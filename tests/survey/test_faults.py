@@ -18,27 +18,14 @@ from psycopg_pool import ConnectionPool
 
 from survey import trouble
 from survey.broker import connect
-from survey.enums import Choice, Page, Status
+from survey.enums import Choice, Status
 from survey.models import PageEvent, Response, Study
 from survey.views import faults
-from tests.factories import make_session, make_study
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 ANSWERS = {"personal": "culture", "norm": "preference"}
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
-
-
-@pytest.fixture
-def walker(study: Study) -> Walker:
-    walker = Walker(make_session(study))
-    walker.walk_to(Page.SCENARIO)
-    return walker
 
 
 @contextmanager

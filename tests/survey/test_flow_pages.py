@@ -9,7 +9,7 @@ from django.test import Client
 
 from survey.enums import Choice, Page, Question, Status
 from survey.models import Consent, Demographics, Response, StatusChange, Study, SurveySession
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +24,6 @@ ANSWERS = {
     Page.ATTENTION: {"attention": ""},
     Page.DEBRIEF: {},
 }
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
 
 
 class Walker:

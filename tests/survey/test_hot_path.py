@@ -30,11 +30,6 @@ STAMPED = re.compile(r'name="stamp" value="[^"]+"')
 STAMPED_AS = re.compile(r'name="stamp" value="([^"]+)"')
 
 
-@pytest.fixture
-def study() -> Study:
-    return make_study()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_submit_stays_within_its_budget() -> None:
     walker = Walker(make_session(make_study(), "US"))

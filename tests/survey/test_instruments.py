@@ -1,7 +1,6 @@
 """Instrument files: what is wrong is named with file, line and key; what is stored is stored once and for good."""
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +12,11 @@ from django.db import DatabaseError, transaction
 from survey.domain.instruments import load_instrument
 from survey.domain.studies import launch_study
 from survey.enums import Locale, Theme
-from survey.instruments.loader import SHIPPED, read_instrument
+from survey.instruments.loader import read_instrument
 from survey.instruments.schema import validate
 from survey.models import Instrument, InstrumentVersion, Item, Text
 from tests.factories import SHIPPED_DEFINITION, make_study, make_version
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "pact"))
+from tests.survey.files import problems
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
@@ -29,10 +24,6 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
     after = change(before)
     assert after != before
     path.write_text(after, encoding="utf-8")
-
-
-def problems(folder: Path) -> list[str]:
-    return [str(problem) for problem in validate(read_instrument(folder))]
 
 
 def line_of(path: Path, start: str) -> int:

@@ -1,6 +1,5 @@
 """Review acts: one step at a time, by a named person; the files change by the lines of the act."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from survey.enums import TextStatus
 from survey.flow.provenance import Provenance, hash_text
-from survey.instruments.loader import SHIPPED, read_instrument
+from survey.instruments.loader import read_instrument
 from survey.instruments.marking import Act, Outcome, mark
 from survey.instruments.provenance import warnings, write_records
 from survey.instruments.schema import validate
@@ -17,11 +16,6 @@ from tests.factories import SHIPPED_DEFINITION
 KEY = "consent.heading"
 SOURCE, HINDI = (SHIPPED_DEFINITION.texts[locale].entries[KEY].body for locale in ("en-US", "hi-IN"))
 HASHES = (hash_text(SOURCE), hash_text(HINDI))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "pact"))
 
 
 def do(folder: Path, status: str, person: str, *keys: str, note: str = "", back: bool = False) -> list[Outcome]:

@@ -10,17 +10,12 @@ from django.test import Client
 
 from survey.enums import Locale, Page
 from survey.models import Study
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 from tests.survey.test_flow_pages import Walker
 
 FIRST_VIEW, LATER_VIEW = 25_000, 5_000
 STATIC = ("survey.css", "icon.svg", "paradata.js")
 ARMS = {"en-US": "US", "en-GB": "GB", "en-ZA": "ZA", "en-IN": "IN", "pt-BR": "BR", "hi-IN": "IN"}
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
 
 
 @pytest.mark.django_db

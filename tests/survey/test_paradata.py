@@ -14,7 +14,7 @@ from survey.domain.lifecycle import withdraw
 from survey.domain.paradata import MOST_PER_SESSION, Event, append_events
 from survey.enums import AskedQuestion, Page, PageEventKind, Status
 from survey.models import PageEvent, Study, SurveySession
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
@@ -27,19 +27,6 @@ EVENTS = [
     ["visible", 9000, ""],
 ]
 RADIO = re.compile(r'<input type="radio" name="([^"]+)"')
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
-
-
-@pytest.fixture
-def walker(study: Study) -> Walker:
-    """A participant who has consented and reads the first scenario."""
-    walker = Walker(make_session(study))
-    walker.walk_to(Page.SCENARIO)
-    return walker
 
 
 def send(walker: Walker, body: object) -> HttpResponse:

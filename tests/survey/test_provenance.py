@@ -1,6 +1,5 @@
 """Who answers for a text, when that no longer holds, and what keeps a study from opening with drafts."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,16 @@ from survey.domain.translations import NothingToOverride, TextFault, open_text_f
 from survey.enums import Locale, Page, PanelName, Staleness, StudyState, TextStatus
 from survey.flow.provenance import Provenance, find_staleness, hash_text, statuses_from
 from survey.flow.wording import ITEM_FIELDS
-from survey.instruments.loader import SHIPPED, read_instrument
+from survey.instruments.loader import read_instrument
 from survey.instruments.provenance import warnings
-from survey.instruments.schema import PAGE_KEYS, validate
+from survey.instruments.schema import PAGE_KEYS
 from survey.instruments.visible import ItemPlace, visible_items, visible_page_keys
 from survey.models import InstrumentVersion, Study, Text, TextOverride
 from survey.pages import base
 from survey.queries import text_catalogue
 from survey.views import leaving, participant, skeletons
 from tests.factories import SHIPPED_DEFINITION, make_session, make_study, make_version
+from tests.survey.files import edit, problems
 from tests.survey.test_flow_pages import Walker
 
 HEADER = "key,status,source_hash,text_hash,translator,reviewer,adjudicator,note"
@@ -30,23 +30,8 @@ ENGLISH, HINDI = (SHIPPED_DEFINITION.texts[locale].entries for locale in ("en-US
 TITLE_HASHES = f"{hash_text(ENGLISH['title'].body)},{hash_text(HINDI['title'].body)}"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "pact"))
-
-
 def record(folder: Path, *rows: str, locale: str = "hi-IN") -> None:
     (folder / f"provenance/{locale}.csv").write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    before = path.read_text(encoding="utf-8")
-    assert old in before
-    path.write_text(before.replace(old, new, 1), encoding="utf-8")
-
-
-def problems(folder: Path) -> list[str]:
-    return [str(problem) for problem in validate(read_instrument(folder))]
 
 
 def warned(folder: Path) -> list[str]:

@@ -8,15 +8,9 @@ from django.utils import timezone
 from survey.enums import LeaseState, Page, Status
 from survey.models import Lease, QuotaCell, StudyChange, SurveySession
 from tests.factories import get_arm, make_session, make_study
-from tests.staff import sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff() -> Client:
-    return sign_in()
 
 
 def edit(client: Client, cell: QuotaCell, **fields: object) -> str:

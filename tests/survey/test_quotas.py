@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 SCREENING = {"fluency": "fluent", "age_band": "25-34", "gender": "woman"}
 
 
-@pytest.fixture
-def study() -> Study:
-    return make_study()
-
-
 def only_cell(arm: Arm, **fields: object) -> QuotaCell:
     """Give an arm one cell for everybody."""
     QuotaCell.objects.filter(arm=arm).delete()

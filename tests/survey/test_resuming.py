@@ -9,17 +9,12 @@ from django.utils import timezone
 from survey.enums import Page, Status
 from survey.models import Response, Study, SurveySession
 from survey.views.stamps import Stamp
-from tests.factories import make_session, make_study
+from tests.factories import make_session
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
 ANSWERS = {"personal": "culture", "norm": "preference"}
 WELCOME_BACK = "Welcome back. This is the task:"
-
-
-@pytest.fixture
-def study() -> Study:
-    return make_study()
 
 
 def walker_away_for(study: Study, away: timedelta, page: Page) -> Walker:

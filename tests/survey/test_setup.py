@@ -22,16 +22,10 @@ from survey.enums import AgeBucket, Page, PanelName, Status, StudyState
 from survey.flow.study_state import STUDY_TRANSITIONS
 from survey.models import InstrumentVersion, QuotaCell, Study, StudyChange
 from tests.factories import SHIPPED_DEFINITION, make_session, make_study, make_version
-from tests.staff import sign_in
 from tests.survey.test_flow_pages import Walker
 
 pytestmark = pytest.mark.django_db
 SETUP_QUERIES = 25
-
-
-@pytest.fixture
-def staff(django_user_model: type[User]) -> Client:
-    return sign_in()
 
 
 def do(client: Client, action: str, reason: str = "") -> str:

@@ -20,11 +20,6 @@ from tests.survey.test_flow_pages import Walker
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def staff() -> Client:
-    return sign_in()
-
-
 def point(study: Study, name: str) -> tuple[str, str, list[str]]:
     (found,) = [one for one in checklist(study) if one.name == name]
     return found.standing, found.told, [*found.errors, *found.hints]
