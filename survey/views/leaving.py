@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from survey.domain.enrolment import identity_of
 from survey.domain.lifecycle import report_failure, withdraw
-from survey.enums import Outcome, Status
+from survey.enums import Locale, Outcome, Status
 from survey.flow.status import FINAL
 from survey.models import SurveySession
 from survey.panels import PANELS
@@ -79,9 +79,10 @@ def trouble(request: HttpRequest, token: str) -> HttpResponse:
 @enduring
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave_later(request: HttpRequest) -> HttpResponse:
-    """Let whoever holds a receipt have the answers behind it taken out."""
-    language = translation.get_language_from_request(request)
-    with translation.override(language):
+    """Let whoever holds a receipt have the answers behind it taken out, in the language that the last page names."""
+    asked = request.GET.get("lang", "")
+    language = asked if asked in Locale.values else translation.get_language_from_request(request)
+    with translation.override(language.lower()):
         context = plain_frame(language)
         context["heading"] = _("Have your answers taken out")
         if request.method != "POST":

@@ -219,6 +219,20 @@ def test_everybody_reads_their_own_receipt_and_takes_their_own_way_back(study: S
         assert "testserver/withdraw/" in page
 
 
+def test_way_to_take_answers_out_stays_in_the_language_of_the_survey(study: Study) -> None:
+    """Many phones in India are set to English, also of those who answer in Hindi."""
+    walker = Walker(make_session(study, "IN"), Client(headers={"accept-language": "en-IN"}))
+    walker.finish()
+    end = walker.client.get(walker.url).content.decode()
+    assert 'href="/withdraw/?lang=hi-IN">testserver/withdraw/<' in end
+    for method in ("get", "post"):
+        html = getattr(walker.client, method)("/withdraw/?lang=hi-IN").content.decode()
+        assert '<html lang="hi-IN">' in html
+        assert "रसीद कोड" in html
+    for nonsense in ("", "?lang=", "?lang=xx", "?lang=%00", "?lang=en-XX"):
+        assert "Receipt code" in walker.client.get(f"/withdraw/{nonsense}").content.decode()
+
+
 @pytest.mark.parametrize("receipt", ["", "ABCDEFGHJK", "x" * 500, "a\x00b", "' OR 1=1"])
 def test_unknown_receipt_is_a_clear_error(receipt: str) -> None:
     reply = Client().post("/withdraw/", {"receipt": receipt}, headers={"accept-language": "hi-IN"})
