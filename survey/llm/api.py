@@ -192,7 +192,7 @@ class RunViewSet(OfStudies, mixins.CreateModelMixin, viewsets.ReadOnlyModelViewS
             experiment = alignment_experiment(
                 data["study"], list(dict.fromkeys(data["specs"])), persona, limit=data.get("limit")
             )
-            shown = preview(experiment, reuses_answers=data["reuses_answers"])
+            shown = preview(experiment, budget=data.get("budget"), reuses_answers=data["reuses_answers"])
             if data.get("start") != shown.token:
                 return _shown(shown, is_other="start" in data)
             with transaction.atomic():

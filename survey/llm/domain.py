@@ -18,12 +18,14 @@ from django.utils import timezone
 from survey.llm.enums import OPEN_STATES, Again, CellState, PersonaSetting, RunState
 from survey.llm.experiment import Experiment, alignment_experiment
 from survey.llm.models import Attempt, Cell, Completion, ModelSpec, ModelStop, Reasking, Run
+from survey.llm.pricing import in_words
 from survey.llm.prompts import Persona
 from survey.llm.queries import current_prices
 from survey.llm.requests import limits_answers
 from survey.llm.trouble import end_trouble, has_model_to_ask, stop_run_of_stopped_models
 from survey.models import Item, Study
 
+NO_ROOM = "had no room for a further call"  # what a run says that its budget has paused
 LEASE = timedelta(seconds=60)  # holders renew it long before
 MAX_LEASES = 10  # a cell whose holders die this often is taken for the cause
 CELL_COLUMNS = (
@@ -83,7 +85,7 @@ def create_run(
         manifest_hash=experiment.manifest_hash,
         n_cells=experiment.n_cells,
         budget=budget,
-        currency=_currency(experiment.specs, budget),
+        currency=currency_of(experiment.specs, budget),
         priority=priority,
         reuses_answers=reuses_answers,
         created_by_id=created_by.pk if created_by else None,
@@ -93,8 +95,8 @@ def create_run(
     return run
 
 
-def _currency(specs: Sequence[ModelSpec], budget: Decimal | None) -> str:
-    """Give the one currency that all prices are in; blank where there is no price."""
+def currency_of(specs: Sequence[ModelSpec], budget: Decimal | None) -> str:
+    """Give the one currency that all prices are in; blank where there is none. `ValueError`: no budget could hold."""
     found = {price.currency for price in current_prices(specs, timezone.now().date()).values()}
     if len(found) > 1:
         raise ValueError(f"The models' prices are in {' and '.join(sorted(found))}: run them one currency at a time.")
@@ -173,8 +175,9 @@ def ask_again(run: Run, kinds: Collection[Again], by: str = "") -> Reasking:
 def change_budget(run: Run, budget: Decimal | None) -> None:
     """Set what a run may cost, None for no limit, from the next lease on; `ValueError` says why it could not hold."""
     if budget is not None:
-        adopt_currency(run, _currency(list(run.specs.all()), budget))
+        adopt_currency(run, currency_of(list(run.specs.all()), budget))
     Run.objects.filter(pk=run.pk).update(budget=budget)
+    Run.objects.filter(pk=run.pk, state=RunState.PAUSED, error__contains=NO_ROOM).update(error="")  # of the old budget
 
 
 def change_priority(run: Run, priority: int) -> None:
@@ -274,8 +277,11 @@ def pause_without_room(run: Run, least: Decimal) -> bool:
     room = _room_in_budget(run)
     if room is None or room >= least or Cell.objects.filter(run_id=run.pk, state=CellState.LEASED).exists():
         return False
-    budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk)
-    told = f"The budget of {budget:.2f} {run.currency} had no room for a further call. Raise it, then resume the run."
+    budget = Run.objects.values_list("budget", flat=True).get(pk=run.pk) or Decimal(0)
+    told = (
+        f"The budget of {in_words(budget)} {run.currency} {NO_ROOM}: {in_words(max(room, Decimal(0)))} is left, and the"
+        f" next call may cost up to {in_words(least)}. Raise it, then resume the run."
+    )
     return pause_run(run, told)
 
 

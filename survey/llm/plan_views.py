@@ -32,7 +32,8 @@ def run_new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             experiment = form.experiment()
-            shown = preview(experiment, reuses_answers=form.cleaned_data["reuses_answers"])
+            data = form.cleaned_data
+            shown = preview(experiment, budget=data["budget"], reuses_answers=data["reuses_answers"])
             if run := _start(request, form, experiment, shown):
                 return redirect("llm:run", run.pk)
         except ValueError as error:

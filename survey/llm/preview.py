@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from survey.enums import OptionOrder
 from survey.llm.design import Factors
+from survey.llm.domain import currency_of
 from survey.llm.enums import RunKind
 from survey.llm.experiment import Experiment, cell_of
 from survey.llm.models import ModelPrice, ModelSpec
-from survey.llm.pricing import cost, rough_tokens
+from survey.llm.pricing import cost, in_words, rough_tokens
 from survey.llm.prompts import Persona, prompt_text
 from survey.llm.queries import answered_hashes, current_prices, current_probes
 from survey.llm.requests import build_request
@@ -100,29 +101,45 @@ class Preview:
 
     @property
     def totals(self) -> Mapping[str, Decimal]:
-        """Add up the money by currency."""
-        sums: dict[str, Decimal] = {}
-        for estimate in self.estimates:
-            if estimate.price and estimate.cost is not None:
-                sums[estimate.price.currency] = sums.get(estimate.price.currency, Decimal(0)) + estimate.cost
-        return sums
+        return totals(self.estimates)
 
     @property
     def unpriced(self) -> list[str]:
         return [each.spec.tag for each in self.estimates if each.price is None and not each.spec.is_simulated]
 
 
-def preview(experiment: Experiment, *, reuses_answers: bool = False) -> Preview:
-    """Look ahead at a run; `ValueError` says why it cannot be asked."""
+def totals(estimates: Sequence[Estimate]) -> dict[str, Decimal]:
+    """Add up the money by currency."""
+    sums: dict[str, Decimal] = {}
+    for estimate in estimates:
+        if estimate.price and estimate.cost is not None:
+            sums[estimate.price.currency] = sums.get(estimate.price.currency, Decimal(0)) + estimate.cost
+    return sums
+
+
+def beyond(budget: Decimal | None, estimates: Sequence[Estimate]) -> Iterator[str]:
+    """Say that the run will pause before its end, where the estimate is above the budget."""
+    for currency, amount in totals(estimates).items():
+        if budget is not None and amount > budget:
+            yield (
+                f"The estimate of {in_words(amount)} {currency} is above the budget of {in_words(budget)} {currency}:"
+                " the run will pause before all is asked, perhaps before its first call. Raise the budget, or ask less."
+            )
+
+
+def preview(experiment: Experiment, *, budget: Decimal | None = None, reuses_answers: bool = False) -> Preview:
+    """Look ahead at a run; `ValueError` says why it cannot be asked, or not under this budget."""
     experiment.check()
+    currency_of(experiment.specs, budget)
     drawn = list(draw_factors(experiment, N_DRAWN))
     items = {item.pk: item for item in experiment.items}
+    estimates = _estimates(experiment, drawn, items)
     return Preview(
         n_calls=experiment.n_cells,
-        estimates=_estimates(experiment, drawn, items),
+        estimates=estimates,
         examples=_examples(experiment, drawn, items),
         n_combinations=_n_combinations(experiment),
-        warnings=experiment.warnings(),
+        warnings=[*beyond(budget, estimates), *experiment.warnings()],
         manifest_hash=experiment.manifest_hash,
         savings=_savings(experiment, drawn, items) if reuses_answers else None,
     )

@@ -33,6 +33,13 @@ def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> Decimal:
     return (exact / MILLION).quantize(EXACT, ROUND_HALF_UP)
 
 
+def in_words(amount: Decimal) -> str:
+    """Write an amount to the cent, and what is smaller than that to its first two digits: never as nothing."""
+    if not amount or abs(amount) >= Decimal("0.01"):
+        return f"{amount:.2f}"
+    return f"{amount:.{1 - amount.adjusted()}f}"
+
+
 def rough_tokens(text: str) -> int:
     """Guess the tokens of a text: four bytes of UTF-8 each, so that scripts of three bytes a letter count for more."""
     return max(1, round(len(text.encode()) / 4))

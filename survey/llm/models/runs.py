@@ -22,6 +22,7 @@ from survey.llm.enums import (
     RunState,
 )
 from survey.llm.models.specs import ModelSpec
+from survey.llm.pricing import in_words
 from survey.models import Item, Study, SurveySession
 
 
@@ -61,6 +62,14 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+    @property
+    def budget_told(self) -> str:
+        return "" if self.budget is None else in_words(self.budget)
+
+    @property
+    def spent_told(self) -> str:
+        return in_words(self.spent)
 
 
 class ModelStop(models.Model):

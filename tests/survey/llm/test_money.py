@@ -21,9 +21,10 @@ from survey.llm import domain, tasks
 from survey.llm.design import alignment
 from survey.llm.domain import Held
 from survey.llm.enums import CellState, PersonaSetting, RunState
-from survey.llm.experiment import Experiment
+from survey.llm.experiment import Experiment, alignment_experiment
 from survey.llm.models import Cell, Completion, ModelPrice, ModelSpec, Run
-from survey.llm.pricing import most_tokens
+from survey.llm.preview import preview
+from survey.llm.pricing import in_words, most_tokens
 from survey.llm.prompts import Ask
 from survey.llm.stint import Stint
 from survey.llm.wire import request_body
@@ -147,8 +148,32 @@ def test_run_without_room_pauses_when_nothing_is_in_flight_and_takes_what_costs_
     domain.release_cells(Held(cell.pk, 1) for cell in run.cells.all())
     assert not domain.pause_without_room(run, Decimal(10))
     assert domain.pause_without_room(run, Decimal("10.01"))
-    assert "of 10.00 USD had no room for a further call" in reload(run).error
+    told = (
+        "The budget of 10.00 USD had no room for a further call: 10.00 is left, and the next call may cost up to 10.01."
+    )
+    assert told in reload(run).error
     assert reload(run).state == RunState.PAUSED
+    domain.change_budget(run, Decimal(20))
+    assert (reload(run).state, reload(run).error) == (RunState.PAUSED, "")  # what was said of the old budget is over
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [("0", "0.00"), ("12.3456", "12.35"), ("0.01", "0.01"), ("0.0098", "0.0098"), ("0.00012345", "0.00012")],
+)
+def test_amount_below_a_cent_is_not_told_as_nothing(amount: str, told: str) -> None:
+    assert in_words(Decimal(amount)) == told
+
+
+def test_preview_says_that_the_budget_will_not_do(study: Study, make_spec: MakeSpec) -> None:
+    spec = make_spec("one")
+    priced_run(study, spec, None)
+    experiment = alignment_experiment(study, [spec], [PersonaSetting.NO_PERSONA])
+    (amount,) = preview(experiment).totals.values()
+    assert not any("budget" in warning for warning in preview(experiment, budget=amount).warnings)
+    told = preview(experiment, budget=Decimal("0.0001")).warnings[0]
+    assert told.startswith("The estimate of")
+    assert "is above the budget of 0.00010 USD: the run will pause" in told
 
 
 def test_model_that_is_too_dear_leaves_the_budget_to_the_others(study: Study, make_spec: MakeSpec) -> None:
@@ -334,5 +359,7 @@ def test_budget_is_changed_on_the_page(study: Study, make_spec: MakeSpec, admin_
     assert "Nothing changed" in admin_client.post(address, {"budget": "-1"}, follow=True).content.decode()
     assert reload(run).budget == 5
     assert "of 7.50" in admin_client.post(address, {"budget": "7.5"}, follow=True).content.decode()
+    assert "of 0.0050" in admin_client.post(address, {"budget": "0.005"}, follow=True).content.decode()
+    assert "0.00 of 0.0050 USD" in admin_client.get(reverse("llm:runs")).content.decode()
     admin_client.post(address, {"budget": ""})
     assert reload(run).budget is None

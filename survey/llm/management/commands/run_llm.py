@@ -116,7 +116,8 @@ class Command(BaseCommand):
             chosen = form.cleaned_data
             reuses = chosen["reuses_answers"]
             if options["preview"]:
-                self.stdout.write("\n".join(preview_lines(preview(experiment, reuses_answers=reuses))))
+                shown = preview(experiment, budget=chosen["budget"], reuses_answers=reuses)
+                self.stdout.write("\n".join(preview_lines(shown)))
                 return None
             return create_run(
                 experiment, budget=chosen["budget"], priority=chosen["priority"] or 0, reuses_answers=reuses
