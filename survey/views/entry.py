@@ -23,7 +23,7 @@ from survey.panels.simulated import PARAMETER as SIMULATED_PARAMETER
 from survey.queries import find_arm, text_catalogue
 from survey.rates import ENTRIES, VISITS, seconds_to_wait
 from survey.views.faults import enduring, too_many
-from survey.views.framing import BROKEN_LINK, SeeOther, notice
+from survey.views.framing import BROKEN_LINK, SeeOther, locale_at_door, notice
 from survey.views.limiting import limited
 from survey.views.participant import page_address
 
@@ -52,13 +52,13 @@ def join(request: HttpRequest, study: str, country: str) -> HttpResponse:
     if arm is None:
         raise Http404
     panel = PanelName.SIMULATED if SIMULATED_PARAMETER in request.GET else PanelName(arm.panel)
-    with translation.override(arm.locales[0].lower()):
+    with translation.override(locale_at_door(request, arm).lower()):
         if request.method == "HEAD":
             return HttpResponse()
         if is_fetched_ahead(request.headers):  # what is refused is asked for anew once somebody opens the link
             return HttpResponse(status=403)
         if is_previewer(request.headers):
-            purpose = text_catalogue(arm.study.version_id, arm.locales[0])["consent.purpose"]
+            purpose = text_catalogue(arm.study.version_id, locale_at_door(request, arm))["consent.purpose"]
             return notice(request, arm, _("Do you want to take part?"), purpose, status=200)
         try:
             identity = PANELS[panel].identify(arm, request.GET.dict())

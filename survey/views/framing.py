@@ -67,12 +67,20 @@ def frame(arm: Arm, locale: str, title: str) -> dict[str, Any]:
     }
 
 
+def locale_at_door(request: HttpRequest, arm: Arm) -> str:
+    """Give the arm's language that the browser asks for, else the arm's first: nobody has chosen one yet."""
+    asked = translation.get_language_from_request(request)
+    first: str = arm.locales[0]
+    return next((locale for locale in arm.locales if locale.lower() == asked), first)
+
+
 def notice(
     request: HttpRequest, arm: Arm, heading: str, body: object, *, status: int, leave: Action | None = None
 ) -> HttpResponse:
     """Render a page that only says something, with the way back to the panel where there is one."""
-    title = text_catalogue(arm.study.version_id, arm.locales[0])["title"]
-    context = {**frame(arm, arm.locales[0], title), "heading": heading, "body": body, "exit": leave}
+    locale = locale_at_door(request, arm)
+    title = text_catalogue(arm.study.version_id, locale)["title"]
+    context = {**frame(arm, locale, title), "heading": heading, "body": body, "exit": leave}
     return render(request, "survey/notice.html", context, status=status)
 
 

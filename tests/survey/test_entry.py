@@ -99,6 +99,25 @@ def test_study_that_is_not_live_takes_nobody_in(state: StudyState) -> None:
 
 
 @pytest.mark.parametrize(
+    ("country", "browsers", "lang", "heading"),
+    [
+        ("IN", "hi-IN,hi;q=0.9,en;q=0.8", "hi-IN", "अध्ययन अभी खुला नहीं है"),
+        ("IN", "en-US", "en-IN", "The study is not open"),
+        ("IN", "pt-BR", "en-IN", "The study is not open"),
+        ("GB", "hi", "en-GB", "The study is not open"),
+    ],
+)
+def test_who_is_not_let_in_reads_it_in_their_language_where_the_country_has_it(
+    country: str, browsers: str, lang: str, heading: str
+) -> None:
+    study = make_study()
+    Study.objects.filter(pk=study.pk).update(state=StudyState.PAUSED)
+    html = Client().get(f"/join/s1/{country}/", headers={"accept-language": browsers}).content.decode()
+    assert f'<html lang="{lang}">' in html
+    assert f"<h1>{heading}</h1>" in html
+
+
+@pytest.mark.parametrize(
     ("agent", "expected"),
     [
         ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36", Device.MOBILE),
