@@ -77,6 +77,12 @@ def given(stacked_answers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@pytest.fixture(scope="session")
+def personal(given: pd.DataFrame) -> pd.DataFrame:
+    """Give what people themselves would do, one row per answer."""
+    return given[given["question"] == "personal"].reset_index(drop=True)
+
+
 def r_name(name: str) -> str:
     """Write a column's name as R does."""
     question = name.replace("question[norm]", "qnorm")

@@ -20,11 +20,6 @@ PERSONAL: list[Term] = [(name,) for name in MAIN]
 BOTH: list[Term] = [("question",), *PERSONAL, ("question", "respondent_country"), ("question", "country_relation")]
 
 
-@pytest.fixture(scope="module")
-def personal(given: pd.DataFrame) -> pd.DataFrame:
-    return given[given["question"] == "personal"].reset_index(drop=True)
-
-
 def patterns_of(frame: pd.DataFrame) -> Patterns:
     return count_patterns(frame, value="culture", variables=MAIN)
 

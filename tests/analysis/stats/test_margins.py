@@ -34,11 +34,6 @@ CONTRASTS = {
 
 
 @pytest.fixture(scope="module")
-def personal(given: pd.DataFrame) -> pd.DataFrame:
-    return given[given["question"] == "personal"].reset_index(drop=True)
-
-
-@pytest.fixture(scope="module")
 def patterns(personal: pd.DataFrame) -> Patterns:
     return count_patterns(personal, value="culture", variables=MAIN)
 

@@ -37,11 +37,6 @@ def crossed(given: pd.DataFrame) -> MixedFit:
 
 
 @pytest.fixture(scope="module")
-def personal(given: pd.DataFrame) -> pd.DataFrame:
-    return given[given["question"] == "personal"].reset_index(drop=True)
-
-
-@pytest.fixture(scope="module")
 def small() -> pd.DataFrame:
     """Thirty people who each answer some of twelve items from four origins."""
     rng = np.random.default_rng(5)

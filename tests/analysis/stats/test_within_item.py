@@ -19,11 +19,6 @@ MAIN = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def personal(given: pd.DataFrame) -> pd.DataFrame:
-    return given[given["question"] == "personal"].reset_index(drop=True)
-
-
 def columns(frame: pd.DataFrame, variables: list[str]) -> tuple[np.ndarray[Any, Any], list[str]]:
     patterns = count_patterns(frame, value="culture", variables=variables)
     found = design(patterns, [(name,) for name in variables])
