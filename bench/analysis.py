@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -28,6 +26,7 @@ from analysis.stats.observations import Floats
 from analysis.stats.paper import logit
 from analysis.stats.paper import regression as paper
 from analysis.stats.terms import Patterns, Term, count_patterns
+from bench import kept
 from bench.agreement import N_BOOTSTRAPS, compare, draw_judgments
 
 Result = dict[str, Any]
@@ -252,15 +251,10 @@ def main() -> None:
             if not options.only or part.__name__ in options.only:
                 results[part.__name__] = part(large=options.large)
                 print(f"{part.__name__}: {results[part.__name__]}", file=sys.stderr)
-    print(json.dumps({"machine": machine(), "results": results}))
+    print(json.dumps({"machine": kept.machine(), "results": results}))
     for name, rows in results.items():
         for row in rows:
             print(f"{name:12} " + "  ".join(f"{key} {value}" for key, value in row.items()))
-
-
-def machine() -> dict[str, Any]:
-    load = os.getloadavg()[0]
-    return {"cpus": os.cpu_count(), "load": round(load, 1), "python": platform.python_version()}
 
 
 if __name__ == "__main__":

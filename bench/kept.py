@@ -31,6 +31,11 @@ def facts() -> dict[str, Any]:
     }
 
 
+def machine() -> dict[str, Any]:
+    """Say in short what a figure that is only printed was measured on."""
+    return {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "python": platform.python_version()}
+
+
 def call() -> str:
     spec = sys.modules["__main__"].__spec__
     name = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name

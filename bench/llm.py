@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import kept
 from pact_site import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -282,7 +282,7 @@ def main() -> None:
 
             connection.close()
         embedded.erase(var)
-    print(json.dumps({"machine": machine(), "results": results}))
+    print(json.dumps({"machine": kept.machine(), "results": results}))
     for name, result in results.items():
         print(f"{name:20} " + "  ".join(f"{key} {value}" for key, value in result.items()))
 
@@ -301,11 +301,6 @@ def measure(chosen: list[Part]) -> dict[str, Any]:
         results[part.__name__] = part(study)
         print(f"{part.__name__}: {results[part.__name__]}", file=sys.stderr)
     return results
-
-
-def machine() -> dict[str, Any]:
-    load = os.getloadavg()[0]
-    return {"cpus": os.cpu_count(), "load": round(load, 1), "python": platform.python_version()}
 
 
 if __name__ == "__main__":
