@@ -60,6 +60,10 @@ class Table:
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(column.name for column in self.columns))
 
+    def cell(self, name: str) -> str:
+        """Give the SQL of one column of an imported row, whose cells lie in the order of the columns."""
+        return f"row.cells[{self.names.index(name) + 1}]"
+
 
 COUNTRIES = tuple(Country.values)
 LOCALES = tuple(Locale.values)

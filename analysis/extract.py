@@ -147,8 +147,8 @@ def _query(table: Table, study: Study, selection: Selection) -> Composed:
 
 def _imported_query(table: Table, study: Study, selection: Selection) -> Composed:
     """Give the stored rows of imported data as they are; what a table does not have is missing."""
-    stored = ALL_TABLES[table.name].names
-    cells = {name: f"row.cells[{place}]" for place, name in enumerate(stored, start=1)}
+    stored = ALL_TABLES[table.name]
+    cells = {name: stored.cell(name) for name in stored.names}
     conditions = ["row.study_id = {study}", "row.table_name = {table}"]
     if not selection.include_simulated and "is_simulated" in cells:
         conditions.append(f"{cells['is_simulated']} IS DISTINCT FROM 'true'")

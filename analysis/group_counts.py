@@ -87,12 +87,8 @@ taken_items AS (
 )"""
 
 
-def _cell(table: Table, name: str) -> str:
-    return f"row.cells[{table.names.index(name) + 1}]"
-
-
 def _imported(table: Table) -> str:
-    item = _cell(table, "item_code")
+    item = table.cell("item_code")
     return f"""FROM analysis_importedrow row
   JOIN survey_study study ON study.id = row.study_id
   JOIN survey_item item ON item.version_id = study.version_id AND item.code = {item}
@@ -101,17 +97,17 @@ def _imported(table: Table) -> str:
 
 # Byte by byte, as nobody reads the order: the rules of a language took half the time of the sorts.
 OF_IMPORT = f"""
-  SELECT row.study_id, {_cell(LONG, "respondent_id")} COLLATE "C" AS respondent, item.id AS item_id, item.is_core,
-    {_cell(LONG, "respondent_country")} COLLATE "C" AS country,
-    coalesce({_cell(LONG, "locale")}, '') COLLATE "C" AS locale,
-    coalesce({_cell(LONG, "age_bucket")}, '') COLLATE "C" AS age_bucket,
-    coalesce({_cell(LONG, "gender")}, '') COLLATE "C" AS gender, {_cell(LONG, "question")} COLLATE "C" AS question,
-    {_cell(LONG, "is_simulated")} = 'true' AS is_simulated,
-    {_cell(LONG, "follows_culture")}::int AS follows
-  {_imported(LONG)} AND {_cell(LONG, "choice")} IS NOT NULL
-    AND {_cell(LONG, "session_status")} = '{Status.COMPLETE.value}'
+  SELECT row.study_id, {LONG.cell("respondent_id")} COLLATE "C" AS respondent, item.id AS item_id, item.is_core,
+    {LONG.cell("respondent_country")} COLLATE "C" AS country,
+    coalesce({LONG.cell("locale")}, '') COLLATE "C" AS locale,
+    coalesce({LONG.cell("age_bucket")}, '') COLLATE "C" AS age_bucket,
+    coalesce({LONG.cell("gender")}, '') COLLATE "C" AS gender, {LONG.cell("question")} COLLATE "C" AS question,
+    {LONG.cell("is_simulated")} = 'true' AS is_simulated,
+    {LONG.cell("follows_culture")}::int AS follows
+  {_imported(LONG)} AND {LONG.cell("choice")} IS NOT NULL
+    AND {LONG.cell("session_status")} = '{Status.COMPLETE.value}'
 """
-SAID = f"coalesce({_cell(COMPLETIONS, 'p_culture')}::float8, {_cell(COMPLETIONS, 'follows_culture')}::float8)"
+SAID = f"coalesce({COMPLETIONS.cell('p_culture')}::float8, {COMPLETIONS.cell('follows_culture')}::float8)"
 PERSONA = ("persona_setting", "persona_country", "persona_age", "persona_gender")
 AS_PEOPLE = {
     "is_latest": "true",
@@ -123,12 +119,12 @@ AS_PEOPLE = {
 MODELS_OF_IMPORT = f"""
 INSERT INTO analysis_modelcount (study_id, item_id, model_tag, {", ".join(PERSONA)}, option_order, method, question,
     is_simulated, n, total, squares)
-SELECT row.study_id, item.id, {_cell(COMPLETIONS, "model_tag")},
-    {", ".join(f"coalesce({_cell(COMPLETIONS, name)}, '')" for name in PERSONA)},
-    {_cell(COMPLETIONS, "option_order")}, {_cell(COMPLETIONS, "method")}, {_cell(COMPLETIONS, "question")},
-    {_cell(COMPLETIONS, "is_simulated")} = 'true', count(*), sum({SAID}), sum({SAID} ^ 2)
+SELECT row.study_id, item.id, {COMPLETIONS.cell("model_tag")},
+    {", ".join(f"coalesce({COMPLETIONS.cell(name)}, '')" for name in PERSONA)},
+    {COMPLETIONS.cell("option_order")}, {COMPLETIONS.cell("method")}, {COMPLETIONS.cell("question")},
+    {COMPLETIONS.cell("is_simulated")} = 'true', count(*), sum({SAID}), sum({SAID} ^ 2)
 {_imported(COMPLETIONS)} AND {SAID} IS NOT NULL
-    AND {" AND ".join(f"{_cell(COMPLETIONS, name)} = '{value}'" for name, value in AS_PEOPLE.items())}
+    AND {" AND ".join(f"{COMPLETIONS.cell(name)} = '{value}'" for name, value in AS_PEOPLE.items())}
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 """
 

@@ -26,11 +26,6 @@ ESCAPES = str.maketrans({"\\": r"\\\\", '"': r"\\" + '"', "\t": r"\t", "\n": r"\
 PARTS = ("actor", "scenario", "expectation", "preference", "choice_culture", "choice_preference")
 
 
-def cell(table: Table, name: str) -> str:
-    """Give the SQL of one column of a stored row."""
-    return f"row.cells[{table.names.index(name) + 1}]"
-
-
 def copy_rows(study: Study, rows: Iterable[Row]) -> dict[str, int]:
     """Send rows to the database as they come; give how many each table has. Memory holds a buffer of them."""
     counts: Counter[str] = Counter()
@@ -68,7 +63,7 @@ class Encoded(dict[str | None, str]):
 
 def find_repeated(study: Study, file: str, columns: str, faults: Faults) -> None:
     """Name rows in which a respondent answers the same question of an item again."""
-    key = ", ".join(cell(LONG, name) for name in LONG.key)
+    key = ", ".join(LONG.cell(name) for name in LONG.key)
     statement = f"""
         SELECT {key}, (array_agg(row.line ORDER BY row.number))[1:2], count(*)
         FROM analysis_importedrow row WHERE row.study_id = %s AND row.table_name = 'long'
@@ -82,8 +77,8 @@ def find_repeated(study: Study, file: str, columns: str, faults: Faults) -> None
 
 def gather_halves(study: Study) -> None:
     """Put the two answers of a respondent to an item into one row of the paper's table, where they came in two."""
-    values = ", ".join(f"max({cell(HUMAN, name)})" for name in HUMAN.names)
-    keys = f"{cell(HUMAN, 'respondent_id')}, {cell(HUMAN, 'scenario_item_id')}"
+    values = ", ".join(f"max({HUMAN.cell(name)})" for name in HUMAN.names)
+    keys = f"{HUMAN.cell('respondent_id')}, {HUMAN.cell('scenario_item_id')}"
     statement = f"""
         WITH halves AS (
             DELETE FROM analysis_importedrow WHERE study_id = %s AND table_name = '{HUMAN.name}'
@@ -110,18 +105,18 @@ def items_of(study: Study) -> list[dict[str, Any]]:
     )
     places = ("actor_country", "receiver_country")
     with connection.cursor() as cursor:
-        columns = ", ".join(cell(ITEMS, name) for name in (*facts, *places))
+        columns = ", ".join(ITEMS.cell(name) for name in (*facts, *places))
         cursor.execute(f"SELECT {columns} FROM analysis_importedrow row WHERE {_of(ITEMS)}", [study.pk])
         found = cursor.fetchall()
         if not found:
-            columns = ", ".join(cell(LONG, name) for name in facts)
+            columns = ", ".join(LONG.cell(name) for name in facts)
             statement = (
                 f"SELECT DISTINCT ON (1) {columns}, '', '' FROM analysis_importedrow row WHERE {_of(LONG)} ORDER BY 1"
             )
             cursor.execute(statement, [study.pk])
             found = cursor.fetchall()
         known = {row[0] for row in found}
-        code, place = cell(COMPLETIONS, "item_code"), cell(COMPLETIONS, "scenario_country")
+        code, place = COMPLETIONS.cell("item_code"), COMPLETIONS.cell("scenario_country")
         statement = (
             f"SELECT DISTINCT ON (1) {code}, {place} FROM analysis_importedrow row WHERE {_of(COMPLETIONS)} ORDER BY 1"
         )
@@ -135,7 +130,7 @@ def items_of(study: Study) -> list[dict[str, Any]]:
 
 def texts_of(study: Study) -> list[tuple[str, str, str, str, str]]:
     """Give the texts of the items: item, locale, status, part and body."""
-    columns = ", ".join(cell(TEXTS, name) for name in ("item_code", "locale", "text_status", *PARTS))
+    columns = ", ".join(TEXTS.cell(name) for name in ("item_code", "locale", "text_status", *PARTS))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {columns} FROM analysis_importedrow row WHERE {_of(TEXTS)} ORDER BY row.number",
@@ -151,7 +146,7 @@ def texts_of(study: Study) -> list[tuple[str, str, str, str, str]]:
 
 def count_respondents(study: Study) -> int:
     """Count the people of an import; its models are none."""
-    respondent = cell(LONG, LONG.key[0])
+    respondent = LONG.cell(LONG.key[0])
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(DISTINCT {respondent}) FROM analysis_importedrow row WHERE {_of(LONG)}", [study.pk]
@@ -161,7 +156,7 @@ def count_respondents(study: Study) -> int:
 
 def arms_of(study: Study) -> dict[str, list[str]]:
     """Give the languages in which each country's respondents answered."""
-    country, locale = cell(LONG, "respondent_country"), cell(LONG, "locale")
+    country, locale = LONG.cell("respondent_country"), LONG.cell("locale")
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {country}, array_agg(DISTINCT {locale} ORDER BY {locale}) FROM analysis_importedrow row"
