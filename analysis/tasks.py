@@ -17,7 +17,7 @@ from analysis.release.store import make_zip
 from analysis.results.stored import note_of
 from analysis.sample_questions import SampleQuestion
 from analysis.signs_of_life import signs_of_life
-from survey.broker import send_or_leave
+from survey.queueing import send_or_leave
 
 logger = logging.getLogger(__name__)
 

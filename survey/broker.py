@@ -1,17 +1,10 @@
-"""Redis as the site finds it: a client that waits for it hardly at all, and tasks that can wait until it is back."""
+"""Redis for the web process: where it is, and a client that waits for it hardly at all."""
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 import redis
-from celery import Task
-from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-
-logger = logging.getLogger(__name__)
 
 PATIENCE_S = 0.25
 
@@ -31,11 +24,3 @@ def connect(broker_url: str) -> redis.Redis:
         socket_timeout=PATIENCE_S,
         retry=Retry(NoBackoff(), 1),
     )
-
-
-def send_or_leave(task: Task[..., Any], *args: object) -> None:
-    """Queue a task; with the broker away what it is about is left to the sweep, which beat sends."""
-    try:
-        task.delay(*args)
-    except OperationalError as error:
-        logger.warning("%s%s waits for the broker: %s", task.name, args, error)

@@ -10,13 +10,13 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.db import connection
 
-from survey.broker import send_or_leave
 from survey.llm import domain
 from survey.llm.enums import RunState
 from survey.llm.models import ModelSpec, Probe, Run
 from survey.llm.probing import run_probe
 from survey.llm.queries import idle_specs, next_run
 from survey.llm.stint import Stint, leaving
+from survey.queueing import send_or_leave
 
 logger = logging.getLogger(__name__)
 LOCK_CLASS = 7101  # tells our advisory locks from others in the same database; the seat's number is added
