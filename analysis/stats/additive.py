@@ -88,10 +88,7 @@ def rate_of(group: Group, level: float = 0.95) -> Estimate:
     """
     if group.rate is None:
         return NOTHING
-    found = _interval(group.rate, _variance([group], _influence(group)), group.freedom, level)
-    if found.low is None or found.high is None:
-        return found
-    return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
+    return _interval(group.rate, _variance([group], _influence(group)), group.freedom, level, least=0.0)
 
 
 def difference_of(first: Group, second: Group, level: float = 0.95) -> Estimate:
@@ -158,8 +155,7 @@ def alpha_of(group: Group, level: float = 0.95) -> Estimate:
         + observed / expected**2 * 2 * (1 - 2 * share) * n / (n - 1) * (one.total - share * one.n) / n
         for a, one in zip(unlike, paired, strict=True)
     ]
-    found = _interval(1 - observed / expected, sum(one * one for one in influence), len(paired) - 1, level)
-    return found if found.high is None else found._replace(high=min(1.0, found.high))
+    return _interval(1 - observed / expected, sum(one * one for one in influence), len(paired) - 1, level)
 
 
 def _influence(group: Group) -> dict[str, float]:
@@ -181,11 +177,12 @@ def _variance(groups: Sequence[Group], by_item: Mapping[str, float]) -> float:
     return max(people + items - answers, people, items)
 
 
-def _interval(estimate: float, variance: float, freedom: int, level: float) -> Estimate:
+def _interval(estimate: float, variance: float, freedom: int, level: float, least: float = -1.0) -> Estimate:
+    """Form the t interval, cut at `least` and 1: shares, their differences and alpha end there."""
     if freedom < 1:
         return Estimate(estimate, None, None, None, "fewer than two people or items")
     se = math.sqrt(variance)
     if se < NEGLIGIBLE:
         return Estimate(estimate, None, None, None, "no variation between people or items")
     half = t_quantile(0.5 + level / 2, freedom) * se
-    return Estimate(estimate, estimate - half, estimate + half, se)
+    return Estimate(estimate, max(estimate - half, least), min(estimate + half, 1.0), se)

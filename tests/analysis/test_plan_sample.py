@@ -30,3 +30,16 @@ def test_the_simulation_is_told_with_its_error(capsys: pytest.CaptureFixture[str
 def test_nonsense_is_refused() -> None:
     with pytest.raises(CommandError, match="two people"):
         call_command("plan_sample", "--people", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--items", "24", "--pool", "10"), "more items than there are"),
+        (("--items", "24", "--pool", "-1"), "more items than there are"),
+        (("--item-sd", "-1"), "cannot be negative"),
+    ],
+)
+def test_designs_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("plan_sample", *arguments)

@@ -38,6 +38,10 @@ class Command(BaseCommand):
 
         if min(options["people"], options["items"]) < 2 or options["effect"] <= 0 or not 0 < options["alpha"] < 1:
             raise CommandError("needs two people, two items, a positive effect and an alpha between 0 and 1")
+        if options["pool"] and options["pool"] < options["items"]:
+            raise CommandError("nobody can judge more items than there are (--items, --pool)")
+        if min(options["respondent_sd"], options["item_sd"]) < 0:
+            raise CommandError("a standard deviation cannot be negative")
         spread = Spread(options["intercept"], options["respondent_sd"], options["item_sd"])
         design = Design(
             options["people"], options["items"], options["pool"], not options["own_items"], options["within"]
