@@ -3,6 +3,10 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from analysis.sample_answers import design_of
+from analysis.sample_questions import Kind, SampleQuestion
+from analysis.stats.planning import Spread, components, detectable
+
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     call_command("plan_sample", *arguments)
@@ -43,3 +47,11 @@ def test_nonsense_is_refused() -> None:
 def test_designs_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         call_command("plan_sample", *arguments)
+
+
+def test_own_culture_effects_are_planned_as_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    design = design_of(SampleQuestion(kind=Kind.OWN_CULTURE, people=50, items=24, pool=80))
+    on_page = f"found with 80% power: {100 * detectable(components(Spread()), design):.1f} points"
+    asked = ("--within", "--people", "50", "--items", "24", "--pool", "80")
+    assert on_page in told(capsys, *asked)
+    assert told(capsys, *asked, "--own-items") == told(capsys, *asked)

@@ -43,9 +43,9 @@ class Command(BaseCommand):
         if min(options["respondent_sd"], options["item_sd"]) < 0:
             raise CommandError("a standard deviation cannot be negative")
         spread = Spread(options["intercept"], options["respondent_sd"], options["item_sd"])
-        design = Design(
-            options["people"], options["items"], options["pool"], not options["own_items"], options["within"]
-        )
+        # Scenarios of one's own country and of others are other items, as on the planning page.
+        is_shared = not (options["own_items"] or options["within"])
+        design = Design(options["people"], options["items"], options["pool"], is_shared, options["within"])
         self.tell_tables(spread, options["alpha"])
         self.tell_design(spread, design, options["effect"] / 100)
         if options["simulate"]:

@@ -67,7 +67,7 @@ def test_paired_differences_and_alpha_end_where_they_do() -> None:
     for seed in range(N_STUDIES):
         frame = small_study(seed)
         groups = [counted(frame[frame["group"] == name]) for name in "ab"]
-        gap, alpha = item_by_item(*groups), alpha_of(counted(frame))
+        gap, alpha = item_by_item(groups[0], groups[1]), alpha_of(counted(frame))
         low += [gap.low] if gap.low is not None else []
         high += [gap.high] if gap.high is not None else []
         alphas += [alpha.low] if alpha.low is not None else []
