@@ -79,6 +79,10 @@ class Side:
         return 0 < (self.n_people or 0) < FEW_RESPONDENTS
 
     @property
+    def is_empty(self) -> bool:
+        return not any(group.n for group in self.groups.values())
+
+    @property
     def is_imported(self) -> bool:
         return self.chosen.who.study.is_imported
 

@@ -29,6 +29,11 @@ def other_marks(header: Sequence[str]) -> str:
     return next((name for mark, name in OTHER_MARKS.items() if mark in alone), "")
 
 
+def is_blank(row: Sequence[str]) -> bool:
+    """Tell whether a row says nothing, as spreadsheets leave them below a table."""
+    return not any(cell.strip() for cell in row)
+
+
 def begins_a_formula(cell: str) -> bool:
     """Say whether a spreadsheet takes a cell of text for a formula; it may carry other cells elsewhere."""
     return cell.startswith(FORMULA_STARTS)

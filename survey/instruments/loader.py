@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from survey.csv_reader import csv_reader
+from survey.csv_reader import csv_reader, is_blank, other_marks
 from survey.flow.provenance import Provenance
 from survey.instruments.plan import PLAN_FILE, PLAN_KEY
 from survey.instruments.schema import ITEM_COLUMNS, Definition, Problem, Row, TextEntry, TextFile, unread
@@ -21,7 +21,6 @@ SHIPPED = Path(__file__).parent / "pact"
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where the library has it: ten times as fast
 DRAFTS = "provenance/drafts.csv"
 DRAFT_COLUMNS = ("key", "source_hash")
-SEPARATORS = {";": "semicolons", "\t": "tabs"}  # as spreadsheets write them where the comma stands in numbers
 RECORD_COLUMNS = ("key", "status", *Provenance._fields)
 
 
@@ -202,8 +201,8 @@ def read_table(path: Path, name: str, columns: Collection[str], problems: list[P
             return []
         problems += [Problem(name, 1, column, "unknown column") for column in header if column not in columns]
         for values in reader:
-            if not any(value.strip() for value in values):
-                continue  # spreadsheets leave such lines
+            if is_blank(values):
+                continue
             if len(values) != len(header):
                 message = f"{len(values)} cells where the header has {len(header)}"
                 problems.append(Problem(name, reader.line_num, values[0] if values else "", message))
@@ -216,10 +215,8 @@ def read_table(path: Path, name: str, columns: Collection[str], problems: list[P
 
 def header_fault(header: Sequence[str], columns: Collection[str], missing: Sequence[str]) -> str:
     """Say what is wrong with a first line that lacks columns."""
-    if len(header) == 1:
-        for sign, called in SEPARATORS.items():
-            if sign in header[0]:
-                return f"the columns are separated by {called}, not by commas"
+    if marks := other_marks(header):
+        return f"the columns are separated by {marks}, not by commas"
     unknown = [column for column in header if column.strip() and column not in columns]
     told = f"; unknown there: {', '.join(unknown)}" if unknown else ""
     return f"the first line does not name {', '.join(missing)}{told}"

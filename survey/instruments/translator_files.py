@@ -12,7 +12,7 @@ from xml.etree import ElementTree  # nosec B405
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po, write_po
 
-from survey.csv_reader import csv_reader
+from survey.csv_reader import csv_reader, is_blank, other_marks
 from survey.instruments.exchange import Incoming, Unit
 from survey.instruments.schema import placeholders
 
@@ -142,11 +142,14 @@ def read_csv_file(content: bytes) -> list[Incoming]:
         reader = csv_reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         header = next(reader, [])
         missing = [name for name in CSV_COLUMNS[:4] if name not in header]
+        if missing and (marks := other_marks(header)):
+            raise BadFile(f"the columns are separated by {marks}: save it as CSV with commas")
         if missing:
             raise BadFile(f"column(s) missing: {', '.join(missing)}")
-        return list(csv_rows(header, [(reader.line_num, values) for values in reader]))
+        return list(csv_rows(header, [(reader.line_num, values) for values in reader if not is_blank(values)]))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadFile(f"not a CSV file in UTF-8: {error}") from error
+        how = "in Excel: Save as, “CSV UTF-8 (comma delimited)”"
+        raise BadFile(f"not a CSV file in UTF-8 ({how}): {error}") from error
 
 
 def csv_rows(header: Sequence[str], lines: Iterable[tuple[int, list[str]]]) -> Iterable[Incoming]:

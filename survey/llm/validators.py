@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 KEY_NAME = re.compile(r"[A-Z0-9_]*API_KEY")
+ASKED_AT = re.compile(r"(/chat)?/completions/?$")  # as vendors' pages show the address
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -22,6 +23,8 @@ def validate_endpoint(value: str) -> None:
         raise ValidationError("Write the address with http:// or https://, such as http://localhost:8000/v1.")
     if address.username or address.password or address.query or address.fragment:
         raise ValidationError("Write the address alone: no user, key, query or fragment.")
+    if ending := ASKED_AT.search(address.path):
+        raise ValidationError(f"Leave {ending[0].rstrip('/')} out at the end: the site adds it, as the format says.")
 
 
 def validate_key_name(value: str) -> None:

@@ -251,6 +251,8 @@ def test_groups_without_a_common_item_are_led_to_their_own_items(people: Made, s
     who = f"a=people%3A{people.study.code}&amp;a_country=BR&amp;b=people%3Anobody&amp;b_country=US"
     assert f'judged no item in common. <a href="?{who}&amp;items=all">' in shared
     assert "judged no item in common.</p>" in own
+    assert "People of nobody, United States of America</strong>: there are no answers of this choice yet" in own
+    assert own.count("there are no answers of this choice yet") == 1
 
 
 def test_test_runs_cannot_be_chosen(people: Made) -> None:

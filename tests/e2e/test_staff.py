@@ -59,6 +59,15 @@ def look_over(page: Page, width: int) -> None:
     assert find_breaches(page) == [], page.url
 
 
+def test_title_of_one_long_word_stays_within_a_phone(study: Study, new_page: NewPage) -> None:
+    Study.objects.filter(pk=study.pk).update(title="Wertschätzungsbereitschaftsuntersuchung" * 4)
+    make_staff("staff", password="a long pass phrase")
+    page = new_page(width=360, bypass_csp=True)  # axe comes in as a script
+    log_in(page, "/planning/?study=e2e")
+    page.get_by_text("Filled in with the design of").wait_for()
+    look_over(page, 360)
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_visits_are_settled_with_the_keyboard(study: Study, new_page: NewPage, width: int) -> None:
     make_staff("staff", password="a long pass phrase")

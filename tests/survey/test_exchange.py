@@ -158,6 +158,16 @@ def test_xliff_that_declares_entities_is_refused() -> None:
         read_xliff_file(swelling.encode())
 
 
+def test_table_as_a_spreadsheet_saves_it_is_told_how_to_be_saved() -> None:
+    header, row = "key,locale,source,target", "title,pt-BR,Trial,Teste"
+    with pytest.raises(BadFile, match="separated by semicolons: save it as CSV with commas"):
+        FORMATS["csv"].read(f"{header}\n{row}".replace(",", ";").encode())
+    with pytest.raises(BadFile, match="CSV UTF-8"):
+        FORMATS["csv"].read(f"{header}\n{row}".encode("utf-16"))
+    (only,) = FORMATS["csv"].read(f"{header}\n,,,\n{row}\n\n , ,,\n".encode())
+    assert (only.place, only.key) == ("line 3", "title")
+
+
 def test_short_csv_row_is_refused_alone() -> None:
     good = FORMATS["csv"].write(units(SHIPPED_DEFINITION, "hi-IN", [KEY]), "pact", "en-US", "hi-IN")
     rows = FORMATS["csv"].read(good + b"title,hi-IN\r\n")

@@ -44,6 +44,8 @@ def test_model_is_saved_and_listed(staff_client: Client) -> None:
         ("base_url", "https://user:key@example.org/v1"),
         ("base_url", "https://example.org/v1?key=1"),
         ("base_url", "http://localhost:99999/v1"),
+        ("base_url", "https://example.org/v1/chat/completions"),
+        ("base_url", "https://example.org/v1/completions/"),
         ("api_key_env", "SECRET_KEY"),
         ("api_key_env", "DATABASE_URL"),
         ("api_key_env", "sk-12345"),
