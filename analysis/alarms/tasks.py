@@ -56,6 +56,7 @@ def deliver_soon() -> None:
 
 
 def _queue(task: Task[..., Any], *arguments: str) -> None:
+    """As `survey.queueing.send_or_leave`, but never twice: somebody waits for the page, and the timer looks anyway."""
     try:
         task.apply_async(arguments, retry=False)
     except OperationalError as error:
