@@ -44,18 +44,24 @@ def form_context(study: Study, entered: Mapping[str, str] | None) -> dict[str, A
         "simulated_offered": list(Simulated),
         "small_places_offered": list(SmallPlaces),
         "entered": entered
-        or {**_start(study), "number": next_number(study), "analysis": str(runs[0].pk) if runs else ""},
+        or {"number": next_number(study), **_start(study), "analysis": str(runs[0].pk) if runs else ""},
     }
 
 
 def _start(study: Study) -> dict[str, str]:
-    """Begin with what the newest release chose, but for what is its own; without one with the study's settings."""
+    """Begin with what the newest release chose, but for what is its own; without one with the study's settings.
+
+    One that failed was never published: its number, DOI and notes are still to be used.
+    """
     newest = Release.objects.filter(study=study).order_by("-pk").first()
     if newest is None:
         return {**START, "ethics": study.ethics_reference}
     chosen = Choices.from_json(newest.choices)
     kept = ("title", "licence", "simulated", "sessions", "small_places", "k", "ethics")
+    own = {"number": newest.number, "doi": chosen.doi, "notes": chosen.notes}
+    own["url"] = "" if chosen.doi else chosen.url  # which follows from the DOI
     return {
+        **(own if newest.state == Release.State.FAILED else {}),
         **{name: str(getattr(chosen, name)) for name in kept},
         "authors": "\n".join(author.as_written for author in chosen.authors),
     }

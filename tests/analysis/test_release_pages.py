@@ -101,6 +101,22 @@ def test_number_is_proposed_after_the_highest(published: Made, staff: Client) ->
     assert 'value="1.11.0"' in staff.get(exports(published)).content.decode()
 
 
+def test_form_keeps_number_and_doi_of_a_release_that_failed(published: Made, staff: Client) -> None:
+    ask(staff, published, number="2.0.0", url="", doi="10.5281/zenodo.1234567", notes="what is new")
+    own = (
+        'name="number" value="2.0.0"',
+        'name="doi" value="10.5281/zenodo.1234567"',
+        'name="notes" value="what is new"',
+    )
+    page = staff.get(exports(published)).content.decode()
+    assert 'name="number" value="2.1.0"' in page
+    assert not any(each in page for each in own)
+    Release.objects.update(state=State.FAILED)
+    page = staff.get(exports(published)).content.decode()
+    assert all(each in page for each in own)
+    assert 'name="url" value=""' in page
+
+
 def test_form_begins_with_the_studys_approval_and_then_with_what_was_chosen_before(
     published: Made, staff: Client
 ) -> None:
