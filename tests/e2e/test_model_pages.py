@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from survey.llm.domain import begin_run, create_alignment_run, record_attempts
-from survey.llm.enums import ProviderName
+from survey.llm.enums import ProviderName, RunState
 from survey.llm.models import Attempt, Completion, ModelSpec, Run
 from survey.llm.probing import begin_probe, run_probe
 from survey.llm.stint import Stint
@@ -96,6 +96,17 @@ def test_run_page_keeps_itself_fresh_and_leaves_its_reader_alone(new_page: NewPa
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Resume").wait_for()
     look_over(page, width)
+
+
+def test_state_of_a_stopped_run_can_be_read_on_a_phone(new_page: NewPage) -> None:
+    make_staff("staff", password="a long pass phrase")
+    spec = ModelSpec.objects.create(tag="one", provider=ProviderName.SIMULATED, model="one")
+    run = create_alignment_run(make_study("e2e"), specs=[spec], limit=2)
+    Run.objects.filter(pk=run.pk).update(state=RunState.FAILED)
+    page = new_page(width=360)
+    log_in(page, f"/runs/{run.pk}/")
+    state = page.get_by_text("Stopped by an error", exact=True)
+    assert state.evaluate("one => one.offsetWidth <= one.parentElement.clientWidth")
 
 
 def test_run_page_works_without_scripts(new_page: NewPage) -> None:

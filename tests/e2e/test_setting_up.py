@@ -10,12 +10,15 @@ from tests.e2e.test_staff import log_in
 from tests.staff import make_staff
 
 
-def packed() -> bytes:
+def packed(spoilt: str = "") -> bytes:
+    """Pack the shipped instrument; one file may be as a spreadsheet with another separator saves it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in SHIPPED.rglob("*"):
             if path.is_file():
-                archive.write(path, path.relative_to(SHIPPED.parent))
+                content = path.read_bytes()
+                content = content.replace(b",", b";") if path.name == spoilt else content
+                archive.writestr(str(path.relative_to(SHIPPED.parent)), content)
     return out.getvalue()
 
 
@@ -23,6 +26,15 @@ def test_from_a_zip_file_to_a_registered_study(db: None, new_page: NewPage) -> N
     make_staff("staff", password="a long pass phrase")
     page = new_page(width=360)
     log_in(page, "/new-study/")
+    page.get_by_label("Zip file").set_input_files(
+        {"name": "pact.zip", "mimeType": "application/zip", "buffer": packed(spoilt="items.csv")}
+    )
+    page.get_by_label("Code").fill("fresh")
+    page.get_by_label("Title").fill("Fresh")
+    page.get_by_role("button", name="Create the study").click()
+    told = page.get_by_text("save the file as CSV with commas").bounding_box()
+    assert told is not None
+    assert told["x"] + told["width"] <= 360  # beside nothing that has to be pushed aside to read it
     page.get_by_label("Zip file").set_input_files(
         {"name": "pact.zip", "mimeType": "application/zip", "buffer": packed()}
     )

@@ -216,7 +216,8 @@ def test_faults_are_listed_row_by_row_and_nothing_is_stored(
     page = reply.content.decode()
     assert (reply.status_code, "nothing was stored" in page) == (422, True)
     assert (
-        '<th scope="row">texts/pt-BR.yaml</th><td>4</td><td>title</td><td>stands twice</td><td>keep one of the two</td>'
+        '<th scope="row">texts/pt-BR.yaml</th><td data-label="Line">4</td><td data-label="Where">title</td>'
+        '<td data-label="What is wrong">stands twice</td><td data-label="How to mend it">keep one of the two</td>'
         in page
     )
     assert not Study.objects.exists()
