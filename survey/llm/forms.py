@@ -191,6 +191,8 @@ class ModelSpecForm(forms.ModelForm):  # type: ignore[type-arg]
             "tag", "provider", "base_url", "model", "api_key_env", "family", "stage", "prompt_format",
             "max_in_flight", "requests_per_minute", "tokens_per_minute", "timeout_s", "parameters",
         ]  # fmt: skip
+        labels = {"base_url": "Base URL", "api_key_env": "Variable with the API key", "timeout_s": "Time limit"}
+        error_messages = {"parameters": {"invalid": 'This is not JSON; write it like {"temperature": 0.7}.'}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

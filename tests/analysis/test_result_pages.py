@@ -39,11 +39,13 @@ def test_every_family_stands_with_no_one_and_many(made: Made, staff: Client, n: 
     run = store(made, compute(made.study, ALL, lambda step: None))
     page = text_of(staff, reverse("analysis:result", args=[run.pk]))
     assert ("No complete session is among the data" in page) == (n == 0)
+    assert ("answers of 1 respondent kept" in page) == (n == 1)
     for key in FamilyKey:
         address = reverse("analysis:result_family", args=[run.pk, key])
         assert (f'href="{address}"' in page, f'id="{key}"' in page) == (True, True)
         family = text_of(staff, address)
         assert f"<h1>{escape(HOLDS[key].title)}</h1>" in family
+        assert n or "Nothing that is looked for was found" not in family
         for wrong in (r"Traceback", r"\b[nN]a[nN]\b", r">None<", r">–<"):
             assert not re.search(wrong, family), (key, wrong)
 

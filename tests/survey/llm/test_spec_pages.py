@@ -64,6 +64,13 @@ def test_model_that_cannot_work_is_refused(field: str, value: str, staff_client:
     assert not ModelSpec.objects.exists()
 
 
+def test_form_of_a_model_speaks_in_words(staff_client: Client) -> None:
+    page = staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, "parameters": "{"}).content.decode()
+    assert "Base URL:" in page
+    assert "Variable with the API key:" in page
+    assert "write it like {&quot;temperature&quot;: 0.7}" in page
+
+
 @pytest.mark.parametrize("address", ["http://vllm:8000/v1", "https://api.example.org/v1", "http://[::1]:8000/v1"])
 def test_addresses_of_containers_and_hosts_are_taken(address: str, staff_client: Client) -> None:
     staff_client.post(reverse("llm:spec_new"), {**SPEC_FORM, "base_url": address, "api_key_env": "VLLM_API_KEY"})
